@@ -1,0 +1,65 @@
+"""Errors and warnings of the package.
+
+Every error is one sentence that says what was expected, what came and what to do. Each class can
+be built from that sentence alone, because matminer re-raises ``type(error)(message)``.
+"""
+
+
+class PhononTLError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class CompositionError(PhononTLError, ValueError):
+    """Something that was given as a composition is none."""
+
+
+class UnknownElementError(CompositionError):
+    """A composition holds an element that the descriptor table does not cover."""
+
+
+class DatasetIntegrityError(PhononTLError, OSError):
+    """A dataset file is missing, truncated or altered."""
+
+
+class UnitError(PhononTLError, ValueError):
+    """The unit of a phonon document cannot be established, or contradicts its content."""
+
+
+class PhononDocumentError(PhononTLError, ValueError):
+    """A phonon document is corrupt or lacks what a property needs."""
+
+
+class UnstableStructureError(PhononTLError, ValueError):
+    """A property was asked of a structure with imaginary phonon modes."""
+
+
+class ModelFormatError(PhononTLError, ValueError):
+    """A model file is truncated, altered, or of a format this version does not read."""
+
+
+class TrainingError(PhononTLError, ValueError):
+    """The training data cannot be trained on, or the training diverged."""
+
+
+class MissingExtraError(PhononTLError, ImportError):
+    """An optional dependency is not installed."""
+
+
+class PhononTLWarning(UserWarning):
+    """Base of every warning this package gives."""
+
+
+class FeaturizationWarning(PhononTLWarning):
+    """Rows could not be featurized and hold NaN."""
+
+
+class DataWarning(PhononTLWarning):
+    """Data was read that disagrees with itself, or was left out."""
+
+
+class TrainingWarning(PhononTLWarning):
+    """Training went on, but its result deserves a look."""
+
+
+class ApplicabilityWarning(PhononTLWarning):
+    """A prediction was asked for outside what the model has seen."""

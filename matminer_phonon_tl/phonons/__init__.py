@@ -1,0 +1,1 @@
+"""Phonon properties computed from band structures and densities of states."""

@@ -1,0 +1,34 @@
+"""Every unit conversion of the package, derived from the CODATA values in ``scipy.constants``.
+
+A frequency is a *linear* frequency throughout (f, not omega = 2 pi f), as phonon codes print it.
+
+Examples
+--------
+>>> round(THZ_TO_CM1, 5)
+33.35641
+>>> round(MOLAR_GAS_CONSTANT, 4)
+8.3145
+"""
+
+from scipy import constants
+
+THZ_TO_HZ = constants.tera
+THZ_TO_CM1 = constants.tera / (constants.c * 100.0)
+"""Wavenumber of 1 THz, cm-1: f / c."""
+EV_TO_THZ = constants.e / constants.h / constants.tera
+"""Frequency of a 1 eV quantum, THz: E / h."""
+EV_TO_CM1 = EV_TO_THZ * THZ_TO_CM1
+CM1_TO_THZ = 1.0 / THZ_TO_CM1
+
+FREQUENCY_UNITS_IN_THZ = {"thz": 1.0, "ev": EV_TO_THZ, "mev": EV_TO_THZ / 1e3, "cm-1": CM1_TO_THZ}
+"""How many THz one unit is, by its lower-case name."""
+
+THZ_ANGSTROM_TO_KM_PER_S = 2.0 * constants.pi * constants.tera * constants.angstrom / constants.kilo
+"""Group velocity of a slope df/d|q| of 1 THz Angstrom, km/s, for q that includes the 2 pi
+(pymatgen's reciprocal lattice): v = d omega / dq = 2 pi df/dq."""
+
+THZ_TO_KELVIN = constants.h * constants.tera / constants.k
+"""Temperature h f / k_B of a frequency of 1 THz, K."""
+
+MOLAR_GAS_CONSTANT = constants.R
+"""J mol-1 K-1."""
