@@ -1,0 +1,34 @@
+"""The works this package builds on, as BibTeX entries."""
+
+LIU_2020 = (
+    "@article{Liu2020, title={Leverage electron properties to predict phonon properties via "
+    "transfer learning for semiconductors}, author={Liu, Zeyu and Jiang, Meng and Luo, Tengfei}, "
+    "journal={Science Advances}, volume={6}, number={45}, pages={eabd1356}, year={2020}, "
+    "doi={10.1126/sciadv.abd1356}}"
+)
+
+PETRETTO_2018 = (
+    "@article{Petretto2018, title={High-throughput density-functional perturbation theory phonons "
+    "for inorganic materials}, author={Petretto, Guido and Dwaraknath, Shyam and Miranda, Henrique "
+    "P. C. and Winston, Donald and Giantomassi, Matteo and van Setten, Michiel J. and Gonze, "
+    "Xavier and Persson, Kristin A. and Hautier, Geoffroy and Rignanese, Gian-Marco}, "
+    "journal={Scientific Data}, volume={5}, pages={180065}, year={2018}, "
+    "doi={10.1038/sdata.2018.65}}"
+)
+
+JAIN_2013 = (
+    "@article{Jain2013, title={Commentary: The Materials Project: A materials genome approach to "
+    "accelerating materials innovation}, author={Jain, Anubhav and Ong, Shyue Ping and Hautier, "
+    "Geoffroy and Chen, Wei and Richards, William Davidson and Dacek, Stephen and Cholia, Shreyas "
+    "and Gunter, Dan and Skinner, David and Ceder, Gerbrand and Persson, Kristin A.}, "
+    "journal={APL Materials}, volume={1}, number={1}, pages={011002}, year={2013}, "
+    "doi={10.1063/1.4812323}}"
+)
+
+YAMADA_2019 = (
+    "@article{Yamada2019, title={Predicting Materials Properties with Little Data Using Shotgun "
+    "Transfer Learning}, author={Yamada, Hironao and Liu, Chang and Wu, Stephen and Koyama, "
+    "Yukinori and Ju, Shenghong and Shiomi, Junichiro and Morikawa, Junko and Yoshida, Ryo}, "
+    "journal={ACS Central Science}, volume={5}, number={10}, pages={1717--1730}, year={2019}, "
+    "doi={10.1021/acscentsci.9b00804}}"
+)

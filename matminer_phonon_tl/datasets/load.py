@@ -1,0 +1,225 @@
+"""Read datasets in matminer's format: checked against their hash, decoded without imports.
+
+matminer decodes a file through monty, which imports any module the file names, and checks hashes
+only after a download. Here a file is checked at every read, and only compositions and structures
+are decoded.
+"""
+
+import gzip
+import hashlib
+import json
+import zlib
+from functools import cache
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+from pymatgen.core import Composition, Lattice, Structure
+from tqdm.auto import tqdm
+
+from matminer_phonon_tl.exceptions import DatasetIntegrityError
+
+NAME = "phonon_tl"
+
+UNITS = {
+    "volume": "Angstrom^3",
+    "formation_energy_per_atom": "eV/atom",
+    "bandgap": "eV",
+    "phonon_bandgap": "cm-1",
+    "speed_of_sound": "km/s",
+    "heat_capacity": "J/mol/K per mole of reduced formula units",
+    "heat_capacity_per_atom": "J/mol/K per mole of atoms",
+}
+"""Unit of each column that has one; loaded frames carry it as ``df.attrs["units"]``."""
+
+
+def load_dataset(
+    name: str = NAME, *, path: str | Path | None = None, pbar: bool = False
+) -> pd.DataFrame:
+    """Load a phonon dataset, checked and with pymatgen objects.
+
+    Parameters
+    ----------
+    name : str
+        ``"phonon_tl"``, the shipped set.
+    path : path, optional
+        A file in matminer's format (``.json.gz``, orient "split"), such as PhononDatasetBuilder
+        writes, to read instead. Where ``NAME.metadata.json`` stands beside ``NAME.json.gz``, the
+        file must have the ``hash`` given there.
+    pbar : bool
+        Show a progress bar while structures are decoded.
+
+    Returns
+    -------
+    DataFrame
+        The shipped set has 1245 rows; ``df.attrs["units"]`` holds the units of its columns.
+
+    Raises
+    ------
+    DatasetIntegrityError
+        If the file is missing, truncated, altered, or no dataset.
+    ValueError
+        If there is no dataset of that name.
+
+    References
+    ----------
+    Z. Liu, M. Jiang, T. Luo, Sci. Adv. 6, eabd1356 (2020), doi:10.1126/sciadv.abd1356.
+
+    Examples
+    --------
+    >>> df = load_dataset("phonon_tl")
+    >>> df.loc[df.formula == "RbI", ["speed_of_sound", "heat_capacity"]].round(3).values.tolist()
+    [[1.661, 49.57]]
+    >>> df.attrs["units"]["speed_of_sound"]
+    'km/s'
+    """
+    if path is not None:
+        return read_frame(Path(path), _hash_beside(Path(path)), pbar=pbar)
+    if name not in dataset_metadata():
+        raise ValueError(
+            f"expected one of the datasets {sorted(dataset_metadata())}, got {name!r}: matminer's "
+            "own sets are loaded with matminer.datasets.load_dataset"
+        )
+    with as_file(files(__package__) / f"{name}.json.gz") as shipped:
+        return read_frame(
+            shipped,
+            dataset_metadata()[name]["hash"],
+            way_out="reinstall the package with pip install --force-reinstall matminer-phonon-tl",
+            pbar=pbar,
+        )
+
+
+def load_phonon_tl(
+    *, gapped_only: bool = False, split: Literal["train", "test"] | None = None
+) -> pd.DataFrame:
+    """Load the shipped set, or a part of it.
+
+    Parameters
+    ----------
+    gapped_only : bool
+        Only the 124 materials that have an acoustic-optical gap.
+    split : {"train", "test"}, optional
+        Only that side of the split on which the paper scored its classifier.
+
+    Returns
+    -------
+    DataFrame
+        Rows keep their index in the whole set.
+
+    Examples
+    --------
+    >>> len(load_phonon_tl(gapped_only=True)), len(load_phonon_tl(split="test"))
+    (124, 374)
+    """
+    if split not in ("train", "test", None):
+        raise ValueError(f"expected split 'train', 'test' or None, got {split!r}")
+    df = load_dataset(NAME)
+    if gapped_only:
+        df = df[df["has_phonon_bandgap"]]
+    if split is not None:
+        df = df[df["paper_split"] == split]
+    return df
+
+
+@cache
+def dataset_metadata() -> dict[str, dict[str, Any]]:
+    """Return matminer's eight fields for each shipped dataset, by its name."""
+    return json.loads((files(__package__) / "metadata.json").read_text(encoding="utf-8"))
+
+
+def read_frame(
+    path: Path,
+    sha256: str | None,
+    *,
+    way_out: str = "build it anew, or take it out of the way",
+    pbar: bool = False,
+) -> pd.DataFrame:
+    """Read a dataset file, checking its hash where one is given.
+
+    Parameters
+    ----------
+    path : Path
+    sha256 : str or None
+        Expected hex digest of the file.
+    way_out : str
+        What a user is told to do with a bad file.
+    pbar : bool
+        Show a progress bar.
+
+    Raises
+    ------
+    DatasetIntegrityError
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise DatasetIntegrityError(
+            f"expected the dataset file {path}, found none: {way_out}"
+        ) from error
+    found = hashlib.sha256(content).hexdigest()
+    if sha256 is not None and found != sha256:
+        raise DatasetIntegrityError(
+            f"expected {path} to have the sha256 {sha256[:12]}..., got {found[:12]}...: the file "
+            f"is truncated or altered, so {way_out}"
+        )
+    try:
+        table = json.loads(gzip.decompress(content) if path.suffix == ".gz" else content)
+        return _decode(table, pbar=pbar)
+    except (ValueError, KeyError, TypeError, EOFError, OSError, zlib.error) as error:
+        raise DatasetIntegrityError(
+            f"expected {path} to be a dataset in matminer's format, but reading it failed "
+            f"({type(error).__name__}: {error}): {way_out}"
+        ) from error
+
+
+def _decode(table: dict[str, Any], *, pbar: bool) -> pd.DataFrame:
+    frame = pd.DataFrame(table["data"], index=table["index"], columns=table["columns"])
+    for column, decode in (("composition", _decode_composition), ("structure", _decode_structure)):
+        if column in frame.columns:
+            cells = tqdm(frame[column], desc=f"Decoding {column}", disable=not pbar)
+            frame[column] = pd.Series([decode(c) for c in cells], index=frame.index, dtype=object)
+    frame.attrs["units"] = {name: unit for name, unit in UNITS.items() if name in frame.columns}
+    return frame
+
+
+def _decode_composition(cell: dict[str, Any] | None) -> Composition | None:
+    if cell is None:
+        return None
+    return Composition({key: amount for key, amount in cell.items() if not key.startswith("@")})
+
+
+def _decode_structure(cell: dict[str, Any] | None) -> Structure | None:
+    if cell is None:
+        return None
+    sites, lattice = cell["sites"], cell["lattice"]
+    ordinary = not cell.get("properties") and all(
+        len(site["species"]) == 1
+        and site["species"][0].keys() == {"element", "occu"}
+        and site["species"][0]["occu"] == 1
+        and not site.get("properties")
+        for site in sites
+    )
+    if not ordinary:  # disorder, oxidation states, magnetic moments: rare, and pymatgen's business
+        return Structure.from_dict(cell)
+    # Three times faster than Structure.from_dict, which builds every site on its own.
+    return Structure(
+        Lattice(lattice["matrix"], pbc=lattice.get("pbc", (True, True, True))),
+        [site["species"][0]["element"] for site in sites],
+        [site["abc"] for site in sites],
+        charge=cell.get("charge"),
+        labels=[site.get("label") for site in sites],
+    )
+
+
+def _hash_beside(path: Path) -> str | None:
+    beside = path.with_name(path.name.removesuffix(".gz").removesuffix(".json") + ".metadata.json")
+    if not beside.exists():
+        return None
+    try:
+        return str(json.loads(beside.read_text(encoding="utf-8"))["hash"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise DatasetIntegrityError(
+            f"expected {beside} to be JSON with a field 'hash', but reading it failed ({error}): "
+            "delete it to read the dataset unchecked"
+        ) from error

@@ -1,0 +1,91 @@
+"""The properties of the elements that the descriptors pool."""
+
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+import pandas as pd
+
+from matminer_phonon_tl.exceptions import UnknownElementError
+
+
+@cache
+def _shipped_table() -> pd.DataFrame:
+    with (files(__package__) / "element_table.csv").open(encoding="utf-8") as file:
+        return pd.read_csv(file, comment="#", index_col="element")
+
+
+def load_element_table() -> pd.DataFrame:
+    """Load XenonPy's completed table of element properties.
+
+    Returns
+    -------
+    DataFrame of shape (94, 58)
+        Elements H-Pu by symbol; properties in XenonPy's order and units.
+
+    References
+    ----------
+    H. Yamada et al., ACS Cent. Sci. 5, 1717 (2019), doi:10.1021/acscentsci.9b00804.
+
+    Examples
+    --------
+    >>> float(load_element_table().loc["Si", "atomic_weight"])
+    28.085
+    """
+    return _shipped_table().copy()
+
+
+class ElementTable:
+    """Element properties as one array, with the row of each symbol.
+
+    Parameters
+    ----------
+    table : DataFrame or None
+        Symbols as index, one numeric column a property; None for the shipped table.
+    impute_nan : bool
+        Let the mean over the other elements stand in for missing elements and figures.
+    """
+
+    def __init__(self, table: pd.DataFrame | None = None, *, impute_nan: bool = False) -> None:
+        frame = _shipped_table() if table is None else _checked(table)
+        values = frame.to_numpy(dtype=np.float64)
+        if impute_nan:
+            mean = np.nanmean(values, axis=0)
+            # One row more: the mean element, for symbols that have no row of their own.
+            values = np.vstack([np.where(np.isnan(values), mean, values), mean])
+        self.values = values
+        self.properties = list(frame.columns)
+        self.row_of = {symbol: row for row, symbol in enumerate(frame.index)}
+        self.range = (
+            f"{frame.index[0]}-{frame.index[-1]}" if table is None else f"{len(frame)} rows"
+        )
+        self.impute_nan = impute_nan
+        self.lacking = set(frame.index[frame.isna().any(axis=1)])
+
+    def index_of(self, symbol: str) -> int:
+        """Row of an element; the mean element where imputation is asked for."""
+        row = self.row_of.get(symbol)
+        if row is not None:
+            return row
+        if self.impute_nan:
+            return len(self.values) - 1
+        raise UnknownElementError(
+            f"expected elements of the descriptor table ({self.range}), got {symbol}, which has no "
+            "row in it: leave the compound out, or give a table that covers it as elemental_info"
+        )
+
+
+def _checked(table: pd.DataFrame) -> pd.DataFrame:
+    if not isinstance(table, pd.DataFrame):
+        raise TypeError(
+            "expected elemental_info to be a DataFrame with element symbols as index, "
+            f"got {type(table).__name__}"
+        )
+    if not len(table) or not table.index.is_unique:
+        raise ValueError(
+            "expected elemental_info to have one row for each element symbol, got "
+            + ("no rows" if not len(table) else "the same symbol twice")
+        )
+    if not all(pd.api.types.is_numeric_dtype(dtype) for dtype in table.dtypes):
+        raise ValueError("expected elemental_info to hold numbers only, got other columns as well")
+    return table
