@@ -1,1 +1,59 @@
-"""Phonon properties computed from band structures and densities of states."""
+"""Phonon properties computed from band structures and densities of states.
+
+One property a file; each function takes pymatgen's phonon classes, their dictionaries or emmet's
+types and returns a number in the unit that its docstring states.
+"""
+
+from typing import Any
+
+from matminer_phonon_tl.phonons.frequencies import establish_unit
+from matminer_phonon_tl.phonons.gap import SpectralGap, acoustic_optical_gap, largest_gap
+from matminer_phonon_tl.phonons.heat_capacity import heat_capacity
+from matminer_phonon_tl.phonons.model_crystals import (
+    debye_dos,
+    diatomic_chain,
+    zincblende_springs,
+)
+from matminer_phonon_tl.phonons.sound import SoundVelocity, sound_velocities, speed_of_sound
+from matminer_phonon_tl.phonons.spectrum import debye_temperature, last_dos_peak, mean_frequency
+from matminer_phonon_tl.phonons.stability import (
+    ImaginaryModes,
+    has_imaginary_modes,
+    imaginary_modes,
+)
+
+__all__ = [
+    "ImaginaryModes",
+    "PhononBandFeaturizer",
+    "PhononDOSFeaturizer",
+    "SoundVelocity",
+    "SpectralGap",
+    "acoustic_optical_gap",
+    "debye_dos",
+    "debye_temperature",
+    "diatomic_chain",
+    "establish_unit",
+    "has_imaginary_modes",
+    "heat_capacity",
+    "imaginary_modes",
+    "largest_gap",
+    "last_dos_peak",
+    "mean_frequency",
+    "sound_velocities",
+    "speed_of_sound",
+    "zincblende_springs",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the featurizers when they are first asked for: matminer's base class costs 2 s."""
+    if name in {"PhononBandFeaturizer", "PhononDOSFeaturizer"}:
+        from matminer_phonon_tl.phonons import featurizers  # noqa: PLC0415
+
+        return getattr(featurizers, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names, imported or not."""
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,275 @@
+"""The unit of the frequencies in a phonon document: stated, established or refused, never guessed.
+
+Phonon documents of the same class come in THz, eV or cm-1, depending on their age and origin.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from scipy import constants
+
+from matminer_phonon_tl.exceptions import UnitError
+from matminer_phonon_tl.units import FREQUENCY_UNITS_IN_THZ
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+_CANONICAL = {
+    "thz": "THz",
+    "ev": "eV",
+    "mev": "meV",
+    "cm-1": "cm-1",
+    "cm^-1": "cm-1",
+    "1/cm": "cm-1",
+}
+
+INFERRED_UNITS = ("THz", "eV", "cm-1")
+"""Units that documents are known to come in. meV is understood when it is stated; it is never
+inferred, because its figures are those of THz within a factor of four."""
+
+HIGHEST_KNOWN_FREQUENCY = 135.0
+"""THz. The stretching mode of H2 (4401 cm-1), the highest of any material, is 132 THz."""
+
+STIFFEST_BOND = 2300.0
+"""N/m. The force constant of N2 (2294 N/m), the stiffest chemical bond."""
+
+SOFTEST_CRYSTAL = 5.0
+"""THz sqrt(u). Highest frequency times sqrt(lightest mass): 7 in solid Ne, 12 in Cs, 250 in
+diamond."""
+
+_HEAVIEST_MASS = 260.0
+_LIGHTEST_MASS = 1.0
+_DENSITY_RATIO_TOLERANCE = 0.03
+
+
+def canonical_unit(unit: str) -> str:
+    """Return the package's spelling of a frequency unit.
+
+    Parameters
+    ----------
+    unit : str
+        A unit's name in any case; ``cm^-1`` and ``1/cm`` mean ``cm-1``.
+
+    Returns
+    -------
+    str
+        ``"THz"``, ``"eV"``, ``"meV"`` or ``"cm-1"``.
+
+    Raises
+    ------
+    UnitError
+        The unit is none of these.
+
+    Examples
+    --------
+    >>> canonical_unit("thz")
+    'THz'
+    """
+    try:
+        return _CANONICAL[unit.strip().lower()]
+    except (AttributeError, KeyError):
+        raise UnitError(
+            f"expected a frequency unit out of THz, eV, meV and cm-1, got {unit!r}; "
+            "convert the frequencies to one of these first"
+        ) from None
+
+
+def unit_in_thz(unit: str) -> float:
+    """Return how many THz one ``unit`` is.
+
+    Parameters
+    ----------
+    unit : str
+        A unit that :func:`canonical_unit` knows.
+
+    Returns
+    -------
+    float
+        THz per unit.
+
+    Raises
+    ------
+    UnitError
+        The unit is unknown.
+
+    Examples
+    --------
+    >>> round(unit_in_thz("eV"), 2)
+    241.8
+    """
+    return FREQUENCY_UNITS_IN_THZ[canonical_unit(unit).lower()]
+
+
+def highest_frequency_bounds(masses: Iterable[float] | None = None) -> tuple[float, float]:
+    r"""Between which frequencies the highest phonon of a crystal can lie.
+
+    No mode can be stiffer than the stiffest chemical bond between two of the lightest atoms,
+
+    .. math:: f_{max} \le \frac{1}{2\pi}\sqrt{2 k_{N_2} / m_{min}},
+
+    nor than the stretching of H2; and no solid is softer than
+    :math:`f_{max} \ge 5\,\mathrm{THz} \sqrt{\mathrm{u} / m_{min}}`, which leaves the softest
+    ones, the rare-gas crystals, a margin of 1.4. Both bounds are generous on purpose: they are
+    there to tell units apart that differ by factors of 33 and 242.
+
+    Parameters
+    ----------
+    masses : iterable of float, optional
+        Atomic masses, u. Without them the bounds hold for any material.
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper bound, THz.
+
+    Examples
+    --------
+    >>> low, high = highest_frequency_bounds([85.47, 126.90])  # RbI, whose top mode is at 2.9 THz
+    >>> f"{low:.2f} {high:.1f}"
+    '0.54 28.7'
+    """
+    masses = list(masses) if masses is not None else []
+    lightest = min(masses) if masses else _LIGHTEST_MASS
+    softest_mass = lightest if masses else _HEAVIEST_MASS
+    stiff = math.sqrt(2.0 * STIFFEST_BOND / (lightest * constants.atomic_mass)) / (2.0 * math.pi)
+    high = min(HIGHEST_KNOWN_FREQUENCY, stiff / constants.tera)
+    return SOFTEST_CRYSTAL / math.sqrt(softest_mass), high
+
+
+def establish_unit(
+    max_frequency: float,
+    *,
+    unit: str | None = None,
+    known_unit: str | None = None,
+    structure: "Structure | None" = None,
+    dos_integral: float | None = None,
+    n_atoms: int | None = None,
+    document: str = "phonon document",
+) -> str:
+    r"""Establish in which unit a document gives its frequencies.
+
+    In this order: the caller's word (``unit``); a field whose definition fixes the unit
+    (``known_unit``); the integral of the density of states, which is :math:`3N` in the unit its
+    density is counted in, so that any other value that is :math:`3N` times the ratio of two units
+    names both; and the physical bounds of :func:`highest_frequency_bounds`, if they admit one unit
+    only. A stated unit that puts the highest frequency outside the bounds while another one
+    would not is an error too.
+
+    Parameters
+    ----------
+    max_frequency : float
+        Highest frequency in the document, in the document's own unit.
+    unit : str, optional
+        The unit as stated by the caller.
+    known_unit : str, optional
+        The unit that the definition of the document's field fixes.
+    structure : pymatgen.core.Structure, optional
+        The crystal, whose lightest atom narrows the bounds.
+    dos_integral : float, optional
+        Integral of the density of states over the frequency, both as they stand.
+    n_atoms : int, optional
+        Number of atoms in the cell; that of ``structure`` if not given.
+    document : str, default "phonon document"
+        What to call the document in an error.
+
+    Returns
+    -------
+    str
+        ``"THz"``, ``"eV"``, ``"meV"`` or ``"cm-1"``.
+
+    Raises
+    ------
+    UnitError
+        The unit cannot be established, or a stated one contradicts the content.
+
+    Examples
+    --------
+    >>> from pymatgen.core import Structure
+    >>> rbi = Structure.from_spacegroup("Pm-3m", [[4.35, 0, 0], [0, 4.35, 0], [0, 0, 4.35]],
+    ...                                 ["Rb", "I"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    >>> establish_unit(2.9, structure=rbi), establish_unit(96.8, structure=rbi)
+    ('THz', 'cm-1')
+    >>> establish_unit(60.0)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    matminer_phonon_tl.exceptions.UnitError: the unit of this phonon document cannot be ...
+    """
+    masses = None
+    if structure is not None:
+        masses = [float(mass) for e in structure.composition.elements if (mass := e.atomic_mass)]
+        n_atoms = n_atoms or len(structure)
+    low, high = highest_frequency_bounds(masses)
+    candidates = [u for u in INFERRED_UNITS if low <= max_frequency * unit_in_thz(u) <= high]
+
+    for stated, origin in ((unit, "unit"), (known_unit, "the document's field says")):
+        if stated is not None:
+            return _checked(canonical_unit(stated), origin, candidates, max_frequency, (low, high))
+
+    if dos_integral is not None and n_atoms:
+        named = _unit_named_by_integral(dos_integral / (3.0 * n_atoms))
+        if named is not None:
+            return named
+    if len(candidates) == 1:
+        return candidates[0]
+    hint = "" if structure is not None else ", or the structure"
+    raise _ambiguity(candidates, max_frequency, (low, high), document, hint)
+
+
+def _checked(
+    unit: str,
+    origin: str,
+    candidates: list[str],
+    max_frequency: float,
+    bounds: tuple[float, float],
+) -> str:
+    """Return the stated unit unless only another one is physical."""
+    low, high = bounds
+    in_thz = max_frequency * unit_in_thz(unit)
+    # a model crystal may be softer or stiffer than anything real: then no unit fits, and the
+    # caller's word stands
+    if low <= in_thz <= high or not candidates:
+        return unit
+    raise UnitError(
+        f"{origin}={unit!r} contradicts the content: it puts the highest frequency at "
+        f"{in_thz:.4g} THz, outside the physical {low:.2f} to {high:.0f} THz, while "
+        f"{' or '.join(candidates)} would not; pass the unit the frequencies are in"
+    )
+
+
+def _unit_named_by_integral(ratio: float) -> str | None:
+    """Return the frequency unit that a DOS integral of ``ratio`` times 3N names, if any."""
+    for frequency_unit in INFERRED_UNITS:
+        for density_unit in INFERRED_UNITS:
+            if frequency_unit == density_unit:
+                continue
+            expected = unit_in_thz(density_unit) / unit_in_thz(frequency_unit)
+            if abs(ratio / expected - 1.0) < _DENSITY_RATIO_TOLERANCE:
+                return frequency_unit
+    return None
+
+
+def _ambiguity(
+    candidates: list[str],
+    max_frequency: float,
+    bounds: tuple[float, float],
+    document: str,
+    hint: str,
+) -> UnitError:
+    """Return the error that names what the unit could be."""
+    head = f"the unit of this {document} cannot be established: its highest frequency, "
+    if not candidates:
+        low, high = bounds
+        return UnitError(
+            f"{head}{max_frequency:.6g}, is physical neither in THz nor in eV nor in cm-1 "
+            f"(expected {low:.2f} to {high:.0f} THz); check the frequencies, or pass unit= if "
+            "they are meant so"
+        )
+    first, second = candidates[:2]
+    in_thz = [max_frequency * unit_in_thz(u) for u in (first, second)]
+    as_other = in_thz[0] / unit_in_thz(second)
+    return UnitError(
+        f"{head}{max_frequency:.6g}, is physical both in {first} and in {second} "
+        f"({max_frequency:.4g} {first} is {as_other:.4g} {second}, {max_frequency:.4g} {second} "
+        f'is {in_thz[1]:.2g} {first}); pass unit="{first}" or unit="{second}"{hint}'
+    )

@@ -1,0 +1,169 @@
+"""Heat capacity of the harmonic crystal."""
+
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from matminer_phonon_tl.exceptions import PhononDocumentError, UnstableStructureError
+from matminer_phonon_tl.phonons.documents import PhononDensity, read_dos
+from matminer_phonon_tl.units import MOLAR_GAS_CONSTANT, THZ_TO_KELVIN
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+IMAGINARY_FRACTION = 0.002
+"""Share of the states at imaginary frequencies above which a structure counts as unstable. The
+smearing of a stable crystal's density leaves less than 1e-4 there."""
+
+Amount = Literal["formula_unit", "atom", "cell"]
+
+
+@overload
+def heat_capacity(
+    dos: Any,
+    structure: "Structure | None" = ...,
+    temperature: float = ...,
+    *,
+    per: Amount = ...,
+    unit: str | None = ...,
+) -> float: ...
+
+
+@overload
+def heat_capacity(
+    dos: Any,
+    structure: "Structure | None",
+    temperature: "NDArray[np.float64] | list[float]",
+    *,
+    per: Amount = ...,
+    unit: str | None = ...,
+) -> NDArray[np.float64]: ...
+
+
+def heat_capacity(
+    dos: Any,
+    structure: "Structure | None" = None,
+    temperature: ArrayLike = 300.0,
+    *,
+    per: Amount = "formula_unit",
+    unit: str | None = None,
+) -> "float | NDArray[np.float64]":
+    r"""Heat capacity at constant volume, J/mol/K.
+
+    .. math:: C_V = R \int g(f) \left(\frac{x}{\sinh x}\right)^2 df,
+        \qquad x = \frac{h f}{2 k_B T}
+
+    with the density of states normalised to three modes an atom, so that it tends to 3R an atom
+    at high temperature whatever the document's own norm. The integrand is even in :math:`f` and 1
+    at :math:`f = 0`, so that the tail which smearing leaves below zero counts for what it is, the
+    soft end of the acoustic branches.
+
+    Parameters
+    ----------
+    dos : PhononDos, CompletePhononDos, dict or emmet.core.phonon.PhononDOS
+        Phonon density of states.
+    structure : pymatgen.core.Structure, optional
+        The crystal, for a document without one.
+    temperature : float or array_like, default 300
+        Temperature, K. At 0 K the heat capacity is 0.
+    per : {"formula_unit", "atom", "cell"}, default "formula_unit"
+        A mole of what: reduced formula units (RbI, Fe2O3), atoms, or cells. For atoms
+        and cells no structure is needed.
+    unit : str, optional
+        Unit of the document's frequencies; established from the content if not given.
+
+    Returns
+    -------
+    float or ndarray
+        Heat capacity, J/mol/K, of the shape of ``temperature``.
+
+    Raises
+    ------
+    PhononDocumentError
+        The document is corrupt, or lacks the structure that formula units take.
+    UnitError
+        The unit cannot be established.
+    UnstableStructureError
+        More than 0.2 % of the states are imaginary.
+    ValueError
+        The temperature is negative or no number, or ``per`` is unknown.
+
+    References
+    ----------
+    A. Togo and I. Tanaka, Scr. Mater. 108, 1 (2015), doi:10.1016/j.scriptamat.2015.07.021.
+
+    Examples
+    --------
+    >>> from matminer_phonon_tl.phonons import debye_dos
+    >>> dos = debye_dos(cutoff=10.0)
+    >>> round(heat_capacity(dos, temperature=300.0, per="atom", unit="THz"), 4)
+    22.0219
+    >>> heat_capacity(dos, None, [0.0, 3000.0], per="atom", unit="THz").round(2).tolist()
+    [0.0, 24.91]
+    """
+    temperatures = np.asarray(temperature, dtype=float)
+    if not np.isfinite(temperatures).all() or (temperatures < 0.0).any():
+        raise ValueError(
+            f"expected a temperature of at least 0 K, got {temperature!r}; pass it in kelvin"
+        )
+    density = read_dos(dos, unit=unit, structure=structure)
+    require_real_states(density, "a heat capacity")
+    moles = _amount(density, per)
+    values = np.array([_per_cell(density, t) for t in temperatures.ravel()]) / moles
+    return float(values[0]) if temperatures.ndim == 0 else values.reshape(temperatures.shape)
+
+
+def require_real_states(density: PhononDensity, what: str) -> None:
+    """Raise if more states are imaginary than smearing explains.
+
+    Parameters
+    ----------
+    density : PhononDensity
+        The density of states.
+    what : str
+        The property that was asked for, with its article.
+
+    Raises
+    ------
+    UnstableStructureError
+        More than 0.2 % of the states are imaginary.
+    """
+    if density.imaginary_fraction > IMAGINARY_FRACTION:
+        raise UnstableStructureError(
+            f"expected a dynamically stable structure for {what}, got a density with "
+            f"{density.imaginary_fraction:.2%} of its states at imaginary frequencies (at most "
+            f"{IMAGINARY_FRACTION:.1%} pass for smearing); drop the material, or relax it"
+        )
+
+
+def _amount(density: PhononDensity, per: str) -> float:
+    """Return how many of ``per`` a cell holds."""
+    if per == "cell":
+        return 1.0
+    if per == "atom":
+        return float(density.n_atoms)
+    if per != "formula_unit":
+        raise ValueError(f"expected per= formula_unit, atom or cell, got {per!r}; use one of these")
+    if density.structure is None:
+        raise PhononDocumentError(
+            "expected a structure, which tells the formula unit, got a density of states without "
+            'one; pass structure=, or ask per="atom"'
+        )
+    composition = density.structure.composition
+    return float(composition.num_atoms / composition.reduced_composition.num_atoms)
+
+
+def _per_cell(density: PhononDensity, temperature: float) -> float:
+    """Return the heat capacity of a mole of cells."""
+    if temperature == 0.0:
+        return 0.0
+    x = THZ_TO_KELVIN * np.abs(density.frequencies) / (2.0 * temperature)
+    weight = np.ones_like(x)
+    # sinh overflows at 710, where the weight has long been 0 to double precision; below 1e-8 it
+    # is 1 and 0/0 is near
+    weight[x > 350.0] = 0.0
+    regular = (x > 1e-8) & (x <= 350.0)
+    weight[regular] = (x[regular] / np.sinh(x[regular])) ** 2
+    integral = np.trapezoid(density.densities * weight, density.frequencies)
+    return float(MOLAR_GAS_CONSTANT * integral)

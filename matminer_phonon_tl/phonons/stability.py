@@ -1,0 +1,205 @@
+"""Imaginary phonon modes: real instabilities against noise at the zone centre."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from matminer_phonon_tl.exceptions import UnstableStructureError
+from matminer_phonon_tl.phonons.documents import PhononBands, read_bands
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+GAMMA_TOLERANCE = 0.1
+"""THz. How far below zero the acoustic branches may dip next to Gamma."""
+
+ZONE_TOLERANCE = 0.02
+"""THz. How far below zero any branch may lie elsewhere: rounding and interpolation noise."""
+
+GAMMA_RADIUS = 0.1
+"""What counts as next to Gamma, in units of half the shortest reciprocal lattice vector."""
+
+
+class ImaginaryModes(NamedTuple):
+    """The lowest frequencies of a phonon band structure.
+
+    Attributes
+    ----------
+    unstable : bool
+        Whether they are a real instability.
+    lowest_near_gamma : float
+        Lowest frequency next to Gamma, THz; NaN if the document has no such wave vector.
+    lowest_elsewhere : float
+        Lowest frequency in the rest of the zone, THz; NaN if the document has none.
+    wave_vector : tuple of three floats
+        Where the lowest frequency of all lies, in reciprocal lattice vectors.
+    """
+
+    unstable: bool
+    lowest_near_gamma: float
+    lowest_elsewhere: float
+    wave_vector: tuple[float, float, float]
+
+
+def imaginary_modes(
+    bs: Any,
+    *,
+    tolerance: float = GAMMA_TOLERANCE,
+    zone_tolerance: float = ZONE_TOLERANCE,
+    unit: str | None = None,
+    structure: "Structure | None" = None,
+) -> ImaginaryModes:
+    r"""Lowest frequencies next to Gamma and elsewhere, and whether they mean an instability.
+
+    Imaginary frequencies are given as negative ones. Where the acoustic sum rule is broken by
+    the finite accuracy of a calculation, the squares of the acoustic frequencies are shifted by a
+    constant, :math:`\omega^2 = v^2 q^2 - \delta^2`, so that they turn negative next to Gamma,
+    for :math:`q < \delta/v`, and nowhere else. So the three acoustic branches are allowed to dip
+    to ``-tolerance`` where :math:`|q|` is below a tenth of half the shortest reciprocal
+    lattice vector; any mode below ``-zone_tolerance`` further out, and any mode below
+    ``-tolerance`` anywhere, is an instability, and so is a fourth negative branch next to Gamma.
+
+    Parameters
+    ----------
+    bs : PhononBandStructure, dict or emmet.core.phonon.PhononBS
+        Phonon band structure.
+    tolerance : float, default 0.1
+        Tolerance next to Gamma, THz.
+    zone_tolerance : float, default 0.02
+        Tolerance in the rest of the zone, THz; never more than ``tolerance``.
+    unit : str, optional
+        Unit of the document's frequencies; established from the content if not given.
+    structure : pymatgen.core.Structure, optional
+        The crystal, for a document without one.
+
+    Returns
+    -------
+    ImaginaryModes
+        Verdict, lowest frequencies in THz and where they are.
+
+    Raises
+    ------
+    PhononDocumentError
+        The document is corrupt.
+    UnitError
+        The unit cannot be established.
+
+    References
+    ----------
+    X. Gonze and C. Lee, Phys. Rev. B 55, 10355 (1997), doi:10.1103/PhysRevB.55.10355 (sum rule);
+    G. Petretto et al., Sci. Data 5, 180065 (2018), doi:10.1038/sdata.2018.65.
+
+    Examples
+    --------
+    >>> from matminer_phonon_tl.phonons import diatomic_chain
+    >>> imaginary_modes(diatomic_chain()).unstable
+    False
+    """
+    bands = read_bands(bs, unit=unit, structure=structure)
+    return _judge(bands, tolerance, zone_tolerance)
+
+
+def has_imaginary_modes(
+    bs: Any,
+    *,
+    tolerance: float = GAMMA_TOLERANCE,
+    zone_tolerance: float = ZONE_TOLERANCE,
+    unit: str | None = None,
+    structure: "Structure | None" = None,
+) -> bool:
+    """Whether a structure is dynamically unstable, by the rule of :func:`imaginary_modes`.
+
+    Parameters
+    ----------
+    bs : PhononBandStructure, dict or emmet.core.phonon.PhononBS
+        Phonon band structure.
+    tolerance : float, default 0.1
+        How far below zero the acoustic branches may dip next to Gamma, THz.
+    zone_tolerance : float, default 0.02
+        How far below zero any branch may lie elsewhere, THz.
+    unit : str, optional
+        Unit of the document's frequencies; established from the content if not given.
+    structure : pymatgen.core.Structure, optional
+        The crystal, for a document without one.
+
+    Returns
+    -------
+    bool
+        True if it is unstable.
+
+    Raises
+    ------
+    PhononDocumentError
+        The document is corrupt.
+    UnitError
+        The unit cannot be established.
+
+    References
+    ----------
+    X. Gonze and C. Lee, Phys. Rev. B 55, 10355 (1997), doi:10.1103/PhysRevB.55.10355.
+
+    Examples
+    --------
+    >>> from matminer_phonon_tl.phonons import diatomic_chain
+    >>> chain = diatomic_chain()
+    >>> chain.bands[0, -1] = -1.0  # a soft mode at the zone boundary
+    >>> has_imaginary_modes(chain)
+    True
+    """
+    return imaginary_modes(
+        bs, tolerance=tolerance, zone_tolerance=zone_tolerance, unit=unit, structure=structure
+    ).unstable
+
+
+def require_stable(bands: PhononBands, what: str) -> None:
+    """Raise unless the bands are those of a stable structure.
+
+    Parameters
+    ----------
+    bands : PhononBands
+        The bands.
+    what : str
+        The property that was asked for, with its article.
+
+    Raises
+    ------
+    UnstableStructureError
+        There are imaginary modes.
+    """
+    found = _judge(bands, GAMMA_TOLERANCE, ZONE_TOLERANCE)
+    if found.unstable:
+        q = ", ".join(f"{x:.3g}" for x in found.wave_vector)
+        lowest = np.nanmin([found.lowest_near_gamma, found.lowest_elsewhere])
+        raise UnstableStructureError(
+            f"expected a dynamically stable structure for {what}, got imaginary modes down to "
+            f"{lowest:.3g} THz at q = ({q}); drop the material, or relax it along that mode"
+        )
+
+
+def _judge(bands: PhononBands, tolerance: float, zone_tolerance: float) -> ImaginaryModes:
+    """Return the verdict on bands in THz."""
+    offset = bands.q_fractional - np.round(bands.q_fractional)
+    distance = np.linalg.norm(offset @ bands.reciprocal_matrix, axis=1)
+    shortest = np.linalg.norm(bands.reciprocal_matrix, axis=1).min()
+    near = distance <= GAMMA_RADIUS * shortest / 2.0
+    near[bands.gamma_indices] = True
+
+    lowest = bands.frequencies[0]
+    worst = int(np.argmin(lowest))
+    near_gamma = float(lowest[near].min()) if near.any() else float("nan")
+    elsewhere = float(lowest[~near].min()) if (~near).any() else float("nan")
+    zone_tolerance = min(zone_tolerance, tolerance)
+    # a sum rule can only be broken for the three translations
+    optical = bands.frequencies[3:4, near]
+    unstable = (
+        near_gamma < -tolerance
+        or elsewhere < -zone_tolerance
+        or bool((optical < -zone_tolerance).any())
+    )
+    q = bands.q_fractional[worst]
+    return ImaginaryModes(
+        unstable=bool(unstable),
+        lowest_near_gamma=near_gamma,
+        lowest_elsewhere=elsewhere,
+        wave_vector=(float(q[0]), float(q[1]), float(q[2])),
+    )

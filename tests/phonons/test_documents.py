@@ -1,0 +1,180 @@
+"""Every form of document is read alike, and every broken one is refused with its reason."""
+
+import copy
+
+import numpy as np
+import pytest
+from pymatgen.core import Lattice
+from pymatgen.phonon.bandstructure import PhononBandStructureSymmLine
+from pymatgen.phonon.dos import CompletePhononDos, PhononDos
+
+from matminer_phonon_tl.exceptions import PhononDocumentError
+from matminer_phonon_tl.phonons import diatomic_chain
+from matminer_phonon_tl.phonons.documents import is_primitive, read_bands, read_dos
+from matminer_phonon_tl.units import EV_TO_THZ, THZ_TO_CM1
+
+
+@pytest.fixture
+def document(chain):
+    return chain.as_dict()
+
+
+def test_object_dict_and_units_agree(chain, document):
+    expected = read_bands(chain)
+    for factor in (1.0, THZ_TO_CM1, 1.0 / EV_TO_THZ):
+        scaled = {**document, "bands": (factor * chain.bands).tolist()}
+        read = read_bands(scaled)
+        np.testing.assert_allclose(read.frequencies, expected.frequencies, rtol=1e-12)
+        np.testing.assert_allclose(read.q_cartesian, expected.q_cartesian, rtol=1e-12)
+
+
+def test_emmet_types_are_read(chain, debye):
+    phonon = pytest.importorskip("emmet.core.phonon", reason="the extra mp is not installed")
+    bs = phonon.PhononBS.from_pmg(chain)
+    np.testing.assert_allclose(read_bands(bs).frequencies, chain.bands)
+    dos = phonon.PhononDOS(
+        frequencies=debye.frequencies.tolist(), densities=debye.densities.tolist()
+    )
+    # without a structure 10 THz could be 10 cm-1, but emmet's schema defines the field
+    assert read_dos(dos).frequencies[-1] == pytest.approx(10.0)
+
+
+def test_branches_are_sorted(chain):
+    shuffled = copy.deepcopy(chain)
+    shuffled.bands = chain.bands[::-1]
+    np.testing.assert_array_equal(read_bands(shuffled).frequencies, chain.bands)
+
+
+@pytest.mark.parametrize("with_structure", [True, False])
+def test_missing_two_pi_is_put_back(chain, document, with_structure):
+    bare = {**document, "lattice_rec": {"matrix": chain.lattice_rec.matrix / (2.0 * np.pi)}}
+    if not with_structure:
+        del bare["structure"]
+    read = read_bands(bare, unit="THz")
+    np.testing.assert_allclose(read.reciprocal_matrix, chain.lattice_rec.matrix)
+
+
+def test_structure_of_another_module_is_read(document):
+    document["structure"]["@module"] = "abipy.core.structure"
+    assert read_bands(document).structure.formula == "Ga1 N1"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"bands": None}, "without bands; it is truncated"),
+        ({"qpoints": None, "lattice_rec": None}, "without qpoints, lattice_rec"),
+        ({"bands": [[1.0], [2.0, 3.0]]}, "2-dimensional array of numbers"),
+        ({"bands": [1.0, 2.0]}, r"2-dimensional array, got shape \(2,\)"),
+        ({"bands": [["a"]]}, "array of numbers"),
+        ({"qpoints": [[0.0, 0.0, 0.0]]}, "one column of frequencies for each wave vector"),
+        ({"lattice_rec": {"matrix": np.zeros((3, 3)).tolist()}}, "three independent reciprocal"),
+        ({"lattice_rec": {"matrix": np.eye(3).tolist()}}, "bands belong to another cell"),
+        ({"structure": {"lattice": 1}}, "structure in the document, got one that cannot be read"),
+    ],
+)
+def test_corrupt_band_structures(document, change, message):
+    with pytest.raises(PhononDocumentError, match=message):
+        read_bands({**document, **change})
+
+
+def test_transposed_frequencies_are_told_from_truncated_ones(document):
+    transposed = {**document, "bands": np.transpose(document["bands"]).tolist()}
+    with pytest.raises(PhononDocumentError, match="the document is truncated"):
+        read_bands({**document, "qpoints": document["qpoints"][:-1]})
+    with pytest.raises(PhononDocumentError, match="transpose the frequencies"):
+        read_bands(transposed)
+
+
+def test_nan_is_counted(document):
+    document["bands"][0][3] = float("nan")
+    with pytest.raises(PhononDocumentError, match="finite frequencies, got 1 that are NaN"):
+        read_bands(document)
+
+
+def test_branch_count_must_fit_the_cell(document):
+    with pytest.raises(PhononDocumentError, match=r"expected 6 branches \(Ga1 N1\), got 3"):
+        read_bands({**document, "bands": document["bands"][:3]})
+    del document["structure"]
+    with pytest.raises(PhononDocumentError, match="expected 3 per atom, got 4 branches"):
+        read_bands({**document, "bands": document["bands"][:4]}, unit="THz")
+
+
+def test_cell_of_impossible_size(chain, document):
+    del document["structure"]
+    document["lattice_rec"] = {"matrix": (chain.lattice_rec.matrix * 100.0).tolist()}
+    with pytest.raises(PhononDocumentError, match="cubic Angstrom an atom; convert them"):
+        read_bands(document, unit="THz")
+
+
+@pytest.mark.parametrize("thing", [None, float("nan"), [1, 2], "bs"])
+def test_what_is_no_document(thing):
+    with pytest.raises(PhononDocumentError, match="expected a pymatgen PhononBandStructure"):
+        read_bands(thing)
+    with pytest.raises(PhononDocumentError, match="expected a pymatgen PhononDos"):
+        read_dos(thing)
+
+
+def test_structure_of_the_caller_must_be_that_of_the_document(chain, rbi_structure):
+    with pytest.raises(PhononDocumentError, match=r"structure of the document \(Ga1 N1\), got Rb1"):
+        read_bands(chain, structure=rbi_structure)
+
+
+def test_old_line_documents_without_labels_or_has_nac():
+    chain = diatomic_chain()
+    bare = PhononBandStructureSymmLine(
+        [q.frac_coords for q in chain.qpoints],
+        chain.bands,
+        Lattice(chain.lattice_rec.matrix),
+        structure=chain.structure,
+    )
+    assert read_bands(bare).labels == {}
+
+
+def test_dos_is_normalised_whatever_its_unit(debye, chain):
+    dos = PhononDos(debye.frequencies, 2.0 * debye.densities)
+    for factor, density in [(1.0, 1.0), (THZ_TO_CM1, THZ_TO_CM1), (THZ_TO_CM1, 1.0)]:
+        scaled = PhononDos(factor * dos.frequencies, dos.densities / density)
+        read = read_dos(scaled, structure=chain.structure)
+        assert np.trapezoid(read.densities, read.frequencies) == pytest.approx(6.0, rel=1e-12)
+        assert read.frequencies[-1] == pytest.approx(10.0)
+
+
+@pytest.mark.parametrize(
+    ("frequencies", "densities", "message"),
+    [
+        ([0.0, 1.0, 2.0], [0.0, 1.0], "as many densities as frequencies"),
+        ([0.0], [1.0], "at least two, got 1 and 1"),
+        ([0.0, 2.0, 1.0], [0.0, 1.0, 1.0], "ascending frequencies"),
+        ([0.0, 1.0, 2.0], [0.0, -1.0, 3.0], "nowhere negative, got -1 at 1"),
+        ([0.0, 1.0, 2.0], [0.0, 0.0, 0.0], "positive integral, got 0"),
+        ([0.0, float("inf"), 2.0], [0.0, 1.0, 1.0], "finite frequencies"),
+        ([0.0, 1.0, 2.0], [0.0, 1.5, 0.0], "integrates to 3 states an atom, got 1.5"),
+    ],
+)
+def test_corrupt_dos(frequencies, densities, message):
+    with pytest.raises(PhononDocumentError, match=message):
+        read_dos({"frequencies": frequencies, "densities": densities}, unit="THz")
+
+
+def test_dos_of_another_cell(debye, chain):
+    with pytest.raises(PhononDocumentError, match=r"6 states \(3 for each atom of Ga1 N1\), got 3"):
+        read_dos(debye, structure=chain.structure)
+
+
+def test_dos_without_densities():
+    with pytest.raises(PhononDocumentError, match="a document without densities; convert"):
+        read_dos({"frequencies": [0.0, 1.0]})
+
+
+def test_complete_dos_brings_its_structure(debye, chain):
+    dos = PhononDos(debye.frequencies, 2.0 * debye.densities)
+    pdos = dict.fromkeys(chain.structure, debye.densities)
+    complete = CompletePhononDos(chain.structure, dos, pdos)
+    assert read_dos(complete).structure is chain.structure
+    assert read_dos(complete.as_dict()).structure == chain.structure
+
+
+def test_primitive_cell(chain):
+    assert is_primitive(chain.structure) == (True, 2)
+    assert is_primitive(chain.structure * [2, 1, 1]) == (False, 2)

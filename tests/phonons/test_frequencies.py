@@ -1,0 +1,104 @@
+"""Units are stated, established or refused."""
+
+import numpy as np
+import pytest
+from pymatgen.core import Structure
+
+from matminer_phonon_tl.exceptions import UnitError
+from matminer_phonon_tl.phonons.frequencies import (
+    canonical_unit,
+    establish_unit,
+    highest_frequency_bounds,
+    unit_in_thz,
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [("THz", "THz"), ("EV", "eV"), ("cm^-1", "cm-1"), (" 1/cm ", "cm-1")]
+)
+def test_spellings(given, expected):
+    assert canonical_unit(given) == expected
+
+
+@pytest.mark.parametrize("given", ["Hz", "", None, 3])
+def test_unknown_unit(given):
+    with pytest.raises(UnitError, match=r"out of THz, eV, meV and cm-1, got .*; convert"):
+        canonical_unit(given)
+
+
+def test_conversions_agree_with_a_known_line():
+    # 1 eV = 241.798924 THz = 8065.54394 cm-1 (CODATA 2018)
+    assert unit_in_thz("eV") == pytest.approx(241.79892421, rel=1e-9)
+    assert unit_in_thz("eV") / unit_in_thz("cm-1") == pytest.approx(8065.543937, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("material", "masses", "highest"),
+    [
+        ("H2", [1.008], 131.9),
+        ("N2", [14.007], 69.9),
+        ("diamond", [12.011], 40.0),
+        ("Cs", [132.9], 1.0),
+        ("solid Ne", [20.18], 1.6),
+        ("solid Xe", [131.3], 1.5),
+        ("RbI", [85.47, 126.9], 2.9),
+        ("CsI", [132.9, 126.9], 2.7),
+        ("MgO", [24.3, 16.0], 21.5),
+    ],
+)
+def test_known_materials_are_within_the_bounds(material, masses, highest):
+    low, high = highest_frequency_bounds(masses)
+    assert low < highest < high, material
+
+
+@pytest.mark.parametrize("unit", ["THz", "eV", "cm-1"])
+def test_each_unit_is_inferred_for_rbi(rbi_structure, unit):
+    assert establish_unit(2.9 / unit_in_thz(unit), structure=rbi_structure) == unit
+
+
+@pytest.mark.parametrize("value", [12.0, 60.0, 130.0])
+def test_ambiguous_frequency_names_both_candidates(value):
+    with pytest.raises(
+        UnitError, match=r'physical both in THz and in cm-1 .*pass unit="THz" or unit="cm-1", or'
+    ):
+        establish_unit(value)
+
+
+def test_a_structure_that_does_not_help_is_not_asked_for():
+    cyanide = Structure(4.0 * np.eye(3), ["C", "N"], [[0, 0, 0], [0.3, 0, 0]])
+    with pytest.raises(UnitError, match=r'unit="cm-1"$'):
+        establish_unit(60.0, structure=cyanide)
+
+
+def test_nothing_physical():
+    with pytest.raises(UnitError, match="physical neither in THz nor in eV nor in cm-1"):
+        establish_unit(1e6)
+
+
+def test_stated_unit_settles_what_is_ambiguous():
+    assert establish_unit(60.0, unit="THz") == "THz"
+    assert establish_unit(60.0, unit="cm-1") == "cm-1"
+    assert establish_unit(60.0, known_unit="cm-1") == "cm-1"
+    assert establish_unit(12.0, unit="meV") == "meV"
+
+
+def test_stated_unit_that_contradicts_the_content(rbi_structure):
+    with pytest.raises(
+        UnitError, match=r"unit='THz' contradicts the content.* while cm-1 would not; pass"
+    ):
+        establish_unit(96.8, unit="THz", structure=rbi_structure)
+    with pytest.raises(UnitError, match="the document's field says='eV' contradicts"):
+        establish_unit(2.9, known_unit="eV", structure=rbi_structure)
+
+
+def test_a_model_crystal_beyond_all_bounds_keeps_its_stated_unit():
+    assert establish_unit(1e6, unit="THz") == "THz"
+
+
+def test_dos_integral_names_the_unit():
+    # frequencies in cm-1 while the density is still counted in states per THz
+    ratio = unit_in_thz("THz") / unit_in_thz("cm-1")
+    assert establish_unit(60.0, dos_integral=6.0 * ratio, n_atoms=2) == "cm-1"
+    # and a density that agrees with its own grid says nothing about the unit of the grid
+    with pytest.raises(UnitError, match="cannot be established"):
+        establish_unit(60.0, dos_integral=6.0, n_atoms=2)
