@@ -19,7 +19,6 @@ _WINDOW = 0.2
 _MIN_POINTS = 4
 _OPTICAL_MARGIN = 0.9
 _COLLINEAR = 1e-3
-_JUMP = 3.0
 
 
 class SoundVelocity(NamedTuple):
@@ -47,8 +46,10 @@ class SoundVelocity(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class _Segment:
-    """The wave vectors of a straight path that starts at Gamma."""
+class GammaSegment:
+    """The wave vectors of a straight path that starts at Gamma, which is the first of them."""
+
+    indices: list[int]  # of the document's wave vectors
 
     label: str
     direction: NDArray[np.float64]
@@ -120,7 +121,8 @@ def sound_velocities(
     an error of the same size weighs the less in the square the smaller the frequency is, so that
     the noisy first points don't decide the slope. The fit ends before a branch comes near the
     lowest optical one. With two points beyond Gamma :math:`c` is 0, with one the speed is
-    :math:`\omega/q`. Waves that are flexural (:math:`\omega \propto q^2`) may have speed 0.
+    :math:`\omega/q`. A branch that rises although its fit has a negative :math:`v^2`, as the
+    flexural one of a layer (:math:`\omega \propto q^2`), has speed 0.
 
     Parameters
     ----------
@@ -168,7 +170,7 @@ def sound_velocities(
             speed=_speed(segment, branch, n_points),
             n_points=n_points,
         )
-        for segment in _segments(bands)
+        for segment in gamma_segments(bands)
         for n_points in [_window(segment)]
         for branch in range(3)
     ]
@@ -180,15 +182,24 @@ def sound_velocities(
     return found
 
 
-def _segments(bands: PhononBands) -> Iterator[_Segment]:
+def gamma_segments(bands: PhononBands) -> Iterator[GammaSegment]:
     """Yield each straight run of wave vectors away from Gamma, both ways along the document.
 
     By geometry and not by labels, which old documents lack or give to one end only.
+
+    Parameters
+    ----------
+    bands : PhononBands
+        The bands.
+
+    Yields
+    ------
+    GammaSegment
+        At least one wave vector beyond Gamma.
     """
     n_q = len(bands.q_cartesian)
-    steps = np.linalg.norm(np.diff(bands.q_cartesian, axis=0), axis=1)
     # where a path jumps ("X | Gamma"), the neighbour in the document is none in the zone
-    longest = _JUMP * np.median(steps[steps > 1e-9]) if (steps > 1e-9).any() else 0.0
+    longest = bands.longest_step
     for gamma in bands.gamma_indices:
         offsets = bands.q_cartesian - bands.q_cartesian[gamma]
         for step in (-1, 1):
@@ -200,7 +211,8 @@ def _segments(bands: PhononBands) -> Iterator[_Segment]:
             end = bands.q_fractional[run[-1]] + 0.0  # no "-0" in a label
             label = bands.label_of(end) or "(" + ", ".join(f"{x:.3g}" for x in end) + ")"
             distance = np.linalg.norm(offsets[run], axis=1)
-            yield _Segment(
+            yield GammaSegment(
+                indices=run,
                 label=f"Gamma-{label}",
                 direction=offsets[run[-1]] / distance[-1],
                 distance=distance,
@@ -209,9 +221,7 @@ def _segments(bands: PhononBands) -> Iterator[_Segment]:
             )
 
 
-def _goes_on(
-    offsets: NDArray[np.float64], run: list[int], index: int, longest: np.floating | float
-) -> bool:
+def _goes_on(offsets: NDArray[np.float64], run: list[int], index: int, longest: float) -> bool:
     """Return whether wave vector ``index`` lies a step further out on the line of ``run``."""
     distance = np.linalg.norm(offsets[index])
     step = distance - np.linalg.norm(offsets[run[-1]])
@@ -224,7 +234,7 @@ def _goes_on(
     return bool(np.linalg.norm(across) < _COLLINEAR)
 
 
-def _window(segment: _Segment) -> int:
+def _window(segment: GammaSegment) -> int:
     """Return how many wave vectors beyond Gamma the fit may use."""
     n_beyond = len(segment.distance) - 1
     inside = int((segment.distance[1:] <= _WINDOW * segment.distance[-1] + 1e-9).sum())
@@ -237,7 +247,7 @@ def _window(segment: _Segment) -> int:
     return n_points
 
 
-def _speed(segment: _Segment, branch: int, n_points: int) -> float:
+def _speed(segment: GammaSegment, branch: int, n_points: int) -> float:
     """Return the slope of one branch at Gamma, km/s."""
     q = segment.distance[: n_points + 1]
     frequency = segment.acoustic[branch, : n_points + 1]
@@ -251,6 +261,8 @@ def _speed(segment: _Segment, branch: int, n_points: int) -> float:
         if square < 0.0:
             # a flexural branch, whose q^4 leaves v^2 to the noise: hold it at Gamma
             square = _leading(np.stack([q**2, q**4], axis=1), squares, 0)
+    if (frequency[1:] > 0.0).all():
+        square = max(square, np.float64(0.0))
     if square < 0.0:
         raise UnstableStructureError(
             f"expected acoustic branches that rise from Gamma, got branch {branch + 1} falling "
