@@ -13,3 +13,11 @@ def test_data():
     if not folder:
         pytest.skip("PHONON_TL_TEST_DATA is not set: it names the folder of real documents")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def phonon_tl():
+    """Return the shipped dataset; tests must not change it."""
+    from matminer_phonon_tl import load_phonon_tl
+
+    return load_phonon_tl()

@@ -1,6 +1,7 @@
 """Descriptors of compositions as matminer featurizers."""
 
 from matminer_phonon_tl.featurizers.element_table import load_element_table
+from matminer_phonon_tl.featurizers.lattice_dynamics import LatticeDynamicsDescriptors
 from matminer_phonon_tl.featurizers.xenonpy import XenonPyDescriptors
 
-__all__ = ["XenonPyDescriptors", "load_element_table"]
+__all__ = ["LatticeDynamicsDescriptors", "XenonPyDescriptors", "load_element_table"]

@@ -113,10 +113,8 @@ class CompositionFeaturizer(BaseFeaturizer):
         values = _single_column(entries)
         rows: list[list[Any]] = []
         errors: dict[int, CompositionError] = {}
-        bar_options = pbar if isinstance(pbar, dict) else {}
-        with tqdm(
-            total=len(values), desc=type(self).__name__, disable=not pbar, **bar_options
-        ) as bar:
+        options = {"desc": type(self).__name__, **(pbar if isinstance(pbar, dict) else {})}
+        with tqdm(total=len(values), disable=not pbar, **options) as bar:
             for start in range(0, len(values), ROWS_AT_ONCE):
                 block = values[start : start + ROWS_AT_ONCE]
                 features, block_errors = self._featurize_valid(block, start)
@@ -140,9 +138,13 @@ class CompositionFeaturizer(BaseFeaturizer):
             X = X["composition"]
         return self.featurize_array(_single_column(X), ignore_errors=True)
 
+    def find_errors(self, compositions: Any) -> dict[int, CompositionError]:
+        """Return the error of each row that cannot be described, by its number."""
+        return self._featurize_valid(composition_values(compositions))[1]
+
     def precheck(self, comp: Any) -> bool:
         """Say whether the composition can be described."""
-        return not self._featurize_valid([comp])[1]
+        return not self.find_errors([comp])
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:  # noqa: ARG002
         """Names of the columns, for scikit-learn's ``set_output``."""
@@ -156,10 +158,11 @@ class CompositionFeaturizer(BaseFeaturizer):
         self, values: Sequence[Any], first_row: int = 0
     ) -> tuple[NDArray[np.float64], dict[int, CompositionError]]:
         flat, rows, errors = flatten_valid(values, self._index_of, first_row)
+        described = self._describe(flat)
         if not errors:
-            return self._describe(flat), errors
-        features = np.full((len(values), len(self.feature_labels())), np.nan)
-        features[rows] = self._describe(flat)
+            return described, errors
+        features = np.full((len(values), described.shape[1]), np.nan)
+        features[rows] = described
         return features, errors
 
     def _settle(

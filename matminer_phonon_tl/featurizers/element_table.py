@@ -5,6 +5,7 @@ from importlib.resources import files
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from matminer_phonon_tl.exceptions import UnknownElementError
 
@@ -61,6 +62,16 @@ class ElementTable:
         )
         self.impute_nan = impute_nan
         self.lacking = set(frame.index[frame.isna().any(axis=1)])
+
+    @staticmethod
+    @cache
+    def shipped(impute_nan: bool = False) -> "ElementTable":
+        """Return the shipped table, prepared once."""
+        return ElementTable(impute_nan=impute_nan)
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """One property of all elements, shape (n_elements,)."""
+        return self.values[:, self.properties.index(name)]
 
     def index_of(self, symbol: str) -> int:
         """Row of an element; the mean element where imputation is asked for."""

@@ -1,7 +1,6 @@
 """XenonPy's 290 composition descriptors as a matminer featurizer."""
 
 import warnings
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -79,7 +78,7 @@ class XenonPyDescriptors(CompositionFeaturizer):
 
     def _table(self) -> ElementTable:
         if self.elemental_info is None:
-            return _shipped(bool(self.impute_nan))
+            return ElementTable.shipped(bool(self.impute_nan))
         return ElementTable(self.elemental_info, impute_nan=self.impute_nan)
 
     def _index_of(self, symbol: str) -> int:
@@ -99,11 +98,6 @@ class XenonPyDescriptors(CompositionFeaturizer):
         if self.backend == "xenonpy":
             return _pool_with_xenonpy(flat, self._table())
         raise ValueError(f"expected backend 'native' or 'xenonpy', got {self.backend!r}")
-
-
-@cache
-def _shipped(impute_nan: bool) -> ElementTable:
-    return ElementTable(impute_nan=impute_nan)
 
 
 def pool(flat: FlatCompositions, properties: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -132,7 +126,7 @@ def pool(flat: FlatCompositions, properties: NDArray[np.float64]) -> NDArray[np.
             pooled[block] = _pool_block(
                 properties, flat.elements[entries].T, flat.amounts[entries].T
             )
-    return pooled.reshape(n_rows, -1)
+    return pooled.reshape(n_rows, len(POOLINGS) * n_properties)
 
 
 def _pool_block(
@@ -163,7 +157,7 @@ def _pool_block(
 
 def _pool_with_xenonpy(flat: FlatCompositions, table: ElementTable) -> NDArray[np.float64]:
     try:
-        from xenonpy.descriptor import Compositions  # noqa: PLC0415 (optional dependency)
+        from xenonpy.descriptor import Compositions
     except ImportError as error:
         raise MissingExtraError(
             "expected XenonPy to be installed for backend='xenonpy', but importing it failed "

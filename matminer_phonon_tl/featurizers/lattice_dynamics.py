@@ -1,0 +1,213 @@
+"""A compact set of descriptors that follow from the physics of lattice vibrations."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pymatgen.core import Structure
+
+from matminer_phonon_tl.citations import LIU_2020
+from matminer_phonon_tl.compositions import FlatCompositions, as_composition
+from matminer_phonon_tl.exceptions import CompositionError
+from matminer_phonon_tl.featurizers._base import CompositionFeaturizer
+from matminer_phonon_tl.featurizers.element_table import ElementTable
+
+COMPOSITION_COLUMNS = {
+    "log_mass_ratio": "ln(M_heavy / M_light): in the diatomic chain the gap opens with the ratio",
+    "log_lightest_mass": "ln(M_light / u): sets the top of the optical branches, ~ M^(-1/2)",
+    "log_heaviest_mass": "ln(M_heavy / u): sets the top of the acoustic branches",
+    "log_mean_mass": "ln of the mean mass, u: the inertia of a sound wave",
+    "electronegativity_difference": "largest minus smallest (Pauling): ionicity, LO-TO splitting",
+    "log_cell_size": "ln of the atoms in the cell: every atom more folds three branches in",
+    "n_elements": "number of elements: more kinds of bonds, more bands in between",
+    "radius_sum": "covalent radii of lightest and heaviest element, pm: length of their bond",
+    "light_fraction": "share of the lightest element's atoms",
+    "heavy_fraction": "share of the heaviest element's atoms",
+    "signed_electronegativity": "lightest minus heaviest element: who attracts the charge",
+    "log_heavy_atoms": "ln of the heaviest element's atoms in the cell: one carries three branches",
+    "log_light_atoms": "ln of the lightest element's atoms in the cell",
+    "log_second_mass_ratio": "ln(second heaviest / lightest mass): a middle mass fills the gap",
+    "mean_melting_point": "mean of the elements' melting points, K: strength of the bonds",
+    "mean_bulk_modulus": "mean of the elements' bulk moduli, GPa: stiffness",
+}
+"""Physics of each column that the composition alone gives."""
+
+STRUCTURE_COLUMNS = {
+    "volume_per_atom": "Angstrom^3: the longer the bonds, the softer",
+    "density": "g/cm3: with the stiffness it gives the speed of sound",
+    "packing_fraction": "volume of the covalent spheres over that of the cell",
+    "space_group": "international number: symmetry makes branches meet",
+    "bond_length": "mean nearest-neighbour distance, Angstrom",
+    "bond_length_spread": "relative spread of the nearest-neighbour distances",
+    "coordination": "mean number of neighbours within 1.2 nearest-neighbour distances",
+    "heavy_heavy_distance": "shortest distance between atoms of the heaviest element, Angstrom",
+}
+"""Physics of each column that needs the structure."""
+
+NEIGHBOUR_SHELL = 1.2
+"""Atoms within this many nearest-neighbour distances are neighbours."""
+SYMPREC = 0.1
+"""Tolerance of the symmetry search, Angstrom; as the Materials Project's."""
+
+
+class LatticeDynamicsDescriptors(CompositionFeaturizer):
+    """Masses, charges and sizes: what a lattice vibration feels, in a few columns.
+
+    ``COMPOSITION_COLUMNS`` and ``STRUCTURE_COLUMNS`` in this module say what each column is and
+    why it matters. "Light" and "heavy" are the elements of lowest and highest atomic mass.
+
+    Parameters
+    ----------
+    use_structure : bool
+        Append the structure columns; every input must then be a Structure.
+
+    References
+    ----------
+    M. Born, K. Huang, Dynamical Theory of Crystal Lattices (Oxford, 1954), for the diatomic chain;
+    Z. Liu et al., Sci. Adv. 6, eabd1356 (2020), doi:10.1126/sciadv.abd1356, for the gap.
+
+    Examples
+    --------
+    >>> descriptors = LatticeDynamicsDescriptors()
+    >>> dict(zip(descriptors.feature_labels(), descriptors.featurize("BAs")))["log_mass_ratio"]
+    1.936...
+    """
+
+    def __init__(self, *, use_structure: bool = False) -> None:
+        self.use_structure = use_structure
+
+    def feature_labels(self) -> list[str]:
+        """Names of the columns."""
+        return [*COMPOSITION_COLUMNS, *(STRUCTURE_COLUMNS if self.use_structure else ())]
+
+    def citations(self) -> list[str]:
+        """BibTeX entry of the paper whose question the descriptors serve."""
+        return [LIU_2020]
+
+    def implementors(self) -> list[str]:
+        """Who wrote this featurizer."""
+        return ["The matminer-phonon-tl developers"]
+
+    def _index_of(self, symbol: str) -> int:
+        return ElementTable.shipped().index_of(symbol)
+
+    def _describe(self, flat: FlatCompositions) -> NDArray[np.float64]:
+        return _describe_compositions(flat)
+
+    def _featurize_valid(
+        self, values: Any, first_row: int = 0
+    ) -> tuple[NDArray[np.float64], dict[int, CompositionError]]:
+        features, errors = super()._featurize_valid(values, first_row)
+        if not self.use_structure:
+            return features, errors
+        n_composition = len(COMPOSITION_COLUMNS)
+        features = np.hstack([features, np.full((len(values), len(STRUCTURE_COLUMNS)), np.nan)])
+        for row, value in enumerate(values):
+            if first_row + row in errors:
+                continue
+            if not isinstance(value, Structure):
+                errors[first_row + row] = CompositionError(
+                    f"row {first_row + row}: expected a Structure because use_structure=True, got "
+                    f"{type(value).__name__}: give structures, or set use_structure=False"
+                )
+                features[row] = np.nan
+                continue
+            features[row, n_composition:] = describe_structure(value)
+        return features, dict(sorted(errors.items()))
+
+
+def _describe_compositions(flat: FlatCompositions) -> NDArray[np.float64]:
+    """Composition columns of shape (n_rows, n_columns), for all rows at once."""
+    table = ElementTable.shipped()
+    n_rows = len(flat.counts)
+    if n_rows == 0:
+        return np.empty((0, len(COMPOSITION_COLUMNS)))
+    starts = np.cumsum(flat.counts) - flat.counts
+    row = np.repeat(np.arange(n_rows), flat.counts)
+    atoms = np.add.reduceat(flat.amounts, starts)
+
+    # An element may stand twice (Fe2+ and Fe3+): merge, then order by row and mass.
+    order = np.lexsort((flat.elements, row))
+    row, element, amount = row[order], flat.elements[order], flat.amounts[order]
+    is_new = np.append(True, (np.diff(row) != 0) | (np.diff(element) != 0))
+    first_of = np.flatnonzero(is_new)
+    amount = np.add.reduceat(amount, first_of)
+    row, element = row[first_of], element[first_of]
+    mass = table.column("atomic_weight")[element]
+    order = np.lexsort((mass, row))
+    row, element, amount, mass = row[order], element[order], amount[order], mass[order]
+    n_elements = np.bincount(row, minlength=n_rows)
+    light = np.cumsum(n_elements) - n_elements
+    heavy = light + n_elements - 1
+    second = np.maximum(heavy - 1, light)
+
+    def mean(name: str) -> NDArray[np.float64]:
+        return np.add.reduceat(table.column(name)[element] * amount, light) / atoms
+
+    negativity = table.column("en_pauling")[element]
+    radius = table.column("covalent_radius_cordero")[element]
+    columns = {
+        "log_mass_ratio": np.log(mass[heavy] / mass[light]),
+        "log_lightest_mass": np.log(mass[light]),
+        "log_heaviest_mass": np.log(mass[heavy]),
+        "log_mean_mass": np.log(mean("atomic_weight")),
+        "electronegativity_difference": np.maximum.reduceat(negativity, light)
+        - np.minimum.reduceat(negativity, light),
+        "log_cell_size": np.log(atoms),
+        "n_elements": n_elements.astype(float),
+        "radius_sum": radius[light] + radius[heavy],
+        "light_fraction": amount[light] / atoms,
+        "heavy_fraction": amount[heavy] / atoms,
+        "signed_electronegativity": negativity[light] - negativity[heavy],
+        "log_heavy_atoms": np.log(amount[heavy]),
+        "log_light_atoms": np.log(amount[light]),
+        "log_second_mass_ratio": np.log(mass[second] / mass[light]),
+        "mean_melting_point": mean("melting_point"),
+        "mean_bulk_modulus": mean("bulk_modulus"),
+    }
+    return np.column_stack([columns[name] for name in COMPOSITION_COLUMNS])
+
+
+def describe_structure(structure: Structure) -> list[float]:
+    """Structure columns of one structure, in the order of ``STRUCTURE_COLUMNS``."""
+    table = ElementTable.shipped()
+    composition = as_composition(structure.composition)
+    n_sites = len(structure)
+    radii = np.array(
+        [
+            sum(
+                table.column("covalent_radius_cordero")[table.index_of(member.symbol)] * share
+                for member, share in site.species.items()
+            )
+            for site in structure
+        ]
+    )
+    volume = structure.volume
+    # Grow the sphere until every atom has seen a neighbour.
+    cutoff = 1.5 * (volume / n_sites) ** (1 / 3)
+    while True:
+        centre, neighbour, _, distance = structure.get_neighbor_list(cutoff)
+        nearest = np.full(n_sites, np.inf)
+        np.minimum.at(nearest, centre, distance)
+        if np.isfinite(nearest).all() and cutoff >= NEIGHBOUR_SHELL * nearest.max():
+            break
+        cutoff *= 1.5
+    coordination = np.mean(
+        np.bincount(centre[distance <= NEIGHBOUR_SHELL * nearest[centre]], minlength=n_sites)
+    )
+    heaviest = max(composition, key=lambda member: float(member.atomic_mass)).symbol
+    is_heavy = np.array([any(m.symbol == heaviest for m in site.species) for site in structure])
+    between_heavy = distance[is_heavy[centre] & is_heavy[neighbour]]
+    # None within the sphere: at least that far.
+    heavy_distance = between_heavy.min() if len(between_heavy) else cutoff
+    _, space_group = structure.get_space_group_info(symprec=SYMPREC)
+    return [
+        volume / n_sites,
+        float(structure.density),
+        float(4 / 3 * np.pi * np.sum((radii / 100) ** 3) / volume),
+        float(space_group),
+        float(nearest.mean()),
+        float(nearest.std() / nearest.mean()),
+        float(coordination),
+        float(heavy_distance),
+    ]

@@ -1,0 +1,78 @@
+"""The descriptor matrix a model sees, chosen by name."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pymatgen.core import Structure
+
+from matminer_phonon_tl.compositions import composition_values
+from matminer_phonon_tl.exceptions import CompositionError
+from matminer_phonon_tl.featurizers.lattice_dynamics import (
+    STRUCTURE_COLUMNS,
+    LatticeDynamicsDescriptors,
+)
+from matminer_phonon_tl.featurizers.xenonpy import XenonPyDescriptors
+
+DESCRIPTOR_SETS = ("xenonpy", "lattice_dynamics", "both")
+
+
+def descriptor_labels(name: str, *, use_structure: bool) -> list[str]:
+    """Names of the columns that :func:`descriptor_matrix` gives."""
+    _check_name(name)
+    labels = [] if name == "lattice_dynamics" else XenonPyDescriptors().feature_labels()
+    if name != "xenonpy":
+        labels += LatticeDynamicsDescriptors().feature_labels()
+    return labels + (list(STRUCTURE_COLUMNS) if use_structure else [])
+
+
+def descriptor_matrix(X: Any, name: str, *, use_structure: bool) -> NDArray[np.float64]:
+    """Describe materials; nothing is learnt here, so no row can tell another anything.
+
+    Parameters
+    ----------
+    X : DataFrame, Series or sequence of compositions (structures, where they are used)
+    name : {"xenonpy", "lattice_dynamics", "both"}
+    use_structure : bool
+        Append the structure columns of LatticeDynamicsDescriptors.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_descriptors)
+    """
+    _check_name(name)
+    values = structures_of(X) if use_structure else composition_values(X)
+    blocks = []
+    if name != "lattice_dynamics":
+        blocks.append(XenonPyDescriptors().featurize_array(values))
+    if name != "xenonpy" or use_structure:
+        lattice = LatticeDynamicsDescriptors(use_structure=use_structure).featurize_array(values)
+        n_structure = len(STRUCTURE_COLUMNS) if use_structure else 0
+        blocks.append(lattice[:, -n_structure:] if name == "xenonpy" else lattice)
+    return np.hstack(blocks)
+
+
+def structures_of(X: Any) -> list[Structure]:
+    """Return the structure of each row, or say what is missing."""
+    if isinstance(X, pd.DataFrame):
+        if "structure" not in X.columns:
+            raise CompositionError(
+                "expected a DataFrame with a column 'structure' because use_structure=True, got "
+                f"the columns {list(X.columns)}: add it, or use a model without structure"
+            )
+        values = X["structure"].tolist()
+    else:
+        values = composition_values(X)
+    for row, value in enumerate(values):
+        if not isinstance(value, Structure):
+            raise CompositionError(
+                f"row {row}: expected a Structure because use_structure=True, got "
+                f"{type(value).__name__}: give structures, or use a model without structure"
+            )
+    return values
+
+
+def _check_name(name: str) -> None:
+    if name not in DESCRIPTOR_SETS:
+        raise ValueError(f"expected descriptors to be one of {DESCRIPTOR_SETS}, got {name!r}")

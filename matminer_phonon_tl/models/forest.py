@@ -1,0 +1,175 @@
+"""A fitted forest of decision trees as flat arrays, evaluated for many rows at once.
+
+scikit-learn keeps fitted trees in private structures that change between versions. These arrays do
+not, so a forest saved as JSON gives the same probabilities under any version, to the last bit.
+"""
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from matminer_phonon_tl.exceptions import ModelFormatError
+
+ROWS_AT_ONCE = 2048
+LEAF = -1
+
+
+class Forest:
+    """Trees of a binary classifier, their nodes laid end to end.
+
+    Parameters
+    ----------
+    feature : ndarray of int16, shape (n_nodes,)
+        Column that a node compares; -1 at a leaf.
+    threshold : ndarray of float64, shape (n_nodes,)
+        A row goes left where its value is at most this. Only of inner nodes; 0 at a leaf.
+    children : ndarray of int32, shape (n_nodes, 2)
+        Left and right child, counted over the whole forest; -1 at a leaf.
+    probability : ndarray of float64, shape (n_nodes,)
+        Share of the positive class at a leaf; 0 at inner nodes.
+    roots : ndarray of int32, shape (n_trees,)
+        First node of each tree.
+    n_features : int
+        Columns of the descriptor matrix.
+    """
+
+    def __init__(
+        self,
+        feature: NDArray[np.int16],
+        threshold: NDArray[np.float64],
+        children: NDArray[np.int32],
+        probability: NDArray[np.float64],
+        roots: NDArray[np.int32],
+        n_features: int,
+    ) -> None:
+        self.feature = feature
+        self.threshold = threshold
+        self.children = children
+        self.probability = probability
+        self.roots = roots
+        self.n_features = n_features
+
+    @classmethod
+    def from_sklearn(cls, forest: Any) -> Self:
+        """Read a fitted scikit-learn forest of two classes, the second of which is positive."""
+        trees = [estimator.tree_ for estimator in forest.estimators_]
+        sizes = [tree.node_count for tree in trees]
+        roots = np.cumsum([0, *sizes[:-1]])
+        leaf = np.concatenate([tree.children_left for tree in trees]) == LEAF
+        children = np.vstack(
+            [
+                np.column_stack([tree.children_left, tree.children_right]) + root
+                for tree, root in zip(trees, roots, strict=True)
+            ]
+        )
+        children[leaf] = LEAF
+        # The division scikit-learn makes at each prediction, made once.
+        counts = np.vstack([tree.value[:, 0, :] for tree in trees])
+        probability = counts[:, 1] / counts.sum(axis=1)
+        probability[~leaf] = 0.0
+        threshold = np.concatenate([tree.threshold for tree in trees])
+        threshold[leaf] = 0.0
+        feature = np.concatenate([tree.feature for tree in trees])
+        feature[leaf] = LEAF
+        return cls(
+            feature=feature.astype(np.int16),
+            threshold=threshold,
+            children=children.astype(np.int32),
+            probability=probability,
+            roots=roots.astype(np.int32),
+            n_features=int(forest.n_features_in_),
+        )
+
+    def predict_by_tree(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Probability of the positive class from each tree.
+
+        Parameters
+        ----------
+        X : array of shape (n_rows, n_features)
+            Compared in float32, as scikit-learn's trees were grown.
+
+        Returns
+        -------
+        ndarray of shape (n_trees, n_rows)
+        """
+        X = np.ascontiguousarray(X, dtype=np.float32)
+        result = np.empty((len(self.roots), len(X)))
+        for first in range(0, len(X), ROWS_AT_ONCE):
+            block = slice(first, first + ROWS_AT_ONCE)
+            result[:, block] = self._predict_block(X[block])
+        return result
+
+    def predict_positive(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Mean over the trees, shape (n_rows,); equal to scikit-learn's to the last bit."""
+        by_tree = self.predict_by_tree(X)
+        total = np.zeros(by_tree.shape[1])
+        for tree in by_tree:  # one after another, as scikit-learn adds: pairwise sums differ
+            total += tree
+        return total / len(self.roots)
+
+    def _predict_block(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
+        n_rows = len(X)
+        node = np.repeat(self.roots.astype(np.intp), n_rows)
+        row = np.tile(np.arange(n_rows), len(self.roots))
+        walking = np.flatnonzero(self.feature[node] != LEAF)
+        while len(walking):
+            at = node[walking]
+            goes_right = X[row[walking], self.feature[at]] > self.threshold[at]
+            node[walking] = at = self.children[at, goes_right.view(np.int8)]
+            walking = walking[self.feature[at] != LEAF]
+        return self.probability[node].reshape(len(self.roots), n_rows)
+
+    def get_state(self) -> dict[str, Any]:
+        """The forest as plain arrays, each figure once: leaves have no threshold and no feature."""
+        leaf = self.feature == LEAF
+        return {
+            "feature": self.feature,
+            "threshold": self.threshold[~leaf],
+            "probability": self.probability[leaf],
+            # A left child follows its parent, as scikit-learn lays its trees.
+            "right": self.children[~leaf, 1],
+            "roots": self.roots,
+            "n_features": self.n_features,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """Restore and check a forest: every path must lead forward to a leaf of its own tree."""
+        feature = _vector(state["feature"], "i2", "feature")
+        threshold = _vector(state["threshold"], "f8", "threshold")
+        probability = _vector(state["probability"], "f8", "probability")
+        right = _vector(state["right"], "i4", "right")
+        roots = _vector(state["roots"], "i4", "roots")
+        n_features = state["n_features"]
+        if type(n_features) is not int or not 0 < n_features < 2**15:
+            raise ModelFormatError(f"expected the number of features, got {n_features!r}")
+        n_nodes, leaf = len(feature), feature == LEAF
+        inner = np.flatnonzero(~leaf)
+        checks = {
+            "at least one tree": len(roots) > 0 and n_nodes > 0 and roots[0] == 0,
+            "trees in order": bool((np.diff(roots) > 0).all() and (roots < n_nodes).all()),
+            "features of the matrix": bool(((feature >= LEAF) & (feature < n_features)).all()),
+            "a threshold for each inner node": len(threshold) == len(right) == len(inner),
+            "a probability for each leaf": len(probability) == leaf.sum(),
+            "probabilities in 0-1": bool(((probability >= 0) & (probability <= 1)).all()),
+        }
+        failed = [name for name, passed in checks.items() if not passed]
+        if failed:
+            raise ModelFormatError(f"expected a forest to have {', '.join(failed)}: it is damaged")
+        tree_end = np.repeat(np.append(roots[1:], n_nodes), np.diff(np.append(roots, n_nodes)))
+        if not ((right > inner + 1) & (right < tree_end[inner])).all():
+            raise ModelFormatError("expected each node's children to follow it in its own tree")
+        children = np.full((n_nodes, 2), LEAF, dtype=np.int32)
+        children[inner, 0] = inner + 1
+        children[inner, 1] = right
+        full_threshold, full_probability = np.zeros(n_nodes), np.zeros(n_nodes)
+        full_threshold[inner] = threshold
+        full_probability[leaf] = probability
+        return cls(feature, full_threshold, children, full_probability, roots, n_features)
+
+
+def _vector(value: Any, dtype: str, name: str) -> NDArray[Any]:
+    if not isinstance(value, np.ndarray) or value.ndim != 1 or value.dtype != np.dtype(dtype):
+        raise ModelFormatError(f"expected {name} of a forest as a vector of {dtype}")
+    return value

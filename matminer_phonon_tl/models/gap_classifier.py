@@ -1,0 +1,392 @@
+"""Does a compound have an acoustic-optical phonon gap? SMOTE and a forest, as in the paper."""
+
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from imblearn.over_sampling import SMOTE
+from imblearn.pipeline import Pipeline
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.inspection import permutation_importance
+from sklearn.model_selection import (
+    GridSearchCV,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    cross_val_predict,
+)
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from matminer_phonon_tl.compositions import as_compositions
+from matminer_phonon_tl.exceptions import ModelFormatError, TrainingError
+from matminer_phonon_tl.featurizers import XenonPyDescriptors
+from matminer_phonon_tl.models._calibration import Calibrator, choose_threshold
+from matminer_phonon_tl.models._descriptors import descriptor_labels, descriptor_matrix
+from matminer_phonon_tl.models._inputs import check_target
+from matminer_phonon_tl.models.forest import Forest
+from matminer_phonon_tl.models.serialization import JSONModel, data_hash
+
+PAPER_GRID = {"n_estimators": (100, 200), "max_depth": (10, 20, None)}
+"""Number of trees and depth, which the paper searches without saying over what values."""
+
+SMOTE_NEIGHBOURS = 5
+FORESTS = {"random_forest": RandomForestClassifier, "extra_trees": ExtraTreesClassifier}
+
+
+class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
+    """Classify compounds by whether they have an acoustic-optical phonon gap.
+
+    Materials with a gap are one in ten. The minority is oversampled (SMOTE) and a random forest is
+    trained; number of trees and depth are searched by F1 in a cross-validation. Oversampling is a
+    step of the pipeline, so that it sees the training side of each fold only.
+
+    Parameters
+    ----------
+    descriptors : {"xenonpy", "lattice_dynamics", "both"}
+        The 290 descriptors of the paper, the compact physics set, or both.
+    use_structure : bool
+        Append descriptors of the structure; X must then hold structures.
+    forest : {"random_forest", "extra_trees"}
+    balance : {"smote", "class_weight"}
+        How the rarity of gaps is made up for: oversampling, or weights in every bootstrap sample.
+    param_grid : dict of str to sequence, optional
+        Hyperparameters of the forest to search. Default: :data:`PAPER_GRID`. A grid of one point
+        is used without a search.
+    protocol : {"leak_free", "published"}
+        ``"published"`` oversamples *before* the search, as the paper does: synthetic copies of a
+        material stand on both sides of a fold. Only to compare.
+    group_by_formula : bool
+        Keep polymorphs of a formula on one side of every fold of the search.
+    threshold : float, "f1" or ("recall", float)
+        Probability from which a gap is predicted: given, or chosen on out-of-fold predictions of
+        the training data for the best F1, or the highest that reaches the wanted recall.
+    calibration : {None, "sigmoid", "isotonic"}
+        Calibrate probabilities on out-of-fold predictions of the training data.
+    cv : int
+        Folds of the search, of the choice of threshold, and of the calibration.
+    random_state : int, RandomState or None
+    n_jobs : int or None
+        Processes of the search.
+
+    Attributes
+    ----------
+    classes_ : ndarray of bool, shape (2,)
+    forest_ : Forest
+    best_params_ : dict
+        Chosen hyperparameters of the forest.
+    best_score_ : float or None
+        F1 of that choice in the search's own folds; not an estimate for new compounds.
+    threshold_ : float
+    n_features_in_ : int
+    training_data_ : dict
+        Rows, materials with a gap, and sha256 of what was fitted.
+
+    References
+    ----------
+    Z. Liu, M. Jiang, T. Luo, Sci. Adv. 6, eabd1356 (2020), doi:10.1126/sciadv.abd1356.
+
+    Examples
+    --------
+    >>> from matminer_phonon_tl import load_phonon_tl
+    >>> df = load_phonon_tl(split="train")
+    >>> grid = {"n_estimators": [50], "max_depth": [None]}
+    >>> classifier = PhononGapClassifier(param_grid=grid, random_state=0)
+    >>> classifier.fit(df, df["has_phonon_bandgap"]).predict(["InN", "InSb"]).tolist()
+    [True, False]
+    """
+
+    def __init__(
+        self,
+        *,
+        descriptors: str = "xenonpy",
+        use_structure: bool = False,
+        forest: str = "random_forest",
+        balance: str = "smote",
+        param_grid: dict[str, Any] | None = None,
+        protocol: str = "leak_free",
+        group_by_formula: bool = True,
+        threshold: float | str | tuple[str, float] = 0.5,
+        calibration: str | None = None,
+        cv: int = 5,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.descriptors = descriptors
+        self.use_structure = use_structure
+        self.forest = forest
+        self.balance = balance
+        self.param_grid = param_grid
+        self.protocol = protocol
+        self.group_by_formula = group_by_formula
+        self.threshold = threshold
+        self.calibration = calibration
+        self.cv = cv
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit to materials with known answers.
+
+        Parameters
+        ----------
+        X : DataFrame with a ``composition`` column (and ``structure``), or sequence of compositions
+        y : array of bool, shape (n_materials,)
+            Whether each has a gap.
+
+        Raises
+        ------
+        TrainingError
+            If there is but one class, or too few materials with a gap for the folds.
+        UnknownElementError, CompositionError
+            If a composition cannot be described; names the row.
+        """
+        self._check_options()
+        D = descriptor_matrix(X, self.descriptors, use_structure=self.use_structure)
+        target = self._check_classes(check_target(y, len(D), "has_phonon_bandgap"))
+        random = check_random_state(self.random_state)
+        seed, fold_seed = (int(s) for s in random.randint(2**31 - 1, size=2))
+        grid = {key: list(values) for key, values in (self.param_grid or PAPER_GRID).items()}
+        pipeline = Pipeline([*self._sampling(seed), ("forest", self._forest(seed))])
+        groups = None
+        if self.group_by_formula:
+            groups = np.array([c.reduced_formula for c in as_compositions(X)])
+        training = (D, target, groups)
+        if self.protocol == "published":
+            pipeline = Pipeline([("forest", self._forest(seed))])
+            oversampled = SMOTE(k_neighbors=SMOTE_NEIGHBOURS, random_state=seed)
+            training = (*oversampled.fit_resample(D, target), None)
+
+        best, self.best_params_, self.best_score_ = self._search(
+            pipeline, grid, training, fold_seed
+        )
+        self._calibrator, self.threshold_ = self._tune(best, training, fold_seed)
+        fitted = best.named_steps["forest"]
+        self.forest_ = Forest.from_sklearn(fitted)
+        self.impurity_importances_ = fitted.feature_importances_
+        self.classes_ = np.array([False, True])
+        self.n_features_in_ = D.shape[1]
+        self.training_data_ = {
+            "rows": len(D),
+            "with_gap": int(target.sum()),
+            "sha256": data_hash(D, target),
+        }
+        return self
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Probabilities of having no gap and a gap.
+
+        Parameters
+        ----------
+        X : as in ``fit``
+
+        Returns
+        -------
+        ndarray of shape (n_materials, 2)
+        """
+        check_is_fitted(self)
+        D = descriptor_matrix(X, self.descriptors, use_structure=self.use_structure)
+        return self._probabilities(D)
+
+    def predict(self, X: Any) -> NDArray[np.bool_]:
+        """Whether each material has a gap: its probability is at least ``threshold_``."""
+        return self.predict_proba(X)[:, 1] >= self.threshold_
+
+    def predict_gap(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Probability of a gap and its spread over the trees, both of shape (n_materials,)."""
+        check_is_fitted(self)
+        D = descriptor_matrix(X, self.descriptors, use_structure=self.use_structure)
+        return self._probabilities(D)[:, 1], self.forest_.predict_by_tree(D).std(axis=0)
+
+    def feature_importances(
+        self, kind: str = "impurity", X: Any = None, y: Any = None, *, n_repeats: int = 5
+    ) -> "pd.Series[float]":
+        """How much each descriptor matters, the most important first.
+
+        Parameters
+        ----------
+        kind : {"impurity", "permutation"}
+            Mean decrease of Gini impurity in training, or mean loss of average precision when the
+            descriptor's values are shuffled in ``X``.
+        X, y : as in ``fit``
+            Materials to shuffle in, best none of the training; needed for ``"permutation"``.
+        n_repeats : int
+            Shuffles of each descriptor.
+
+        Returns
+        -------
+        Series
+            Labelled with the descriptors.
+        """
+        check_is_fitted(self)
+        labels = descriptor_labels(self.descriptors, use_structure=self.use_structure)
+        if kind == "impurity":
+            values = self.impurity_importances_
+        elif kind == "permutation":
+            if X is None or y is None:
+                raise ValueError("expected X and y with kind='permutation', got none: give both")
+            D = descriptor_matrix(X, self.descriptors, use_structure=self.use_structure)
+            values = permutation_importance(
+                _OnMatrix(self),
+                D,
+                check_target(y, len(D), "y"),
+                scoring="average_precision",
+                n_repeats=n_repeats,
+                random_state=self.random_state,
+            ).importances_mean
+        else:
+            raise ValueError(f"expected kind 'impurity' or 'permutation', got {kind!r}")
+        return pd.Series(values, index=labels, name=kind).sort_values(ascending=False)
+
+    def make_pipeline(self) -> Pipeline:
+        """Return the same steps as an unfitted imblearn Pipeline that takes compositions."""
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        return Pipeline(
+            [
+                ("descriptors", XenonPyDescriptors()),
+                *self._sampling(seed),
+                ("forest", self._forest(seed)),
+            ]
+        )
+
+    def _check_options(self) -> None:
+        for name, allowed in (
+            ("forest", tuple(FORESTS)),
+            ("balance", ("smote", "class_weight")),
+            ("protocol", ("leak_free", "published")),
+            ("calibration", (None, "sigmoid", "isotonic")),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"expected {name} to be one of {allowed}, got {getattr(self, name)!r}"
+                )
+
+    def _check_classes(self, target: NDArray[np.float64]) -> NDArray[np.int64]:
+        if not np.isin(target, (0, 1)).all():
+            raise TrainingError(
+                "expected has_phonon_bandgap to hold True and False, got other values: "
+                "compare the gap with 0 first"
+            )
+        needed = {True: 0, False: 0}
+        for label in needed:
+            count = int((target == label).sum())
+            # Each training side of a fold must hold SMOTE's neighbours.
+            least = max(self.cv, 2 * SMOTE_NEIGHBOURS)
+            if count < least:
+                raise TrainingError(
+                    f"expected at least {least} materials {'with' if label else 'without'} a gap "
+                    f"for {self.cv} folds, got {count}: give more materials"
+                )
+        return target.astype(np.int64)
+
+    def _sampling(self, seed: int) -> list[tuple[str, Any]]:
+        if self.balance == "class_weight":
+            return []
+        return [("smote", SMOTE(k_neighbors=SMOTE_NEIGHBOURS, random_state=seed))]
+
+    def _forest(self, seed: int) -> Any:
+        weight = "balanced_subsample" if self.balance == "class_weight" else None
+        return FORESTS[self.forest](bootstrap=True, class_weight=weight, random_state=seed)
+
+    def _folds(self, training: tuple[Any, Any, Any], seed: int) -> list[Any]:
+        D, target, groups = training
+        splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
+        return list(splitter(self.cv, shuffle=True, random_state=seed).split(D, target, groups))
+
+    def _search(
+        self, pipeline: Pipeline, grid: dict[str, list[Any]], training: Any, fold_seed: int
+    ) -> tuple[Pipeline, dict[str, Any], float | None]:
+        D, target, _ = training
+        if all(len(values) == 1 for values in grid.values()):
+            only = {name: values[0] for name, values in grid.items()}
+            pipeline.set_params(**{f"forest__{name}": value for name, value in only.items()})
+            return pipeline.fit(D, target), only, None
+        search = GridSearchCV(
+            pipeline,
+            {f"forest__{name}": values for name, values in grid.items()},
+            scoring="f1",
+            cv=self._folds(training, fold_seed),
+            n_jobs=self.n_jobs,
+        ).fit(D, target)
+        chosen = {
+            name.removeprefix("forest__"): value for name, value in search.best_params_.items()
+        }
+        return search.best_estimator_, chosen, float(search.best_score_)
+
+    def _tune(
+        self, best: Pipeline, training: Any, fold_seed: int
+    ) -> tuple[Calibrator | None, float]:
+        """Calibrate and choose the threshold on predictions of rows that were not trained on."""
+        if self.calibration is None and isinstance(self.threshold, int | float):
+            return None, choose_threshold(None, None, self.threshold)
+        D, target, _ = training
+        held_out = cross_val_predict(
+            best,
+            D,
+            target,
+            cv=self._folds(training, fold_seed),
+            method="predict_proba",
+            n_jobs=self.n_jobs,
+        )[:, 1]
+        calibrator = None
+        if self.calibration is not None:
+            calibrator = Calibrator.fit(held_out, target, self.calibration)
+            held_out = calibrator.apply(held_out)
+        return calibrator, choose_threshold(held_out, target, self.threshold)
+
+    def _probabilities(self, D: NDArray[np.float64]) -> NDArray[np.float64]:
+        positive = self.forest_.predict_positive(D)
+        if self._calibrator is not None:
+            positive = self._calibrator.apply(positive)
+        return np.column_stack([1.0 - positive, positive])
+
+    def _get_state(self) -> dict[str, Any] | None:
+        if not hasattr(self, "forest_"):
+            return None
+        return {
+            "forest": self.forest_.get_state(),
+            "threshold": float(self.threshold_),
+            "calibrator": None if self._calibrator is None else self._calibrator.get_state(),
+            "impurity_importances": np.asarray(self.impurity_importances_),
+            "best_params": self.best_params_,
+            "best_score": self.best_score_,
+            "training_data": self.training_data_,
+        }
+
+    def _set_state(self, state: dict[str, Any]) -> Self:
+        self._check_options()
+        forest = Forest.from_state(state["forest"])
+        labels = descriptor_labels(self.descriptors, use_structure=bool(self.use_structure))
+        importances = state["impurity_importances"]
+        if forest.n_features != len(labels) or np.shape(importances) != (len(labels),):
+            raise ModelFormatError(
+                f"expected a forest of {len(labels)} descriptors, got {forest.n_features}"
+            )
+        if type(state["threshold"]) is not float or not isinstance(state["training_data"], dict):
+            raise ModelFormatError("expected a threshold and a record of the training data")
+        self.forest_ = forest
+        self.threshold_ = state["threshold"]
+        stored = state["calibrator"]
+        self._calibrator = None if stored is None else Calibrator.from_state(stored)
+        self.impurity_importances_ = importances
+        self.best_params_ = state["best_params"]
+        self.best_score_ = state["best_score"]
+        self.training_data_ = state["training_data"]
+        self.classes_ = np.array([False, True])
+        self.n_features_in_ = forest.n_features
+        return self
+
+
+class _OnMatrix(ClassifierMixin, BaseEstimator):
+    """A fitted classifier that takes the descriptor matrix, for scikit-learn's inspection."""
+
+    def __init__(self, classifier: PhononGapClassifier) -> None:
+        self.classifier = classifier
+        self.classes_ = np.array([0, 1])
+
+    def fit(self, X: Any, y: Any) -> Self:  # noqa: ARG002 (the classifier is fitted already)
+        return self
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        return self.classifier._probabilities(X)  # noqa: SLF001

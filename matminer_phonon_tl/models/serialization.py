@@ -1,0 +1,404 @@
+"""Models as JSON: safe to load from a stranger, exact, and their own card.
+
+A model file is plain JSON, gzipped where its name ends in ``.gz``:
+
+- ``@module``, ``@class``, ``@version``: which model, for people and for monty;
+- ``schema_version``; ``params``: the constructor's arguments; ``state``: what fitting left;
+- ``card``: library versions, training data, scores with their protocol, units, citation;
+- ``sha256``: of all the rest, against accidents.
+
+Against attacks stands something else: no name in a file is ever imported. Classes come from
+:data:`MODEL_CLASSES`, arrays are base64 of little-endian bytes whose size is checked before
+anything is allocated, and every class checks its own state.
+"""
+
+import base64
+import binascii
+import gzip
+import hashlib
+import json
+import math
+import os
+import tempfile
+import zlib
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from monty.json import MSONable
+
+from matminer_phonon_tl._version import __version__
+from matminer_phonon_tl.exceptions import ModelFormatError
+
+SCHEMA_VERSION = 1
+
+MODEL_CLASSES = {
+    "PhononGapClassifier": "matminer_phonon_tl.models.gap_classifier",
+    "PhononPredictor": "matminer_phonon_tl.models.predictor",
+    "TransferMLPRegressor": "matminer_phonon_tl.models.transfer",
+}
+"""The classes a file may name, and where this package keeps them."""
+
+MAX_FILE_BYTES = 256 * 2**20
+"""Of a model file, and of the JSON it unpacks to."""
+MAX_DEPTH = 60
+DTYPES = frozenset({"<f4", "<f8", "<i2", "<i4", "<i8", "|i1", "|u1", "|b1"})
+
+_ARRAY_KEYS = {"@array", "dtype", "shape"}
+_TUPLE_KEY = "@tuple"
+_MODEL_KEYS = {"params", "state", "schema_version"}
+
+
+class JSONModel(MSONable):
+    """Base of the models that travel as JSON.
+
+    A subclass is a scikit-learn estimator (``get_params``) with ``_get_state``, what fitting left
+    as plain values, arrays and other models (None before ``fit``), and ``_set_state``, which checks
+    such a state and takes it on, raising ModelFormatError.
+    """
+
+    card_: dict[str, Any]
+    """What the model says of itself: training data, scores with their protocol, units."""
+
+    def _get_state(self) -> dict[str, Any] | None:
+        raise NotImplementedError
+
+    def _set_state(self, state: dict[str, Any]) -> Self:
+        raise NotImplementedError
+
+    def _json_params(self) -> dict[str, Any]:
+        """Constructor arguments to write; a subclass may replace what JSON can't hold."""
+        return self.get_params(deep=False)  # type: ignore[attr-defined]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the model as JSON-ready plain values; :meth:`from_dict` restores it exactly."""
+        return {
+            "@module": MODEL_CLASSES[type(self).__name__],
+            "@class": type(self).__name__,
+            "@version": __version__,
+            "schema_version": SCHEMA_VERSION,
+            "params": {name: _encode(value) for name, value in self._json_params().items()},
+            "state": _encode(self._get_state()),
+            "card": {"versions": library_versions(), **getattr(self, "card_", {})},
+        }
+
+    @classmethod
+    def from_dict(cls, d: dict[str, Any]) -> Self:
+        """Restore a model from :meth:`as_dict`.
+
+        Raises
+        ------
+        ModelFormatError
+            If the dict is no such model.
+        """
+        # monty strips the marks before it calls this; whoever calls it names the class.
+        model = decode_model({"@class": cls.__name__, **d})
+        if not isinstance(model, cls):
+            raise ModelFormatError(
+                f"expected a {cls.__name__}, got a {type(model).__name__}: load it with load_model"
+            )
+        return model
+
+    def save(self, json_path: str | Path, *_: Any, **__: Any) -> None:  # type: ignore[override]
+        """Write the model as JSON (monty's own ``save`` would pickle what it cannot encode)."""
+        save_model(self, json_path)
+
+    @classmethod
+    def load(cls, file_path: str | Path) -> Self:  # type: ignore[override]
+        """Read a model of this class from a file; see :func:`load_model`."""
+        model = load_model(file_path)
+        if not isinstance(model, cls):
+            raise ModelFormatError(
+                f"expected {file_path} to hold a {cls.__name__}, got a {type(model).__name__}"
+            )
+        return model
+
+
+def save_model(model: JSONModel, path: str | Path) -> None:
+    """Write a model to a file, all of it or nothing.
+
+    Parameters
+    ----------
+    model : JSONModel
+        Any model of this package.
+    path : path
+        Gzipped where it ends in ``.gz``. A crash while writing leaves an older file as it was.
+
+    Raises
+    ------
+    TypeError
+        If it is no model of this package, or holds something that JSON cannot.
+    """
+    if type(model).__name__ not in MODEL_CLASSES or not isinstance(model, JSONModel):
+        raise TypeError(
+            f"expected one of the models {sorted(MODEL_CLASSES)}, got {type(model).__name__}"
+        )
+    document = model.as_dict()
+    document["sha256"] = content_hash(document)
+    text = json.dumps(document, allow_nan=False, indent=None, separators=(",", ":"))
+    content = text.encode()
+    path = Path(path)
+    if path.suffix == ".gz":
+        content = gzip.compress(content, mtime=0)
+    _write_atomically(path, content)
+
+
+def load_model(path: str | Path) -> Any:
+    """Read a model that :func:`save_model` wrote.
+
+    Nothing in the file is executed or imported, so a file from a stranger can do no harm.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    The model, fitted as it was; its ``card_`` holds what the file says of it.
+
+    Raises
+    ------
+    ModelFormatError
+        If the file is truncated, altered, too large, of another format or of a newer schema.
+    FileNotFoundError
+        If there is no such file.
+    """
+    return decode_model(read_document(path))
+
+
+def read_document(path: str | Path) -> dict[str, Any]:
+    """Read a model file as a dict, checked against its hash, without building the model."""
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    except IsADirectoryError as error:
+        raise ModelFormatError(f"expected a model file, got the folder {path}") from error
+    try:
+        return parse_document(content)
+    except ModelFormatError as error:
+        raise ModelFormatError(f"{path}: {error}") from error
+
+
+def parse_document(content: bytes) -> dict[str, Any]:
+    """Parse the bytes of a model file and check them against their hash."""
+    if content[:2] == b"\x1f\x8b":
+        content = _unpack(content)
+    if len(content) > MAX_FILE_BYTES:
+        raise ModelFormatError(
+            f"expected at most {MAX_FILE_BYTES} bytes of JSON, got more: this is no model file"
+        )
+    try:
+        document = json.loads(content, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ModelFormatError(
+            f"expected JSON, but parsing it failed ({error}): the file is truncated or no model"
+        ) from error
+    if not isinstance(document, dict) or not document.keys() >= _MODEL_KEYS:
+        raise ModelFormatError(
+            "expected a model with params, state and schema_version, got other JSON: "
+            "only files written by save_model can be loaded"
+        )
+    stated = document.get("sha256")
+    if stated is None:
+        raise ModelFormatError("expected a field sha256, found none: the file was altered")
+    if stated != content_hash(document):
+        raise ModelFormatError(
+            "expected the content to match the file's sha256, but it does not: the file is "
+            "damaged or was altered; get it anew"
+        )
+    return document
+
+
+def content_hash(document: dict[str, Any]) -> str:
+    """Digest (sha256, hex) of a model document without its own ``sha256`` field."""
+    rest = {key: value for key, value in document.items() if key != "sha256"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def decode_model(document: dict[str, Any]) -> Any:
+    """Build the model that a checked document describes."""
+    return _decode_model(document, depth=0)
+
+
+def data_hash(*parts: Any) -> str:
+    """Digest (sha256, hex) of training data: arrays by their bytes, anything else by its repr."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            digest.update(f"{part.dtype.str}{part.shape}".encode())
+            digest.update(np.ascontiguousarray(part).tobytes())
+        else:
+            digest.update(repr(part).encode())
+    return digest.hexdigest()
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of what a model's figures may depend on, without importing any of it."""
+    versions = {"matminer-phonon-tl": __version__}
+    for name in ("numpy", "scikit-learn", "imbalanced-learn", "torch", "matminer", "pymatgen"):
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def _encode(value: Any) -> Any:
+    """Turn plain values, arrays and models into JSON."""
+    if isinstance(value, JSONModel):
+        return value.as_dict()
+    if isinstance(value, np.ndarray):
+        return _encode_array(value)
+    if isinstance(value, np.generic):
+        return _encode(value.item())
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise TypeError(f"expected finite numbers in a model, got {value}")
+        return value
+    if isinstance(value, tuple):
+        return {_TUPLE_KEY: [_encode(member) for member in value]}
+    if isinstance(value, list):
+        return [_encode(member) for member in value]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: _encode(member) for key, member in value.items()}
+    raise TypeError(
+        f"expected plain values, arrays and models in a model, got {type(value).__name__}, which "
+        "JSON cannot hold"
+    )
+
+
+def _encode_array(array: np.ndarray) -> dict[str, Any]:
+    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    if little.dtype.str not in DTYPES:
+        raise TypeError(f"expected arrays of {sorted(DTYPES)}, got {array.dtype.str}")
+    return {
+        "@array": base64.b64encode(little.tobytes()).decode(),
+        "dtype": little.dtype.str,
+        "shape": list(array.shape),
+    }
+
+
+def _decode(value: Any, depth: int) -> Any:
+    if depth > MAX_DEPTH:
+        raise ModelFormatError(f"expected at most {MAX_DEPTH} levels of nesting, got more")
+    if isinstance(value, list):
+        return [_decode(member, depth + 1) for member in value]
+    if not isinstance(value, dict):
+        return value
+    if "@array" in value:
+        return _decode_array(value)
+    if _TUPLE_KEY in value:
+        members = value[_TUPLE_KEY]
+        if value.keys() != {_TUPLE_KEY} or not isinstance(members, list):
+            raise ModelFormatError("expected a tuple to hold a list and nothing else")
+        return tuple(_decode(member, depth + 1) for member in members)
+    if "@class" in value:
+        return _decode_model(value, depth + 1)
+    return {key: _decode(member, depth + 1) for key, member in value.items()}
+
+
+def _decode_array(value: dict[str, Any]) -> np.ndarray:
+    if value.keys() != _ARRAY_KEYS:
+        raise ModelFormatError(f"expected an array to have {sorted(_ARRAY_KEYS)} and no more")
+    text, dtype, shape = value["@array"], value["dtype"], value["shape"]
+    if not isinstance(text, str) or not isinstance(dtype, str) or dtype not in DTYPES:
+        raise ModelFormatError(f"expected an array of one of {sorted(DTYPES)}, got {dtype!r}")
+    if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
+        raise ModelFormatError(f"expected an array's shape as a list of sizes, got {shape!r}")
+    if len(shape) > 8:
+        raise ModelFormatError(f"expected at most 8 dimensions, got {len(shape)}")
+    n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
+    # Four base64 characters hold three bytes; compared before anything is decoded.
+    if len(text) != 4 * ((n_bytes + 2) // 3):
+        raise ModelFormatError(f"expected {n_bytes} bytes for the shape {shape}, got another size")
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ModelFormatError(
+            f"expected an array in base64, got something else ({error})"
+        ) from error
+    if len(raw) != n_bytes:
+        raise ModelFormatError(f"expected {n_bytes} bytes for the shape {shape}, got {len(raw)}")
+    array = np.frombuffer(raw, dtype=dtype).reshape(shape)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ModelFormatError("expected finite numbers in an array, got NaN or infinity")
+    if array.dtype.kind == "b" and (np.frombuffer(raw, np.uint8) > 1).any():
+        raise ModelFormatError("expected 0 or 1 in an array of booleans, got other bytes")
+    return array.astype(array.dtype.newbyteorder("="), copy=True)
+
+
+def _decode_model(document: dict[str, Any], depth: int) -> Any:
+    name = document.get("@class")
+    if not isinstance(name, str) or name not in MODEL_CLASSES:
+        raise ModelFormatError(
+            f"expected one of the models {sorted(MODEL_CLASSES)}, got {name!r}: "
+            "no other class is ever built from a file"
+        )
+    schema = document.get("schema_version")
+    if type(schema) is not int or not 1 <= schema <= SCHEMA_VERSION:
+        raise ModelFormatError(
+            f"expected a model of schema version {SCHEMA_VERSION} or older, got {schema!r}: "
+            "update matminer-phonon-tl to load it"
+        )
+    params, state, card = (document.get(key) for key in ("params", "state", "card"))
+    if not isinstance(params, dict) or not isinstance(state, dict | None):
+        raise ModelFormatError("expected params as an object and state as an object or null")
+    if not isinstance(card, dict | None):
+        raise ModelFormatError("expected the card as an object")
+    # The module is this package's own, looked up by the allowed name.
+    cls = getattr(import_module(MODEL_CLASSES[name]), name)
+    unknown = params.keys() - set(cls._get_param_names())
+    if unknown:
+        raise ModelFormatError(f"expected the parameters of {name}, got also {sorted(unknown)}")
+    model = cls(**{key: _decode(value, depth + 1) for key, value in params.items()})
+    if card:
+        model.card_ = card
+    if state is None:
+        return model
+    try:
+        return model._set_state(_decode(state, depth + 1))
+    except ModelFormatError:
+        raise
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+        raise ModelFormatError(
+            f"expected the state of a {name}, got something else ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _unpack(content: bytes) -> bytes:
+    """Gunzip no further than the limit: a small file can unpack to any size."""
+    try:
+        with gzip.GzipFile(fileobj=BytesIO(content)) as file:
+            return file.read(MAX_FILE_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ModelFormatError(
+            f"expected a gzip file, but unpacking it failed ({error}): it is truncated or damaged"
+        ) from error
+
+
+def _refuse_constant(name: str) -> None:
+    raise ModelFormatError(f"expected finite numbers, got {name}")
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp files are private; a model file is as readable as any other new file.
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(temporary).chmod(0o666 & ~umask)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,120 @@
+"""The compact physics descriptors: values by hand, invariances, structure columns."""
+
+import numpy as np
+import pytest
+from pymatgen.core import Composition, Lattice, Structure
+from sklearn.base import clone
+
+from matminer_phonon_tl.exceptions import CompositionError, FeaturizationWarning
+from matminer_phonon_tl.featurizers import LatticeDynamicsDescriptors
+from matminer_phonon_tl.featurizers.lattice_dynamics import (
+    COMPOSITION_COLUMNS,
+    STRUCTURE_COLUMNS,
+)
+
+
+@pytest.fixture
+def zincblende_bas():
+    return Structure.from_spacegroup(
+        "F-43m", Lattice.cubic(4.777), ["B", "As"], [[0, 0, 0], [0.25, 0.25, 0.25]]
+    ).get_primitive_structure()
+
+
+def described(value, **options):
+    featurizer = LatticeDynamicsDescriptors(**options)
+    return dict(zip(featurizer.feature_labels(), featurizer.featurize(value), strict=True))
+
+
+def test_columns_of_a_binary_by_hand():
+    row = described("BAs")
+    boron, arsenic = 10.81, 74.921595
+    assert row["log_mass_ratio"] == pytest.approx(np.log(arsenic / boron), rel=1e-4)
+    assert row["log_lightest_mass"] == pytest.approx(np.log(boron), rel=1e-4)
+    assert row["log_heaviest_mass"] == pytest.approx(np.log(arsenic), rel=1e-4)
+    assert row["log_mean_mass"] == pytest.approx(np.log((arsenic + boron) / 2), rel=1e-4)
+    assert row["signed_electronegativity"] == pytest.approx(2.04 - 2.18)
+    assert row["electronegativity_difference"] == pytest.approx(2.18 - 2.04)
+    assert row["radius_sum"] == 84 + 119
+    assert row["light_fraction"] == row["heavy_fraction"] == 0.5
+    assert row["log_cell_size"] == pytest.approx(np.log(2))
+    assert row["n_elements"] == 2
+    # Of two elements, the second heaviest is the lightest.
+    assert row["log_second_mass_ratio"] == row["log_heavy_atoms"] == row["log_light_atoms"] == 0
+
+
+def test_a_third_element_stands_between():
+    row = described("Ba2MgWO6")
+    assert row["log_second_mass_ratio"] == pytest.approx(np.log(137.327 / 15.999), rel=1e-4)
+    assert row["log_mass_ratio"] == pytest.approx(np.log(183.84 / 15.999), rel=1e-4)
+    assert row["light_fraction"] == pytest.approx(0.6)
+    assert row["log_light_atoms"] == pytest.approx(np.log(6))
+
+
+def test_only_cell_columns_know_the_size_of_the_cell():
+    small, large = described("Fe2O3"), described("Fe4O6")
+    differing = {name for name in small if not np.isclose(small[name], large[name], rtol=1e-12)}
+    assert differing == {"log_cell_size", "log_heavy_atoms", "log_light_atoms"}
+    assert large["log_cell_size"] - small["log_cell_size"] == pytest.approx(np.log(2))
+
+
+def test_oxidation_states_and_order_do_not_matter():
+    bare = described("Fe3O4")
+    for other in ({"Fe2+": 1, "Fe3+": 2, "O2-": 4}, {"O": 4, "Fe": 3}):
+        assert described(other) == pytest.approx(bare)
+
+
+def test_vectorised_equals_row_by_row(phonon_tl):
+    compositions = phonon_tl["composition"][:300]
+    featurizer = LatticeDynamicsDescriptors()
+    array = featurizer.featurize_array(compositions)
+    assert np.array_equal(array, [featurizer.featurize(c) for c in compositions])
+    assert np.isfinite(array).all()
+    assert featurizer.featurize_array([]).shape == (0, len(COMPOSITION_COLUMNS))
+
+
+def test_structure_columns_of_zincblende(zincblende_bas):
+    row = described(zincblende_bas, use_structure=True)
+    assert row["volume_per_atom"] == pytest.approx(4.777**3 / 8)
+    assert row["bond_length"] == pytest.approx(4.777 * np.sqrt(3) / 4)
+    assert row["bond_length_spread"] == pytest.approx(0, abs=1e-9)
+    assert row["coordination"] == 4
+    assert row["heavy_heavy_distance"] == pytest.approx(4.777 / np.sqrt(2))
+    assert row["space_group"] == 216
+    assert row["density"] == pytest.approx(zincblende_bas.density)
+
+
+def test_structure_columns_follow_the_lattice_not_its_description(zincblende_bas):
+    row = described(zincblende_bas, use_structure=True)
+    conventional = zincblende_bas.to_conventional()
+    turned = zincblende_bas.copy()
+    turned.lattice = Lattice.from_parameters(*zincblende_bas.lattice.parameters)
+    shifted = zincblende_bas.copy().translate_sites([0, 1], [0.1, 0.2, 0.3])
+    for other in (conventional, turned, shifted):
+        again = described(other, use_structure=True)
+        for name in STRUCTURE_COLUMNS:
+            assert again[name] == pytest.approx(row[name], abs=1e-6), name
+
+
+def test_an_isolated_heavy_atom_has_a_far_neighbour():
+    lone = Structure(Lattice.cubic(30), ["He"], [[0, 0, 0]])
+    row = described(lone, use_structure=True)
+    assert row["bond_length"] == row["heavy_heavy_distance"] == pytest.approx(30)
+    assert row["coordination"] == 6
+
+
+def test_wants_structures_when_told_so(zincblende_bas):
+    featurizer = LatticeDynamicsDescriptors(use_structure=True)
+    with pytest.raises(CompositionError, match=r"^row 1: expected a Structure because"):
+        featurizer.featurize_array([zincblende_bas, "GaN"])
+    with pytest.warns(FeaturizationWarning, match="2 of 3 rows"):
+        array = featurizer.featurize_array([zincblende_bas, "GaN", "Cm"], ignore_errors=True)
+    assert np.isnan(array).all(axis=1).tolist() == [False, True, True]
+
+
+def test_contract_of_a_featurizer():
+    featurizer = LatticeDynamicsDescriptors(use_structure=True)
+    assert clone(featurizer).get_params() == {"use_structure": True}
+    assert len(featurizer.feature_labels()) == len(COMPOSITION_COLUMNS) + len(STRUCTURE_COLUMNS)
+    assert featurizer.citations()
+    assert featurizer.implementors()
+    assert LatticeDynamicsDescriptors().precheck(Composition("Cm")) is False
