@@ -1,0 +1,139 @@
+"""What a build has done so far, on disk, so that a killed one goes on where it was."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from matminer_phonon_tl.exceptions import DatasetIntegrityError
+
+
+class Checkpoint:
+    """A file of JSON lines, one for each finished entry, after one that says what is built.
+
+    A line is written at once and flushed to the disk before the next entry counts. A process that
+    is killed can leave at most its last line unfinished; it is cut off at the next start, and its
+    entry is done anew.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    fingerprint : dict
+        What is built, see :meth:`PhononSource.fingerprint`; a file of another build is refused.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "build.jsonl"
+    >>> with Checkpoint(path, {"source": "phonopy"}) as checkpoint:
+    ...     checkpoint.add({"key": "RbI", "skipped": "imaginary modes"})
+    >>> with Checkpoint(path, {"source": "phonopy"}) as again:
+    ...     again.keys
+    {'RbI'}
+    """
+
+    def __init__(self, path: Path, fingerprint: dict[str, Any]) -> None:
+        self.path = path
+        self.fingerprint = json.loads(json.dumps(fingerprint))
+        self.keys: set[str] = set()
+
+    def __enter__(self) -> Self:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self.path.open("ab+")
+        self._lock()
+        end = self._read_back()
+        self._file.truncate(end)
+        self._file.seek(end)
+        if end == 0:
+            self.add({"fingerprint": self.fingerprint})
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def add(self, line: dict[str, Any]) -> None:
+        """Write one line and make sure that it is on the disk.
+
+        Parameters
+        ----------
+        line : dict
+            JSON-compatible; the entry's name is its ``key``.
+        """
+        self._file.write(json.dumps(line).encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        if "key" in line:
+            self.keys.add(line["key"])
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Yield the lines of the finished entries.
+
+        Yields
+        ------
+        dict
+            As they were added.
+        """
+        with self.path.open("rb") as file:
+            next(file, None)
+            for line in file:
+                yield json.loads(line)
+
+    def _lock(self) -> None:
+        """Keep a second build from writing into the same file."""
+        try:
+            import fcntl
+        except ImportError:
+            return
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # released when a process dies
+        except OSError as error:
+            self._file.close()
+            raise DatasetIntegrityError(
+                f"expected {self.path} for this build alone, found it in use by another one; "
+                "wait for that, or choose another output"
+            ) from error
+
+    def _read_back(self) -> int:
+        """Collect the finished entries and return where the last whole line ends."""
+        self._file.seek(0)
+        end = 0
+        for number, line in enumerate(self._file):
+            if not line.endswith(b"\n"):
+                break
+            try:
+                content = json.loads(line)
+                found = content["fingerprint"] if number == 0 else content["key"]
+            except (ValueError, KeyError, TypeError) as error:
+                raise DatasetIntegrityError(
+                    f"expected line {number + 1} of {self.path} to be a finished entry, got "
+                    f"something else ({type(error).__name__}); delete the file to start anew"
+                ) from error
+            if number == 0:
+                self._check(found)
+            else:
+                self.keys.add(found)
+            end += len(line)
+        return end
+
+    def _check(self, found: dict[str, Any]) -> None:
+        """Raise if the file is of another build."""
+        if found == self.fingerprint:
+            return
+        changed = sorted(
+            name
+            for name in {*found, *self.fingerprint}
+            if found.get(name) != self.fingerprint.get(name)
+        )
+        self._file.close()
+        raise DatasetIntegrityError(
+            f"expected {self.path} to be the checkpoint of this build, got one that differs in "
+            f"{', '.join(changed)}; choose another output, or delete it to start anew"
+        )

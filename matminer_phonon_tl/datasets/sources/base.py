@@ -1,0 +1,147 @@
+"""What a source of phonon documents is, and what it gives."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+from matminer_phonon_tl.exceptions import PhononTLError
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+
+class SkippedEntryError(PhononTLError):
+    """An entry of a source gives no row; ``reason`` is what such entries are counted under."""
+
+    def __init__(self, message: str, reason: str = "no phonon data") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.reason)
+
+
+class SourceUnavailableError(PhononTLError):
+    """No entry of a source can be read now, so that the build ends, to go on later."""
+
+
+class Entry(NamedTuple):
+    """Something in a source that may become a row.
+
+    Attributes
+    ----------
+    key : str
+        Its unique name in the source, such as a file's name.
+    payload : object
+        What :meth:`PhononSource.read` needs to read it; goes to another process, so it is small
+        or the raw bytes.
+    """
+
+    key: str
+    payload: Any
+
+
+@dataclass(frozen=True)
+class PhononRecord:
+    """A phonon calculation, as far as a row needs it.
+
+    Attributes
+    ----------
+    material_id : str
+        Unique name of the material.
+    bands, dos : object
+        Documents that :mod:`matminer_phonon_tl.phonons` reads.
+    structure : pymatgen.core.Structure
+        The primitive cell of the calculation.
+    source_id : str
+        The document's own name: a file, or an id of the Materials Project's phonon task.
+    document_date : str or None
+        When the document was made or last changed, ISO 8601.
+    unit : str or None
+        Unit of the frequencies, where the source's format fixes it.
+    formation_energy_per_atom, bandgap : float or None
+        eV/atom and eV, where the source knows them.
+    imaginary_flag : bool
+        Whether the source itself says that there are imaginary modes.
+    """
+
+    material_id: str
+    bands: Any
+    dos: Any
+    structure: "Structure"
+    source_id: str
+    document_date: str | None = None
+    unit: str | None = None
+    formation_energy_per_atom: float | None = None
+    bandgap: float | None = None
+    imaginary_flag: bool = False
+
+
+class PhononSource(ABC):
+    """A source of phonon documents.
+
+    Attributes
+    ----------
+    name : str
+        Goes into each row's ``source``.
+    workers : {"processes", "threads"}
+        What :meth:`read` is run in with ``n_jobs`` above 1: computing takes processes, waiting for
+        a server takes threads.
+    max_jobs : int or None
+        No more than so many at a time, whatever ``n_jobs`` says.
+    """
+
+    name: ClassVar[str]
+    workers: ClassVar[Literal["processes", "threads"]] = "processes"
+    max_jobs: ClassVar[int | None] = None
+
+    @abstractmethod
+    def entries(self) -> Iterator[Entry]:
+        """Yield the entries, in the same order at each call.
+
+        Yields
+        ------
+        Entry
+            Name and payload.
+        """
+
+    @abstractmethod
+    def read(self, entry: Entry) -> PhononRecord:
+        """Read one entry.
+
+        Parameters
+        ----------
+        entry : Entry
+            One of :meth:`entries`.
+
+        Returns
+        -------
+        PhononRecord
+            The calculation.
+
+        Raises
+        ------
+        SkippedEntryError, PhononDocumentError
+            The entry gives no row.
+        """
+
+    @abstractmethod
+    def fingerprint(self) -> dict[str, Any]:
+        """Return what tells this source from another, so that a checkpoint fits.
+
+        Returns
+        -------
+        dict
+            JSON-compatible.
+        """
+
+    def count(self) -> int | None:
+        """Return the number of entries for a progress bar, where it is cheap to know.
+
+        Returns
+        -------
+        int or None
+            None if it isn't.
+        """
+        return None

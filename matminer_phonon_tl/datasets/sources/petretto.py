@@ -1,0 +1,176 @@
+"""The raw files of Petretto et al. (2018): a folder or a tar archive of JSON documents."""
+
+import gzip
+import json
+import os
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from matminer_phonon_tl.datasets.sources.base import Entry, PhononRecord, PhononSource
+from matminer_phonon_tl.exceptions import PhononDocumentError
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+_ENDINGS = (".json", ".json.gz")
+_TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+
+
+class PetrettoSource(PhononSource):
+    """Raw DFPT documents: frequencies in cm-1, ``[q][branch]``, with the structure as a CIF.
+
+    A tar archive is streamed: it is read once from its beginning to its end and never unpacked
+    to the disk, and no more of it is in memory than is being worked on.
+
+    Parameters
+    ----------
+    path : path
+        A folder, searched with its subfolders, or a tar archive, also a compressed one.
+    use_flags : bool, default False
+        Drop what the archive flags for negative frequencies, ``flags.has_neg_fr``, whatever
+        :func:`~matminer_phonon_tl.phonons.has_imaginary_modes` says. The flag does not tell
+        noise at Gamma from instabilities, so by default the bands decide.
+
+    References
+    ----------
+    G. Petretto et al., Sci. Data 5, 180065 (2018), doi:10.1038/sdata.2018.65.
+
+    Examples
+    --------
+    >>> PetrettoSource("phonon.tar.gz").name
+    'petretto'
+    """
+
+    name: ClassVar[str] = "petretto"
+
+    def __init__(self, path: str | os.PathLike[str], *, use_flags: bool = False) -> None:
+        self.path = Path(path)
+        self.use_flags = use_flags
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield each JSON document.
+
+        Yields
+        ------
+        Entry
+            The file's name within the folder or archive, and its path or its content.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no such folder or archive.
+        PhononDocumentError
+            The archive is truncated, or no archive at all.
+        """
+        if self.path.is_dir():
+            for path in sorted(p for p in self.path.rglob("*") if p.name.endswith(_ENDINGS)):
+                yield Entry(path.relative_to(self.path).as_posix(), path)
+            return
+        if not self.path.is_file():
+            raise FileNotFoundError(
+                f"expected a folder or a tar archive of Petretto's JSON files at {self.path}, "
+                "found nothing; download the archive first"
+            )
+        try:
+            with tarfile.open(self.path, "r|*") as archive:
+                for member in archive:
+                    if member.isfile() and member.name.endswith(_ENDINGS):
+                        file = archive.extractfile(member)
+                        yield Entry(member.name, b"" if file is None else file.read())
+        except (tarfile.TarError, EOFError, OSError) as error:
+            raise PhononDocumentError(
+                f"expected {self.path} to be a whole tar archive ({', '.join(_TAR_ENDINGS)}), but "
+                f"reading it failed ({type(error).__name__}: {error}); download it again"
+            ) from error
+
+    def read(self, entry: Entry) -> PhononRecord:
+        """Read one document.
+
+        Parameters
+        ----------
+        entry : Entry
+            One of :meth:`entries`.
+
+        Returns
+        -------
+        PhononRecord
+            The calculation, its unit stated as cm-1.
+
+        Raises
+        ------
+        PhononDocumentError
+            The document is corrupt or incomplete.
+        """
+        payload = entry.payload
+        content = payload.read_bytes() if isinstance(payload, Path) else payload
+        try:
+            document = json.loads(
+                gzip.decompress(content) if entry.key.endswith(".gz") else content
+            )
+            metadata, phonon = document["metadata"], document["phonon"]
+            structure = _structure(metadata["structure"])
+            frequencies = [
+                list(branches) for branches in zip(*phonon["ph_bandstructure"], strict=True)
+            ]
+            return PhononRecord(
+                material_id=str(metadata["material_id"]),
+                bands={
+                    "bands": frequencies,
+                    "qpoints": phonon["qpts"],
+                    "lattice_rec": structure.lattice.reciprocal_lattice.matrix,
+                    "structure": structure,
+                },
+                dos={"frequencies": phonon["dos_frequencies"], "densities": phonon["ph_dos"]},
+                structure=structure,
+                source_id=entry.key,
+                document_date=_date(metadata),
+                # the archive's documentation gives cm-1 for both
+                unit="cm-1",
+                imaginary_flag=self.use_flags
+                and bool((document.get("flags") or {}).get("has_neg_fr", False)),
+            )
+        except (EOFError, OSError, KeyError, TypeError, ValueError) as error:
+            raise PhononDocumentError(
+                f"expected {entry.key} to be a raw document of Petretto et al. (metadata, phonon), "
+                f"but reading it failed ({type(error).__name__}: {error}); get the file again"
+            ) from error
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return the path and the option.
+
+        Returns
+        -------
+        dict
+            ``path``, ``use_flags``.
+        """
+        return {"path": str(self.path.resolve()), "use_flags": self.use_flags}
+
+    def count(self) -> int | None:
+        """Return the number of files in a folder; an archive's is not known beforehand.
+
+        Returns
+        -------
+        int or None
+            Number of documents.
+        """
+        if not self.path.is_dir():
+            return None
+        return sum(1 for path in self.path.rglob("*") if path.name.endswith(_ENDINGS))
+
+
+def _structure(cif: str) -> "Structure":
+    """Return the structure of a CIF string in the cell that it gives."""
+    from pymatgen.core import Structure
+
+    # the bands belong to the cell as written, so it must not be standardised
+    return Structure.from_str(cif, fmt="cif", primitive=False)
+
+
+def _date(metadata: dict[str, Any]) -> str | None:
+    """Return the date of a document, if it has one."""
+    for name in ("last_updated", "date", "created_at"):
+        if metadata.get(name):
+            return str(metadata[name])
+    return None

@@ -1,0 +1,163 @@
+"""phonopy calculations of a model crystal, in each form that phonopy leaves them."""
+
+import lzma
+import shutil
+import sys
+
+import numpy as np
+import pytest
+
+from matminer_phonon_tl.datasets.builder import PhononDatasetBuilder
+from matminer_phonon_tl.datasets.rows import derive_row
+from matminer_phonon_tl.datasets.sources import PhonopySource, SkippedEntryError
+from matminer_phonon_tl.datasets.sources.base import Entry
+from matminer_phonon_tl.exceptions import MissingExtraError, PhononDocumentError
+from matminer_phonon_tl.phonons import zincblende_springs
+
+phonopy = pytest.importorskip("phonopy", reason="the extra phonopy is not installed")
+pytest.importorskip("seekpath", reason="the extra phonopy is not installed")
+
+FAST = {"n_points": 21, "mesh": 30.0}
+
+
+@pytest.fixture(scope="module")
+def calculations(tmp_path_factory):
+    """The same crystal as parameters, as forces, as force constants and as computed results."""
+    folder = tmp_path_factory.mktemp("calculations")
+    phonon = zincblende_springs(supercell=2)
+    for name in ("params", "packed", "forces", "constants", "computed", "bare"):
+        (folder / name).mkdir()
+
+    phonon.save(folder / "params" / "phonopy_params.yaml", settings={"force_constants": True})
+    with lzma.open(folder / "packed" / "phonopy_params.yaml.xz", "wb") as file:
+        file.write((folder / "params" / "phonopy_params.yaml").read_bytes())
+
+    points = {"Gamma": [0, 0, 0], "X": [0.5, 0, 0.5], "L": [0.5, 0.5, 0.5]}
+    paths = [np.linspace(points["X"], points["Gamma"], 21), np.linspace([0, 0, 0], points["L"], 21)]
+    bands = phonon.run_band_structure(
+        paths, labels=["X", "$\\Gamma$", "L"], path_connections=[True, False]
+    )
+    bands.write_yaml(filename=folder / "computed" / "band.yaml")
+    phonon.run_mesh(30.0)
+    phonon.run_total_dos().write(filename=folder / "computed" / "total_dos.dat")
+
+    constants = phonon.force_constants
+    phonon.generate_displacements(distance=0.01)
+    phonon.save(folder / "forces" / "phonopy_disp.yaml")
+    shutil.copy(folder / "forces" / "phonopy_disp.yaml", folder / "constants")
+    shutil.copy(folder / "forces" / "phonopy_disp.yaml", folder / "bare")
+    phonon.forces = [
+        -np.einsum("iab,b->ia", constants[:, atom["number"]], atom["displacement"])
+        for atom in phonon.dataset["first_atoms"]
+    ]
+    from phonopy.file_IO import write_FORCE_CONSTANTS, write_FORCE_SETS
+
+    write_FORCE_SETS(phonon.dataset, filename=folder / "forces" / "FORCE_SETS")
+    write_FORCE_CONSTANTS(constants, filename=folder / "constants" / "FORCE_CONSTANTS")
+    return folder
+
+
+def row(folder, name):
+    source = PhonopySource(folder, **FAST)
+    entry = next(entry for entry in source.entries() if entry.key == name)
+    return derive_row(source.read(entry), source.name)
+
+
+@pytest.fixture(scope="module")
+def expected(calculations):
+    return row(calculations, "params")
+
+
+def test_folders_are_found(calculations):
+    source = PhonopySource(calculations)
+    names = ["bare", "computed", "constants", "forces", "packed", "params"]
+    assert [entry.key for entry in source.entries()] == names
+    assert source.count() == 6
+    one = PhonopySource(calculations / "params")
+    assert [entry.key for entry in one.entries()] == ["params"]
+
+
+def test_row(expected):
+    assert expected["formula"] == "GaN"
+    assert expected["space_group"] == 216
+    assert expected["nsites"] == 2
+    assert expected["material_id"] == "params"
+    assert expected["source_id"] == "params/phonopy_params.yaml"
+    assert expected["document_date"].startswith("20")
+    assert 3.0 < expected["speed_of_sound"] < 5.0
+    assert 0.0 < expected["heat_capacity"] < 2 * 24.95
+
+
+@pytest.mark.parametrize("name", ["packed", "forces", "constants"])
+def test_every_form_of_forces_gives_the_same_row(calculations, expected, name):
+    found = row(calculations, name)
+    for column in ("phonon_bandgap", "speed_of_sound", "heat_capacity", "volume"):
+        assert found[column] == pytest.approx(expected[column], rel=1e-5), column
+
+
+def test_computed_results(calculations, expected):
+    found = row(calculations, "computed")
+    assert found["source_id"] == "computed/band.yaml"
+    # another path: fewer directions in the mean, and an extremum that may be missed
+    assert found["speed_of_sound"] == pytest.approx(expected["speed_of_sound"], rel=0.1)
+    assert found["phonon_bandgap"] >= expected["phonon_bandgap"] - 1e-3
+    assert found["heat_capacity"] == pytest.approx(expected["heat_capacity"], rel=1e-3)
+
+
+def test_forces_are_preferred_to_old_results(calculations, expected, tmp_path):
+    shutil.copytree(calculations / "params", tmp_path / "both")
+    (tmp_path / "both" / "band.yaml").write_text("stale")
+    assert row(tmp_path, "both")["phonon_bandgap"] == pytest.approx(expected["phonon_bandgap"])
+
+
+def test_path_is_that_of_the_cell_as_given(calculations):
+    """The special points are those of this cell: X of fcc at the middle of a square face."""
+    source = PhonopySource(calculations, **FAST)
+    record = source.read(Entry("params", calculations / "params"))
+    rec = np.asarray(record.bands["lattice_rec"])
+    x = np.asarray(record.bands["labels_dict"]["X"]) @ rec
+    assert np.linalg.norm(x) == pytest.approx(2.0 * np.pi / 4.5)
+    assert np.count_nonzero(np.abs(x) > 1e-9) == 1
+
+
+def test_no_forces(calculations):
+    with pytest.raises(SkippedEntryError, match=r"expected forces in bare .* found none; run the"):
+        row(calculations, "bare")
+
+
+def test_no_density_of_states(calculations, tmp_path):
+    shutil.copytree(calculations / "computed", tmp_path / "half")
+    (tmp_path / "half" / "total_dos.dat").unlink()
+    with pytest.raises(
+        SkippedEntryError, match=r"expected total_dos\.dat beside band\.yaml in half"
+    ):
+        row(tmp_path, "half")
+
+
+@pytest.mark.parametrize("name", ["band.yaml", "phonopy_params.yaml"])
+def test_corrupt_files(calculations, tmp_path, name):
+    folder = tmp_path / "broken"
+    shutil.copytree(calculations / "computed", folder)
+    (folder / name).write_text("phonon: [1, 2")
+    with pytest.raises(PhononDocumentError, match="a phonopy calculation in broken, but reading"):
+        row(tmp_path, "broken")
+
+
+def test_no_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match="folder that holds one folder for each material"):
+        list(PhonopySource(tmp_path / "nowhere").entries())
+
+
+@pytest.mark.parametrize("package", ["phonopy", "seekpath"])
+def test_missing_extra_is_named(calculations, monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'matminer-phonon-tl\[phonopy\]'"):
+        row(calculations, "params")
+
+
+def test_build(calculations, tmp_path):
+    report = PhononDatasetBuilder(
+        PhonopySource(calculations, **FAST), tmp_path / "own.json.gz", pbar=False
+    ).build()
+    assert report.n_rows == 5
+    assert report.skipped == {"no forces": 1}
