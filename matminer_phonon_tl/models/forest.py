@@ -64,9 +64,8 @@ class Forest:
             ]
         )
         children[leaf] = LEAF
-        # The division scikit-learn makes at each prediction, made once.
-        counts = np.vstack([tree.value[:, 0, :] for tree in trees])
-        probability = counts[:, 1] / counts.sum(axis=1)
+        # Shares of the classes, which scikit-learn >= 1.3 gives as they are.
+        probability = np.concatenate([tree.value[:, 0, 1] for tree in trees])
         probability[~leaf] = 0.0
         threshold = np.concatenate([tree.threshold for tree in trees])
         threshold[leaf] = 0.0

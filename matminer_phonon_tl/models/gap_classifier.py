@@ -287,7 +287,9 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
 
     def _forest(self, seed: int) -> Any:
         weight = "balanced_subsample" if self.balance == "class_weight" else None
-        return FORESTS[self.forest](bootstrap=True, class_weight=weight, random_state=seed)
+        # Extremely randomised trees are random enough: each sees all rows.
+        bootstrap = self.forest == "random_forest"
+        return FORESTS[self.forest](bootstrap=bootstrap, class_weight=weight, random_state=seed)
 
     def _folds(self, training: tuple[Any, Any, Any], seed: int) -> list[Any]:
         D, target, groups = training

@@ -1,0 +1,219 @@
+"""The gap classifier: the paper's split, no leak inside, thresholds, importances, bad input."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from imblearn.over_sampling import SMOTE
+from sklearn.base import clone
+from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
+
+from matminer_phonon_tl.exceptions import CompositionError, TrainingError, UnknownElementError
+from matminer_phonon_tl.featurizers import XenonPyDescriptors
+from matminer_phonon_tl.models import PhononGapClassifier
+
+SMALL = {"n_estimators": [25], "max_depth": [8]}
+
+
+def test_beats_the_published_scores_on_the_papers_split(train, test):
+    grid = {"n_estimators": [200], "max_depth": [None]}
+    classifier = PhononGapClassifier(param_grid=grid, random_state=0)
+    classifier.fit(train, train["has_phonon_bandgap"])
+    probability = classifier.predict_proba(test)[:, 1]
+    truth = test["has_phonon_bandgap"]
+    assert f1_score(truth, classifier.predict(test)) >= 0.80
+    assert roc_auc_score(truth, probability) >= 0.97
+    assert average_precision_score(truth, probability) >= 0.86
+
+
+def test_tells_the_papers_four_compounds_apart(phonon_tl):
+    grid = {"n_estimators": [200], "max_depth": [None]}
+    classifier = PhononGapClassifier(param_grid=grid, random_state=0)
+    classifier.fit(phonon_tl, phonon_tl["has_phonon_bandgap"])
+    assert classifier.predict(["InN", "GaSb", "InAs"]).all()
+
+
+def test_proba_and_predict_agree(small_classifier, test):
+    proba = small_classifier.predict_proba(test)
+    assert proba.shape == (374, 2)
+    np.testing.assert_allclose(proba.sum(axis=1), 1)
+    assert np.array_equal(small_classifier.predict(test), proba[:, 1] >= 0.5)
+    assert small_classifier.classes_.tolist() == [False, True]
+    probability, spread = small_classifier.predict_gap(test)
+    assert np.array_equal(probability, proba[:, 1])
+    assert (spread >= 0).all()
+    assert (spread <= 0.5 + 1e-12).all()
+
+
+def test_takes_every_form_of_input(small_classifier, test):
+    expected = small_classifier.predict_proba(test)[:5]
+    head = test[:5]
+    for form in (head["composition"], head["composition"].tolist(), head["structure"].tolist()):
+        assert np.array_equal(small_classifier.predict_proba(form), expected)
+
+
+def test_same_seed_same_model(small_classifier, train, test):
+    again = clone(small_classifier).fit(train, train["has_phonon_bandgap"])
+    expected = small_classifier.predict_proba(test)
+    assert np.array_equal(again.predict_proba(test), expected)
+    assert again.training_data_ == small_classifier.training_data_
+
+
+def test_the_search_oversamples_inside_the_fold_only(train, monkeypatch):
+    """No synthetic row may be made of, or stand among, the rows a fold is scored on."""
+    seen = []
+    original = SMOTE._fit_resample
+
+    def spy(self, X, y):
+        seen.append(len(y))
+        return original(self, X, y)
+
+    monkeypatch.setattr(SMOTE, "_fit_resample", spy)
+    grid = {"n_estimators": [3], "max_depth": [2, 3]}
+    labels = train["has_phonon_bandgap"]
+    PhononGapClassifier(param_grid=grid, cv=3, random_state=0).fit(train, labels)
+    assert len(seen) == 2 * 3 + 1  # every fold of every point, then the final fit
+    assert all(0.55 * len(train) < n < 0.8 * len(train) for n in seen[:-1])
+    assert seen[-1] == len(train)
+    seen.clear()
+    PhononGapClassifier(param_grid=grid, cv=3, protocol="published", random_state=0).fit(
+        train, labels
+    )
+    assert seen == [len(train)]
+
+
+def test_published_protocol_flatters_the_search(train):
+    """Oversampling before the split shows: its inner score is far above the honest one."""
+    grid = {"n_estimators": [20], "max_depth": [6, 8]}
+    scores = {
+        protocol: PhononGapClassifier(param_grid=grid, protocol=protocol, random_state=0)
+        .fit(train, train["has_phonon_bandgap"])
+        .best_score_
+        for protocol in ("leak_free", "published")
+    }
+    assert scores["published"] > scores["leak_free"] + 0.2
+
+
+def test_thresholds_are_chosen_on_held_out_rows(train, test):
+    labels = train["has_phonon_bandgap"]
+    options = {"param_grid": SMALL, "random_state": 0}
+    wide = PhononGapClassifier(threshold=("recall", 0.95), **options).fit(train, labels)
+    best = PhononGapClassifier(threshold="f1", **options).fit(train, labels)
+    assert 0 < wide.threshold_ < best.threshold_ < 1
+    truth = test["has_phonon_bandgap"]
+    assert wide.predict(test)[truth].mean() >= 0.9
+    # Chosen in sample, the threshold for a recall of 0.95 would be close to 1.
+    assert wide.threshold_ < 0.5
+
+
+@pytest.mark.parametrize("calibration", ["sigmoid", "isotonic"])
+def test_calibration_keeps_the_order_and_mends_the_level(train, test, calibration):
+    labels = train["has_phonon_bandgap"]
+    plain = PhononGapClassifier(param_grid=SMALL, random_state=0).fit(train, labels)
+    calibrated = PhononGapClassifier(param_grid=SMALL, calibration=calibration, random_state=0).fit(
+        train, labels
+    )
+    before, after = (c.predict_proba(test)[:, 1] for c in (plain, calibrated))
+    assert (np.diff(after[np.argsort(before, kind="stable")]) >= -1e-12).all()
+    rate = test["has_phonon_bandgap"].mean()
+    # SMOTE makes a forest too sure of gaps; calibrated, it expects about as many as there are.
+    assert abs(after.mean() - rate) < abs(before.mean() - rate)
+
+
+def test_structure_and_physics_descriptors(phonon_tl):
+    part = pd.concat([phonon_tl[phonon_tl["has_phonon_bandgap"]][:40], phonon_tl[:80]])
+    classifier = PhononGapClassifier(
+        descriptors="both",
+        use_structure=True,
+        forest="extra_trees",
+        balance="class_weight",
+        param_grid=SMALL,
+        random_state=0,
+    ).fit(part, part["has_phonon_bandgap"])
+    importances = classifier.feature_importances()
+    assert len(importances) == 290 + 16 + 8
+    assert {"space_group", "log_mass_ratio", "ave:atomic_number"} <= set(importances.index)
+    with pytest.raises(CompositionError, match="a column 'structure' because use_structure=True"):
+        classifier.predict(part[["composition"]])
+    with pytest.raises(CompositionError, match="row 0: expected a Structure"):
+        classifier.predict(["GaN"])
+
+
+def test_importances_are_labelled(small_classifier, test):
+    impurity = small_classifier.feature_importances()
+    assert impurity.sum() == pytest.approx(1)
+    assert impurity.is_monotonic_decreasing
+    assert set(impurity.index) == set(XenonPyDescriptors().feature_labels())
+    few = test[:60]
+    permuted = small_classifier.feature_importances(
+        "permutation", few, few["has_phonon_bandgap"], n_repeats=1
+    )
+    assert set(permuted.index) == set(impurity.index)
+    # What no tree looks at cannot matter.
+    unused = impurity.index[impurity == 0]
+    assert len(unused)
+    assert (permuted[unused] == 0).all()
+    assert permuted.max() > 0
+
+
+def test_the_papers_descriptors_matter(train):
+    grid = {"n_estimators": [200], "max_depth": [None]}
+    classifier = PhononGapClassifier(param_grid=grid, random_state=0)
+    classifier.fit(train, train["has_phonon_bandgap"])
+    order = list(classifier.feature_importances().index)
+    ranks = [
+        order.index(name)
+        for name in (
+            "sum:fusion_enthalpy", "max:en_pauling", "sum:gs_bandgap", "min:sound_velocity",
+        )
+    ]  # fmt: skip
+    # Of 290 descriptors, in five families of near copies.
+    assert max(ranks) < 145
+
+
+def test_make_pipeline_is_the_same_model(train, test):
+    classifier = PhononGapClassifier(param_grid={"n_estimators": [10]}, random_state=0)
+    pipeline = classifier.make_pipeline().set_params(forest__n_estimators=10)
+    pipeline.fit(train["composition"], train["has_phonon_bandgap"])
+    classifier.fit(train, train["has_phonon_bandgap"])
+    assert list(pipeline.named_steps) == ["descriptors", "smote", "forest"]
+    expected = pipeline.predict_proba(test["composition"])[:, 1]
+    assert np.array_equal(classifier.predict_proba(test)[:, 1], expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "sentence"),
+    [
+        (
+            {"y": [True] * 60},
+            TrainingError,
+            "at least 10 materials without a gap for 5 folds, got 0",
+        ),
+        ({"y": [True] * 5 + [False] * 55}, TrainingError, "10 materials with a gap .* got 5"),
+        ({"y": [True, False] * 10}, TrainingError, r"each of 60 rows, got shape \(20,\)"),
+        ({"y": [0.0, 1.0, np.nan] * 20}, TrainingError, "got nan in row 2 .20 such rows."),
+        ({"y": ["yes"] * 60}, TrainingError, "to hold numbers"),
+        ({"y": [0, 7] * 30}, TrainingError, "True and False, got other values"),
+        ({"X": ["GaN"] * 59 + ["Cm"]}, UnknownElementError, "^row 59: "),
+        ({"forest": "boosting"}, ValueError, "expected forest to be one of"),
+        ({"balance": "none"}, ValueError, "expected balance to be one of"),
+        ({"protocol": "strict"}, ValueError, "expected protocol to be one of"),
+        ({"calibration": "beta"}, ValueError, "expected calibration to be one of"),
+        ({"descriptors": "magpie"}, ValueError, "expected descriptors to be one of"),
+        ({"threshold": 1.5}, ValueError, "expected threshold as a number in 0-1"),
+        ({"threshold": ("recall", 2)}, ValueError, "expected threshold as a number in 0-1"),
+        ({"threshold": "accuracy"}, ValueError, "expected threshold as a number in 0-1"),
+    ],
+)
+def test_bad_input_is_one_sentence(change, error, sentence, phonon_tl):
+    X = change.pop("X", phonon_tl[:60])
+    y = change.pop("y", [True, False] * 30)
+    classifier = PhononGapClassifier(param_grid={"n_estimators": [2]}, **change)
+    with pytest.raises(error, match=sentence):
+        classifier.fit(X, y)
+
+
+def test_unknown_importances(small_classifier):
+    with pytest.raises(ValueError, match="expected kind 'impurity' or 'permutation', got 'shap'"):
+        small_classifier.feature_importances("shap")
+    with pytest.raises(ValueError, match="expected X and y with kind='permutation'"):
+        small_classifier.feature_importances("permutation")

@@ -1,0 +1,101 @@
+"""All properties at once: one row for each input, whatever it is."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from pymatgen.core import Composition, Lattice, Structure
+
+from matminer_phonon_tl.exceptions import CompositionError
+from matminer_phonon_tl.models import PhononGapClassifier, PhononPredictor, load_model, save_model
+from matminer_phonon_tl.models.predictor import COLUMNS, TARGETS
+
+BAD = ["Qq", "", "Cm2O3", "H2O)", None]
+
+
+def test_one_row_for_each_input_in_order(small_predictor):
+    asked = ["InN", *BAD, "GaSb"]
+    frame = small_predictor.predict(asked)
+    assert tuple(frame.columns) == COLUMNS
+    assert frame["formula"].tolist() == ["InN", "Qq", "", "Cm2O3", "H2O)", "None", "GaSb"]
+    assert frame["error"].notna().tolist() == [False, *[True] * 5, False]
+    assert "which is none" in frame.loc[1, "error"]
+    assert not frame["error"].dropna().str.startswith("row").any()
+    failed = frame[frame["error"].notna()]
+    assert failed[[*TARGETS, "has_gap_probability"]].isna().all(axis=None)
+    assert failed["has_phonon_bandgap"].isna().all()
+    good = frame[frame["error"].isna()]
+    assert good[["speed_of_sound", "heat_capacity", "has_gap_probability"]].notna().all(axis=None)
+    assert frame.attrs["units"]["phonon_bandgap"] == "cm-1"
+
+
+def test_a_list_equals_one_by_one_and_any_order(small_predictor, phonon_tl):
+    asked = phonon_tl["composition"][:30].tolist()
+    whole = small_predictor.predict(asked)
+    backwards = small_predictor.predict(asked[::-1])[::-1].reset_index(drop=True)
+    single = pd.concat([small_predictor.predict([c]) for c in asked], ignore_index=True)
+    for other in (backwards, single):
+        pd.testing.assert_frame_equal(other, whole, rtol=1e-6, check_dtype=False)
+
+
+def test_only_a_compound_with_a_gap_gets_one(small_predictor, phonon_tl):
+    frame = small_predictor.predict(phonon_tl[:200])
+    has_gap = frame["has_phonon_bandgap"].astype(bool)
+    assert 0 < has_gap.sum() < 200
+    assert frame["phonon_bandgap"].notna().equals(has_gap)
+    assert (has_gap == (frame["has_gap_probability"] >= 0.5)).all()
+    shown = small_predictor.predict(phonon_tl[:200], conditional=True)
+    assert shown["phonon_bandgap"].notna().all()
+    assert shown.loc[has_gap, "phonon_bandgap"].equals(frame.loc[has_gap, "phonon_bandgap"])
+
+
+def test_takes_every_form_of_input(small_predictor):
+    structure = Structure(Lattice.cubic(4), ["Ga", "N"], [[0, 0, 0], [0.25] * 3])
+    forms = ["GaN", Composition("GaN"), structure, {"Ga": 1, "N": 1}]
+    frame = small_predictor.predict(forms)
+    assert frame["error"].isna().all()
+    assert len(set(frame["speed_of_sound"])) == 1
+    assert frame["formula"].tolist()[:3] == ["GaN", "Ga1N1", "Ga1N1"]
+
+
+def test_the_size_of_the_cell_matters_and_the_index_is_kept(small_predictor):
+    df = pd.DataFrame({"formula": ["In1N1", "In2N2"]}, index=["zincblende", "wurtzite"])
+    frame = small_predictor.predict(df)
+    assert frame.index.tolist() == ["zincblende", "wurtzite"]
+    assert frame.loc["zincblende", "heat_capacity"] != frame.loc["wurtzite", "heat_capacity"]
+
+
+def test_no_rows(small_predictor):
+    frame = small_predictor.predict([])
+    assert len(frame) == 0
+    assert tuple(frame.columns) == COLUMNS
+
+
+def test_a_single_formula_is_no_list(small_predictor):
+    with pytest.raises(CompositionError, match="put a single one into a list"):
+        small_predictor.predict("InN")
+
+
+def test_round_trip_as_json(small_predictor, tmp_path):
+    save_model(small_predictor, tmp_path / "predictor.json.gz")
+    restored = load_model(tmp_path / "predictor.json.gz")
+    asked = ["InN", "GaSb", "Qq", "Fe2O3"]
+    pd.testing.assert_frame_equal(restored.predict(asked), small_predictor.predict(asked))
+
+
+def test_fit_says_what_is_missing(phonon_tl):
+    with pytest.raises(ValueError, match=r"got none named \['speed_of_sound'\]"):
+        PhononPredictor().fit(phonon_tl.drop(columns="speed_of_sound"))
+    with pytest.raises(ValueError, match="expected a regressor for each of"):
+        PhononPredictor(regressors={"bandgap": PhononGapClassifier()}).fit(phonon_tl)
+
+
+def test_predicting_before_fitting():
+    with pytest.raises(ValueError, match="not fitted yet"):
+        PhononPredictor().predict(["GaN"])
+
+
+def test_spread_is_over_the_members(small_predictor):
+    frame = small_predictor.predict(["InN", "GaSb"])
+    stds = frame[[f"{target}_std" for target in ("speed_of_sound", "heat_capacity")]]
+    assert (stds > 0).all(axis=None)
+    assert np.isfinite(frame["has_gap_probability_std"]).all()

@@ -1,0 +1,182 @@
+"""The command as a person runs it: what it prints, where, and how it ends."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+import matminer_phonon_tl
+from matminer_phonon_tl import cli
+from matminer_phonon_tl.models import PhononGapClassifier, PhononPredictor, TransferMLPRegressor
+
+COMMAND = [sys.executable, "-m", "matminer_phonon_tl.cli"]
+
+
+def run_process(*arguments, **environment):
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def small_predictor():
+    regressor = TransferMLPRegressor(
+        hidden_layer_sizes=[(10, 6, 4), (8, 6, 4)], epochs=5, source_epochs=2, random_state=0
+    )
+    return PhononPredictor(
+        classifier=PhononGapClassifier(param_grid={"n_estimators": [20]}, random_state=0),
+        regressors=dict.fromkeys(("phonon_bandgap", "speed_of_sound", "heat_capacity"), regressor),
+    ).fit(matminer_phonon_tl.load_phonon_tl(), progress=False)
+
+
+@pytest.fixture
+def run(small_predictor, monkeypatch, capsys):
+    """Run the command in this process, with models that are trained in a second."""
+    monkeypatch.setattr(PhononPredictor, "from_pretrained", lambda: small_predictor)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["phonon-tl", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return ended.value.code, captured.out, captured.err
+
+    return run
+
+
+def test_predict_prints_a_row_for_each_formula(run):
+    code, out, err = run("predict", "InN", "Fe2O3")
+    assert code == 0
+    assert err == ""
+    rows = [line for line in out.splitlines() if line.startswith("│")]
+    assert [row.split("│")[1].strip() for row in rows] == ["InN", "Fe2O3"]
+    assert rows[0].count("±") == 4
+    assert "yes (" in rows[0]
+    assert "trained on compounds that have a gap" in " ".join(out.split())
+
+
+def test_predict_as_json(run):
+    code, out, err = run("predict", "InN", "Fe2O3", "Qq", "--json")
+    assert code == 1
+    records = json.loads(out)
+    assert [record["formula"] for record in records] == ["InN", "Fe2O3", "Qq"]
+    assert set(records[0]) >= {
+        "formula", "has_phonon_bandgap", "has_gap_probability", "phonon_bandgap",
+        "speed_of_sound", "heat_capacity", "error",
+    }  # fmt: skip
+    assert records[0]["has_phonon_bandgap"] is True
+    assert records[0]["error"] is None
+    assert records[1]["has_phonon_bandgap"] is False
+    assert records[1]["phonon_bandgap"] is None
+    assert records[1]["speed_of_sound"] > 0
+    assert records[2]["speed_of_sound"] is None
+    assert "which is none" in records[2]["error"]
+    assert err == "'Qq': expected chemical elements, got 'Qq' in 'Qq', which is none\n"
+
+
+def test_a_bad_formula_is_a_row_and_exit_code_1(run):
+    code, out, err = run("predict", "H2O)", "InN", "")
+    assert code == 1
+    assert out.count("error") == 2
+    assert "InN" in out
+    assert err.splitlines() == [
+        "'H2O)': expected a chemical formula such as 'GaN' or 'Ca(OH)2', got 'H2O)': its brackets "
+        "do not match",
+        "'': expected a chemical formula such as 'GaN' or 'Ca(OH)2', got '': it is empty",
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["predict"], ["predict", "--jsno", "InN"], ["prdict"], ["info", "a", "b"]],
+)
+def test_wrong_usage_is_exit_code_2(arguments):
+    result = run_process(*arguments)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert "Usage:" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("command", [[], ["predict"], ["info"]])
+def test_help(command):
+    result = run_process(*command, "--help")
+    assert result.returncode == 0
+    assert "Usage: " in result.stdout
+
+
+def test_version_and_info():
+    assert run_process("--version").stdout == f"{matminer_phonon_tl.__version__}\n"
+    info = json.loads(run_process("info", "--json").stdout)
+    assert info["datasets"]["phonon_tl"].startswith("1245 rows, sha256 ")
+    assert info["versions"]["matminer-phonon-tl"] == matminer_phonon_tl.__version__
+
+
+def test_info_prints_a_model_files_card(run, tmp_path):
+    path = tmp_path / "model.json.gz"
+    PhononGapClassifier(cv=7).save(path)
+    code, out, _ = run("info", str(path))
+    assert code == 0
+    assert "model: PhononGapClassifier" in out
+    assert "cv 7" in out
+    code, out, _ = run("info", str(path), "--json")
+    assert json.loads(out)["parameters"]["cv"] == 7
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(None, "No such file"), (b"{}", "expected a model"), (b"\x1f\x8b", "unpacking it failed")],
+)
+def test_a_file_that_is_no_model_is_one_line_and_exit_code_2(run, tmp_path, content, sentence):
+    path = tmp_path / "model.json"
+    if content is not None:
+        path.write_bytes(content)
+    code, out, err = run("info", str(path))
+    assert code == 2
+    assert out == ""
+    assert err.count("\n") == 1
+    assert sentence in err
+    assert str(path) in err
+
+
+def test_a_narrow_terminal_folds_but_loses_nothing(small_predictor, monkeypatch, capsys):
+    monkeypatch.setattr(PhononPredictor, "from_pretrained", lambda: small_predictor)
+    monkeypatch.setenv("COLUMNS", "50")
+    monkeypatch.setattr(sys, "argv", ["phonon-tl", "predict", "InN"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines()[:6])) <= 50
+    assert "InN" in out
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    piped = f"{' '.join(COMMAND)} info | true"
+    result = subprocess.run(["bash", "-c", piped], capture_output=True, text=True, check=False)
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.slow
+def test_the_papers_four_compounds():
+    """Train what ships, in a process of its own, and ask about compounds in no training set."""
+    result = run_process("predict", "InN", "GaSb", "InAs", "InSb", "--json")
+    assert result.returncode == 0, result.stderr
+    records = {record["formula"]: record for record in json.loads(result.stdout)}
+    assert list(records) == ["InN", "GaSb", "InAs", "InSb"]
+    for formula in ("InN", "GaSb", "InAs"):
+        assert records[formula]["has_phonon_bandgap"] is True
+        assert records[formula]["phonon_bandgap"] > 0
+    # Within a third of the measured values (Table 2 of the paper).
+    for formula, sound, cv in (
+        ("InN", 3.80, 41.73), ("GaSb", 3.17, 47.87), ("InAs", 3.03, 47.43), ("InSb", 2.66, 47.32),
+    ):  # fmt: skip
+        assert records[formula]["speed_of_sound"] == pytest.approx(sound, rel=1 / 3)
+        assert records[formula]["heat_capacity"] == pytest.approx(cv, rel=1 / 3)
+    assert records["InN"]["phonon_bandgap"] == pytest.approx(215.0, rel=1 / 3)
+    assert result.stderr == ""
