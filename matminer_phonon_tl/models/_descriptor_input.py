@@ -9,7 +9,7 @@ from pymatgen.core import Composition
 from sklearn.utils.validation import validate_data
 
 from matminer_phonon_tl.compositions import as_compositions
-from matminer_phonon_tl.featurizers.xenonpy import XenonPyDescriptors
+from matminer_phonon_tl.models._descriptors import descriptor_matrix
 
 
 class DescriptorInput(NamedTuple):
@@ -37,10 +37,11 @@ def holds_compositions(X: Any) -> bool:
     return False
 
 
-def describe(X: Any) -> DescriptorInput:
-    """Return compositions and their 290 descriptors in XenonPy's order."""
+def describe(X: Any, descriptors: str) -> DescriptorInput:
+    """Return compositions and their descriptors of the named set."""
     compositions = as_compositions(X)
-    return DescriptorInput(XenonPyDescriptors().featurize_array(compositions), compositions)
+    matrix = descriptor_matrix(compositions, descriptors, use_structure=False)
+    return DescriptorInput(matrix, compositions)
 
 
 def read_input(estimator: Any, X: Any, y: Any = None, *, fitting: bool) -> Any:
@@ -70,11 +71,11 @@ def read_input(estimator: Any, X: Any, y: Any = None, *, fitting: bool) -> Any:
     """
     compositions = None
     if holds_compositions(X):
-        X, compositions = describe(X)
+        X, compositions = describe(X, estimator.descriptors)
         if not fitting and estimator.n_features_in_ != X.shape[1]:
             raise ValueError(
-                f"Expected a matrix of {estimator.n_features_in_} columns, as the model was fitted "
-                f"on, got compositions, which have {X.shape[1]} descriptors; pass the matrix."
+                f"expected a matrix of {estimator.n_features_in_} columns, as the model was fitted "
+                f"on, got compositions, which have {X.shape[1]} descriptors: pass the matrix"
             )
         if hasattr(estimator, "feature_names_in_") and not fitting:
             names = estimator.feature_names_in_

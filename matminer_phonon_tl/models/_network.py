@@ -84,8 +84,8 @@ class TrainedNetwork:
         X = np.asarray(X, dtype=np.float64)
         if X.ndim != 2 or X.shape[1] != self.n_features:
             raise ValueError(
-                f"Expected a matrix of {self.n_features} columns, got an array of shape {X.shape}; "
-                "pass the descriptors that the network was trained on."
+                f"expected a matrix of {self.n_features} columns, got an array of shape {X.shape}: "
+                "pass the descriptors that the network was trained on"
             )
         out = np.empty((X.shape[0], self.n_outputs))
         for start in range(0, X.shape[0], _ROWS_PER_BLOCK):

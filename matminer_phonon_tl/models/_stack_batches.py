@@ -1,4 +1,4 @@
-"""Batches of scaled rows for a chunk of networks, each network with rows and an order of its own."""
+"""Batches of scaled rows for a chunk of networks, each with rows and an order of its own."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -12,12 +12,29 @@ _ROWS_PER_BLOCK = 8192  # rows that are scaled in double precision at a time
 
 
 class Batch(NamedTuple):
-    """The arguments of `StackedLayers.step`; see there for the shapes."""
+    """One batch of each of K networks, padded to the B rows of the largest.
+
+    Attributes
+    ----------
+    inputs : Tensor of shape (K, B, n_features)
+        Scaled descriptors; a row that only pads is 0.
+    labels : Tensor of shape (K, B, n_outputs)
+        Scaled labels, 0 where unknown or padded.
+    weights : Tensor of shape (K, B, n_outputs)
+        1 over the number of known labels of the network's batch, 0 where unknown or padded.
+    per_row : Tensor of shape (K, 1, 1)
+        1 over the number of rows without padding.
+    unbias : Tensor of shape (K, 1, 1)
+        n / (n - 1), which makes a variance over n rows unbiased.
+    valid : Tensor of shape (K, B, 1) or None
+        1 for a row and 0 for padding; None where nothing is padded.
+    """
 
     inputs: torch.Tensor
     labels: torch.Tensor
     weights: torch.Tensor
-    n_rows: torch.Tensor
+    per_row: torch.Tensor
+    unbias: torch.Tensor
     valid: torch.Tensor | None
 
 
@@ -92,15 +109,20 @@ class StackBatches:
         places = (ends - sizes)[:, :, None] + np.arange(sizes.max())
         self.places = np.where(places < ends[:, :, None], places, self.stride - 1)
         self.sizes = sizes
-        self.n_rows = [
-            torch.from_numpy(column).to(self.device, self.dtype).view(-1, 1, 1)
-            for column in sizes.T
-        ]
+        self.per_row = self._per_network(1.0 / sizes)
+        self.unbias = self._per_network(sizes / (sizes - 1.0))
         self.valid: list[torch.Tensor | None] = []
         for column in sizes.T:
             mask = np.arange(column.max())[None, :, None] < column[:, None, None]
             valid = torch.from_numpy(mask).to(self.device, self.dtype)
             self.valid.append(None if mask.all() else valid)
+
+    def _per_network(self, numbers: np.ndarray) -> list[torch.Tensor]:
+        """One tensor of shape (K, 1, 1) for each batch."""
+        return [
+            torch.from_numpy(column.copy()).to(self.device, self.dtype).view(-1, 1, 1)
+            for column in numbers.T
+        ]
 
     def _own_rows(self, *, shuffled: bool) -> np.ndarray:
         """Rows in training order, numbered within each network's own; the last number pads."""
@@ -127,7 +149,8 @@ class StackBatches:
             inputs=self.inputs.index_select(0, row_numbers).view(shape),
             labels=self.labels.index_select(0, table_numbers).view(shape),
             weights=known / known.sum((1, 2), keepdim=True).clamp_min(1.0),
-            n_rows=self.n_rows[number],
+            per_row=self.per_row[number],
+            unbias=self.unbias[number],
             valid=self.valid[number],
         )
 

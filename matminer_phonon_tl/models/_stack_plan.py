@@ -3,7 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from matminer_phonon_tl.models._stack_jobs import Job, StackSettings
+from matminer_phonon_tl.models._stack_checks import StackSettings
+from matminer_phonon_tl.models._stack_jobs import Job
 
 # Eight networks of the paper's size keep a core's activations in its second-level cache; measured
 # in benchmarks/transfer_engine.py. A GPU wants as many as its memory holds.

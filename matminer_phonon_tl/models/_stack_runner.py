@@ -18,7 +18,8 @@ from tqdm import tqdm
 from matminer_phonon_tl.exceptions import TrainingError
 from matminer_phonon_tl.models._network import TrainedNetwork
 from matminer_phonon_tl.models._stack_batches import StackBatches
-from matminer_phonon_tl.models._stack_jobs import Job, StackSettings
+from matminer_phonon_tl.models._stack_checks import StackSettings
+from matminer_phonon_tl.models._stack_jobs import Job
 from matminer_phonon_tl.models._stacked_layers import StackedLayers
 
 EPOCHS_BETWEEN_CHECKS = 25
@@ -94,7 +95,7 @@ def train_chunk(
         if stop.is_set():
             return None
         for batch in batches.epoch():
-            layers.step(*batch, loss=losses[epoch])
+            layers.step(batch, losses[epoch])
             optimiser.step()
         done = epoch + 1
         if done % EPOCHS_BETWEEN_CHECKS == 0 or done == settings.epochs:
@@ -120,9 +121,21 @@ def _check_finite(jobs: Sequence[Job], loss: torch.Tensor, epoch: int) -> None:
 
 def _diverged(job: Job, epoch: int) -> TrainingError:
     return TrainingError(
-        f"Expected a finite loss, but {job.name} diverged by epoch {epoch}; lower learning_rate, "
-        "or look for extreme values among its descriptors and labels."
+        f"expected a finite loss, but {job.name} diverged by epoch {epoch}: lower learning_rate, "
+        "or look for extreme values among its descriptors and labels"
     )
+
+
+def check_device(name: str) -> None:
+    """Raise ValueError if there is no such device."""
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
+        raise ValueError(
+            f'expected a device that torch can use here, such as "cpu", got {name!r} '
+            f"({str(error).splitlines()[0]}): choose another"
+        ) from error
 
 
 class StackRun:
@@ -166,7 +179,10 @@ class StackRun:
         n_networks = sum(len(chunk) for chunk in self.chunks)
         # torch keeps one thread count for threads to come; it is set for ours, and then restored.
         n_torch_threads = torch.get_num_threads()
-        threads = [threading.Thread(target=self._work) for _ in range(self.n_threads)]
+        threads = [
+            threading.Thread(target=self._work, name=f"stacked-mlp-{i}")
+            for i in range(self.n_threads)
+        ]
         try:
             with tqdm(
                 total=n_networks * self.settings.epochs,

@@ -14,7 +14,7 @@ def check_transform(name: Any) -> str:
     name = "none" if name is None else name
     if name not in TARGET_TRANSFORMS:
         raise ValueError(
-            f"Expected target_transform to be one of {', '.join(TARGET_TRANSFORMS)}, got {name!r}."
+            f"expected target_transform to be one of {', '.join(TARGET_TRANSFORMS)}, got {name!r}"
         )
     return name
 
@@ -33,8 +33,8 @@ def atoms_per_formula_unit(compositions: Sequence[Composition]) -> np.ndarray:
 def _atoms(compositions: Sequence[Composition] | None) -> np.ndarray:
     if compositions is None:
         raise ValueError(
-            'Expected compositions with target_transform="per_atom", got a plain matrix; pass a '
-            'DataFrame with a "composition" column or a list of formulas.'
+            'expected compositions with target_transform="per_atom", got a plain matrix: pass a '
+            'DataFrame with a "composition" column or a list of formulas'
         )
     return atoms_per_formula_unit(compositions)
 
@@ -71,8 +71,8 @@ def transform_target(
             row = int(np.flatnonzero(bad)[0])
             bound = "of 0 or more" if name == "sqrt" else "above 0"
             raise ValueError(
-                f'Expected labels {bound} with target_transform="{name}", got {y[row]:g} in row '
-                f"{row}; use another transform."
+                f'expected labels {bound} with target_transform="{name}", got {y[row]:g} in row '
+                f"{row}: use another transform"
             )
         return np.sqrt(y) if name == "sqrt" else np.log(y)
     return y

@@ -23,8 +23,8 @@ def member_widths(hidden_layer_sizes: Any) -> list[tuple[int, ...]]:
         if all(isinstance(own, (tuple, list)) and own for own in hidden_layer_sizes):
             return [tuple(own) for own in hidden_layer_sizes]
     raise ValueError(
-        "Expected hidden_layer_sizes to be a tuple of positive integers such as (160, 80, 30), or a "
-        f"list of such tuples, got {hidden_layer_sizes!r}."
+        "expected hidden_layer_sizes to be a tuple of positive integers such as (160, 80, 30), or "
+        f"a list of such tuples, got {hidden_layer_sizes!r}"
     )
 
 
@@ -43,19 +43,21 @@ def layer_numbers(name: str, layers: str | Sequence[int] | None, n_hidden: int) 
     if isinstance(layers, str) and _NAMED_LAYERS.get(layers, n_hidden) < n_hidden:
         return (_NAMED_LAYERS[layers],)
     if isinstance(layers, (tuple, list)) and all(
-        isinstance(layer, Integral) and 0 <= layer < n_hidden for layer in layers
+        isinstance(layer, Integral) and 0 <= int(layer) < n_hidden for layer in layers
     ):
         return tuple(sorted({int(layer) for layer in layers}))
     raise ValueError(
-        f'Expected {name} to be "all", "first", "second", "third", "none" or a tuple of numbers from '
-        f"0 to {n_hidden - 1}, got {layers!r}."
+        f'expected {name} to be "all", "first", "second", "third", "none" or a tuple of numbers '
+        f"from 0 to {n_hidden - 1}, got {layers!r}"
     )
 
 
 def seed_of(random_state: Any) -> int | None:
     """Return a seed: an integer as it is, a generator's next one, None for None."""
-    if random_state is None or isinstance(random_state, Integral):
-        return random_state
+    if random_state is None:
+        return None
+    if isinstance(random_state, Integral):
+        return int(random_state)
     return int(check_random_state(random_state).randint(2**31))
 
 

@@ -50,22 +50,22 @@ def read_state(model: Any, state: dict[str, Any]) -> Any:
     """
     if not isinstance(state, dict) or set(state) != _KEYS:
         got = sorted(state) if isinstance(state, dict) else type(state).__name__
-        raise ModelFormatError(f"Expected a state with the keys {sorted(_KEYS)}, got {got}.")
+        raise ModelFormatError(f"expected a state with the keys {sorted(_KEYS)}, got {got}")
     if state["format"] != _STATE_FORMAT:
         raise ModelFormatError(
-            f"Expected state format {_STATE_FORMAT}, got {state['format']!r}; load it with the "
-            "version of this package that wrote it."
+            f"expected state format {_STATE_FORMAT}, got {state['format']!r}: load it with the "
+            "version of this package that wrote it"
         )
     n_features = state["n_features"]
     if type(n_features) is not int or n_features < 1:
-        raise ModelFormatError(f"Expected a positive number of features, got {n_features!r}.")
+        raise ModelFormatError(f"expected a positive number of features, got {n_features!r}")
     names = state["feature_names"]
     if names is not None and (
         not isinstance(names, list)
         or len(names) != n_features
         or not all(isinstance(name, str) for name in names)
     ):
-        raise ModelFormatError(f"Expected {n_features} feature names or none, got {names!r}.")
+        raise ModelFormatError(f"expected {n_features} feature names or none, got {names!r}")
     try:
         widths = member_widths(model.hidden_layer_sizes)
     except ValueError as error:
@@ -76,15 +76,15 @@ def read_state(model: Any, state: dict[str, Any]) -> Any:
         "source_networks", state["source_networks"], widths if has_source else [], n_features
     )
     if any(network.n_outputs != 1 for network in networks):
-        raise ModelFormatError("Expected networks with one output, got several.")
+        raise ModelFormatError("expected networks with one output, got several")
     curves = _array("loss_curves", state["loss_curves"], 2)
     if curves.shape[0] != len(widths):
         raise ModelFormatError(
-            f"Expected {len(widths)} loss curves, got an array of shape {curves.shape}."
+            f"expected {len(widths)} loss curves, got an array of shape {curves.shape}"
         )
     record = state["source_record"]
     if not isinstance(record, (dict, type(None))):
-        raise ModelFormatError(f"Expected a record of the source, got {type(record).__name__}.")
+        raise ModelFormatError(f"expected a record of the source, got {type(record).__name__}")
     model.n_features_in_ = n_features
     if names is not None:
         model.feature_names_in_ = np.array(names, dtype=object)
@@ -107,10 +107,10 @@ def _array(name: str, value: Any, n_dimensions: int) -> np.ndarray:
             else type(value).__name__
         )
         raise ModelFormatError(
-            f"Expected {name} to be a {n_dimensions}-dimensional array of floats, got {got}."
+            f"expected {name} to be a {n_dimensions}-dimensional array of floats, got {got}"
         )
     if not np.isfinite(value).all():
-        raise ModelFormatError(f"Expected finite numbers in {name}, got NaN or infinity.")
+        raise ModelFormatError(f"expected finite numbers in {name}, got NaN or infinity")
     return value
 
 
@@ -119,7 +119,7 @@ def _read_networks(
 ) -> tuple[TrainedNetwork, ...]:
     if not isinstance(states, list) or len(states) != len(widths):
         got = f"{len(states)}" if isinstance(states, list) else type(states).__name__
-        raise ModelFormatError(f"Expected {len(widths)} {name}, got {got}.")
+        raise ModelFormatError(f"expected {len(widths)} {name}, got {got}")
     return tuple(
         _read_network(f"{name}[{number}]", own, widths[number], n_features)
         for number, own in enumerate(states)
@@ -130,7 +130,7 @@ def _read_network(
     name: str, state: Any, widths: tuple[int, ...], n_features: int
 ) -> TrainedNetwork:
     if not isinstance(state, dict):
-        raise ModelFormatError(f"Expected arrays in {name}, got {type(state).__name__}.")
+        raise ModelFormatError(f"expected arrays in {name}, got {type(state).__name__}")
     bias = state.get("output_bias")
     n_outputs = bias.shape[0] if isinstance(bias, np.ndarray) and bias.ndim == 1 else 1
     shapes: dict[str, tuple[int, ...]] = {
@@ -148,17 +148,17 @@ def _read_network(
     if set(state) != set(shapes):
         different = sorted(map(str, set(state) ^ set(shapes)))
         raise ModelFormatError(
-            f"Expected the arrays of a network of {len(widths)} hidden layers in {name}; missing or "
-            f"unknown: {', '.join(different)}."
+            f"expected the arrays of a network of {len(widths)} hidden layers in {name}: "
+            f"missing or unknown: {', '.join(different)}"
         )
     for key, shape in shapes.items():
         array = _array(f"{name}.{key}", state[key], len(shape))
         if array.shape != shape:
             raise ModelFormatError(
-                f"Expected {name}.{key} of shape {shape}, got {array.shape}; the file does not fit "
-                "its own hidden_layer_sizes."
+                f"expected {name}.{key} of shape {shape}, got {array.shape}: the file does not fit "
+                "its own hidden_layer_sizes"
             )
-        if key in ("x_scale", "y_scale") or key.endswith("running_var"):
-            if (array < 0).any() or (key == "y_scale" and (array == 0).any()):
-                raise ModelFormatError(f"Expected positive numbers in {name}.{key}.")
+        least = {"x_scale": 0.0, "y_scale": np.finfo(float).tiny}.get(key, -np.inf)
+        if (array < (0.0 if key.endswith("running_var") else least)).any():
+            raise ModelFormatError(f"expected positive numbers in {name}.{key}")
     return TrainedNetwork.from_state(state, len(widths))

@@ -6,10 +6,6 @@ Z. Liu, M. Jiang, T. Luo, Sci. Adv. 6, eabd1356 (2020), doi:10.1126/sciadv.abd13
 """
 
 import hashlib
-import json
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,12 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from matminer_phonon_tl.compositions import as_compositions
 from matminer_phonon_tl.datasets import load_phonon_tl
 from matminer_phonon_tl.exceptions import TrainingError
-from matminer_phonon_tl.featurizers.xenonpy import XenonPyDescriptors
-from matminer_phonon_tl.models._descriptor_input import holds_compositions
-from matminer_phonon_tl.models._network import TrainedNetwork
+from matminer_phonon_tl.models._descriptor_input import describe, holds_compositions
 
 NAMED_SOURCES = ("bandgap", "multitask")
 MULTITASK_COLUMNS = (
@@ -32,7 +25,6 @@ MULTITASK_COLUMNS = (
     "volume_per_atom",
     "formation_energy_per_atom",
 )
-_CACHED_NETWORKS = 256  # a quarter of a megabyte each in the paper's size
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +89,8 @@ def load_source(name: str) -> pd.DataFrame:
     """
     if name not in NAMED_SOURCES:
         raise ValueError(
-            f"Expected source to be one of {', '.join(map(repr, NAMED_SOURCES))}, None, a DataFrame "
-            f"or (X_source, Y_source), got {name!r}."
+            f"expected source to be one of {', '.join(map(repr, NAMED_SOURCES))}, None, a "
+            f"DataFrame or (X_source, Y_source), got {name!r}"
         )
     frame = _shipped()
     if name == "bandgap":
@@ -113,7 +105,9 @@ def _shipped() -> pd.DataFrame:
     return frame.assign(volume_per_atom=frame["volume"] / frame["nsites"])
 
 
-def resolve_source(source: Any, n_features: int, *, has_compositions: bool) -> SourceData | None:
+def resolve_source(
+    source: Any, n_features: int, *, has_compositions: bool, descriptors: str = "xenonpy"
+) -> SourceData | None:
     """Turn the estimator's `source` into descriptors and labels.
 
     Parameters
@@ -125,6 +119,8 @@ def resolve_source(source: Any, n_features: int, *, has_compositions: bool) -> S
     has_compositions : bool
         Whether the target's X was given as compositions, so that a table of compositions can be
         described in the same way.
+    descriptors : {"xenonpy", "lattice_dynamics", "both"}
+        Which descriptors.
 
     Returns
     -------
@@ -140,67 +136,71 @@ def resolve_source(source: Any, n_features: int, *, has_compositions: bool) -> S
         return None
     if isinstance(source, dict):
         raise TrainingError(
-            "Expected the source data in order to fit again, got a record of it "
-            f"({source.get('name')}, tasks {source.get('tasks')}): a loaded model predicts but does "
-            "not hold its source; hand it in with fit(X, y, source=...)."
+            "expected the source data in order to fit again, got a record of it "
+            f"({source.get('name')}, tasks {source.get('tasks')}): a loaded model predicts without "
+            "its source, so hand it in again with fit(X, y, source=...)"
         )
     if isinstance(source, (str, pd.DataFrame)) and not has_compositions:
         what = repr(source) if isinstance(source, str) else "a DataFrame"
         raise ValueError(
-            f"Expected compositions as X with source={what}, got a plain matrix of {n_features} "
-            'columns; pass a DataFrame with a "composition" column or a list of formulas, or use '
-            "source=None or source=(X_source, Y_source)."
+            f"expected compositions as X with source={what}, got a plain matrix of {n_features} "
+            'columns: pass a DataFrame with a "composition" column or a list of formulas, or use '
+            "source=None or source=(X_source, Y_source)"
         )
     if isinstance(source, str):
-        X, Y, tasks = _read_frame(load_source(source))
+        X, Y, tasks = _read_frame(load_source(source), descriptors)
         name = source
     elif isinstance(source, pd.DataFrame):
-        X, Y, tasks = _read_frame(source)
+        X, Y, tasks = _read_frame(source, descriptors)
         name = "DataFrame"
-    elif isinstance(source, (tuple, list)) and len(source) == 2:
-        X, Y, tasks = _read_pair(*source)
+    elif isinstance(source, tuple) and len(source) == 2:
+        X, Y, tasks = _read_pair(source[0], source[1], descriptors)
         name = "(X_source, Y_source)"
     else:
         raise ValueError(
-            f"Expected source to be one of {', '.join(map(repr, NAMED_SOURCES))}, None, a DataFrame "
-            f"or (X_source, Y_source), got {type(source).__name__}."
+            f"expected source to be one of {', '.join(map(repr, NAMED_SOURCES))}, None, a "
+            f"DataFrame or (X_source, Y_source), got {type(source).__name__}"
         )
     if X.shape[1] != n_features:
         raise ValueError(
-            f"Expected a source with the {n_features} columns of X, got {X.shape[1]}; describe both "
-            "in the same way."
+            f"expected a source with the {n_features} columns of X, got {X.shape[1]}: describe "
+            "both in the same way"
         )
     return SourceData(X, Y, name, tasks, _hash(X, Y))
 
 
-def _read_frame(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+def _read_frame(
+    frame: pd.DataFrame, descriptors: str
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     labels = [column for column in frame.columns if column != "composition"]
     if "composition" not in frame.columns or not labels:
         raise ValueError(
-            'Expected a source DataFrame with a "composition" column and one or more columns of '
-            f"labels, got the columns {list(map(str, frame.columns))}."
+            'expected a source DataFrame with a "composition" column and one or more columns of '
+            f"labels, got the columns {list(map(str, frame.columns))}"
         )
     for column in labels:
         if not pd.api.types.is_numeric_dtype(frame[column]):
             raise ValueError(
-                f"Expected labels in every column of the source but composition, got the column "
-                f"{column!r} of {frame[column].dtype}; select the columns to learn from."
+                f"expected labels in every column of the source but composition, got the column "
+                f"{column!r} of {frame[column].dtype}: select the columns to learn from"
             )
-    X = XenonPyDescriptors().featurize_array(as_compositions(frame))
+    X = describe(frame, descriptors).matrix
     return X, _check_labels(frame[labels].to_numpy(dtype=np.float64)), tuple(map(str, labels))
 
 
-def _read_pair(X_source: Any, Y_source: Any) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+def _read_pair(
+    X_source: Any, Y_source: Any, descriptors: str
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     if holds_compositions(X_source):
-        X = XenonPyDescriptors().featurize_array(as_compositions(X_source))
+        X = describe(X_source, descriptors).matrix
     else:
         X = np.asarray(X_source, dtype=np.float64)
     Y = np.asarray(Y_source, dtype=np.float64)
     Y = Y[:, None] if Y.ndim == 1 else Y
     if X.ndim != 2 or Y.ndim != 2 or X.shape[0] != Y.shape[0]:
         raise ValueError(
-            "Expected source=(X_source, Y_source) with as many rows in both, got shapes "
-            f"{np.shape(X_source)} and {np.shape(Y_source)}."
+            "expected source=(X_source, Y_source) with as many rows in both, got shapes "
+            f"{np.shape(X_source)} and {np.shape(Y_source)}"
         )
     columns = getattr(Y_source, "columns", None)
     names = [f"task_{i}" for i in range(Y.shape[1])] if columns is None else map(str, columns)
@@ -211,14 +211,14 @@ def _check_labels(Y: np.ndarray) -> np.ndarray:
     if np.isinf(Y).any():
         row, column = np.argwhere(np.isinf(Y))[0]
         raise ValueError(
-            f"Expected finite source labels (NaN where one is missing), got {Y[row, column]} in row "
-            f"{row}, column {column}."
+            f"expected finite source labels (NaN where one is missing), got {Y[row, column]} in "
+            f"row {row}, column {column}"
         )
     if Y.shape[1] == 1 and np.isnan(Y).any():
         row = int(np.flatnonzero(np.isnan(Y[:, 0]))[0])
         raise ValueError(
-            f"Expected a label in every row of a source with one task, got NaN in row {row}; leave "
-            "the row out."
+            f"expected a label in every row of a source with one task, got NaN in row {row}: leave "
+            "the row out"
         )
     return Y
 
@@ -229,75 +229,3 @@ def _hash(*arrays: np.ndarray) -> str:
         digest.update(repr(array.shape).encode())
         digest.update(np.ascontiguousarray(array, dtype="<f8").data)
     return digest.hexdigest()
-
-
-class SourceCache:
-    """Source networks trained in this process, the least recently used forgotten first.
-
-    A cross-validation fits clones of one estimator to many folds; they share the source network,
-    which depends on the source data, the settings and the seed only. Networks are immutable in use:
-    fine-tuning starts from copies.
-    """
-
-    def __init__(self, size: int = _CACHED_NETWORKS) -> None:
-        self._size = size
-        self._networks: OrderedDict[str, TrainedNetwork] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def __len__(self) -> int:
-        return len(self._networks)
-
-    def clear(self) -> None:
-        """Forget all networks."""
-        with self._lock:
-            self._networks.clear()
-
-    def get(
-        self,
-        data: SourceData,
-        settings: dict[str, Any],
-        widths: Sequence[tuple[int, ...]],
-        seeds: Sequence[int],
-        train: Callable[[list[int]], Sequence[TrainedNetwork]],
-    ) -> list[TrainedNetwork]:
-        """Return one source network for each seed, training those that are not there.
-
-        Parameters
-        ----------
-        data : SourceData
-            What they are trained on.
-        settings : dict
-            All that their weights depend on besides data, widths and seed; plain JSON values.
-        widths : sequence of tuple of int
-            Hidden layers of each.
-        seeds : sequence of int
-            Seed of each.
-        train : callable
-            Takes the positions of missing networks and trains them, all at once.
-
-        Returns
-        -------
-        list of TrainedNetwork
-            In the order of the seeds.
-        """
-        keys = [
-            hashlib.sha256(
-                json.dumps([data.sha256, settings, list(own), seed], sort_keys=True).encode()
-            ).hexdigest()
-            for own, seed in zip(widths, seeds, strict=True)
-        ]
-        with self._lock:
-            found = {key: self._networks[key] for key in keys if key in self._networks}
-            for key in found:
-                self._networks.move_to_end(key)
-        missing = [i for i, key in enumerate(keys) if key not in found]
-        if missing:
-            found |= {keys[i]: network for i, network in zip(missing, train(missing), strict=True)}
-            with self._lock:
-                self._networks.update(found)
-                while len(self._networks) > self._size:
-                    self._networks.popitem(last=False)
-        return [found[key] for key in keys]
-
-
-SOURCE_CACHE = SourceCache()

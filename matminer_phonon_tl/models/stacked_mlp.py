@@ -12,12 +12,13 @@ S. Ioffe, C. Szegedy, Batch normalization, arXiv:1502.03167 (2015).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from matminer_phonon_tl.models._network import TrainedNetwork, predict_all
-from matminer_phonon_tl.models._stack_jobs import make_jobs, make_settings
+from matminer_phonon_tl.models._stack_checks import make_settings
+from matminer_phonon_tl.models._stack_jobs import make_jobs
 from matminer_phonon_tl.models._stack_plan import plan_chunks
 
 __all__ = ["TrainedNetwork", "TrainedStack", "TrainingInterrupted", "train_folds"]
@@ -65,7 +66,7 @@ class TrainedStack:
         done = self.finished
         if not done:
             raise ValueError(
-                "Expected at least one finished network to predict with, got none; train again."
+                "expected at least one finished network to predict with, got none: train again"
             )
         predictions = predict_all([n for n in self.networks if n is not None], X)
         out = np.full((len(self.networks), *predictions.shape[1:]), np.nan)
@@ -85,7 +86,7 @@ class TrainingInterrupted(KeyboardInterrupt):
     def __init__(self, partial: TrainedStack) -> None:
         super().__init__(
             f"Training was interrupted with {len(partial.finished)} of {len(partial.networks)} "
-            "networks finished; they are in this exception's attribute 'partial'."
+            "networks finished: they are in this exception's attribute 'partial'"
         )
         self.partial = partial
 
@@ -217,10 +218,11 @@ def train_folds(
         frozen_layers=frozen_layers,
     )
 
-    import torch  # noqa: PLC0415 - only training needs it
+    import torch
 
-    from matminer_phonon_tl.models._stack_runner import StackRun  # noqa: PLC0415
+    from matminer_phonon_tl.models._stack_runner import StackRun, check_device
 
+    check_device(device)
     if n_threads is None:
         n_threads = torch.get_num_threads()
     if not device.startswith("cpu"):
@@ -235,7 +237,7 @@ def train_folds(
     return _collect(run.results, [job.seed for job in jobs], epochs)
 
 
-def _collect(results: dict, seeds: list[int], epochs: int) -> TrainedStack:
+def _collect(results: dict[int, Any], seeds: list[int], epochs: int) -> TrainedStack:
     """Put what was trained into the order of the folds."""
     curves = np.full((len(seeds), epochs), np.nan)
     for index, trained in results.items():

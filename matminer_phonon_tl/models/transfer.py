@@ -13,23 +13,13 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from matminer_phonon_tl.models._descriptor_input import DescriptorInput, read_input
-from matminer_phonon_tl.models._network import TrainedNetwork, predict_all
-from matminer_phonon_tl.models._stack_jobs import network_seeds
-from matminer_phonon_tl.models._target_transform import (
-    check_transform,
-    inverse_transform,
-    transform_target,
-)
-from matminer_phonon_tl.models._transfer_settings import (
-    layer_numbers,
-    member_widths,
-    recommended_settings,
-    seed_of,
-)
+from matminer_phonon_tl.models._network import predict_all
+from matminer_phonon_tl.models._target_transform import check_transform, inverse_transform
+from matminer_phonon_tl.models._transfer_fit import fit_together
+from matminer_phonon_tl.models._transfer_settings import recommended_settings
 from matminer_phonon_tl.models._transfer_state import read_state, write_state
 from matminer_phonon_tl.models.serialization import JSONModel
-from matminer_phonon_tl.models.source_tasks import SOURCE_CACHE, SourceData, resolve_source
-from matminer_phonon_tl.models.stacked_mlp import train_folds
+from matminer_phonon_tl.models.source_tasks import SourceData, resolve_source
 
 _FROM_CONSTRUCTOR: Any = type(
     "_FromConstructor", (), {"__repr__": lambda _self: "<the constructor's source>"}
@@ -39,9 +29,9 @@ _FROM_CONSTRUCTOR: Any = type(
 class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
     """Multilayer perceptron that learns a source property first, then the target.
 
-    The defaults are the paper's: three hidden layers of Linear - BatchNorm - ReLU - Dropout trained
-    on 1245 electronic band gaps, their linear weights copied, and the whole network trained again on
-    the target. :meth:`recommended` gives the settings that measured best without leakage.
+    The defaults are the paper's: three hidden layers of Linear - BatchNorm - ReLU - Dropout
+    trained on 1245 electronic band gaps, their linear weights copied, and the whole network trained
+    again on the target. :meth:`recommended` gives the settings that measured best without leakage.
 
     Everything that is fitted (scalers, BatchNorm, weights) is fitted on the rows given to ``fit``.
     Source weights are copied, never changed.
@@ -55,8 +45,9 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         What is learned first. "bandgap": the shipped 1245 electronic band gaps. "multitask": five
         properties of the materials without acoustic-optical gap, see
         :func:`~matminer_phonon_tl.models.source_tasks.load_source`. A DataFrame with a column
-        ``composition`` and columns of labels, or ``(X_source, Y_source)``; several columns of labels
-        make a multi-task source, NaN where a label is missing. None: nothing, the non-TL model.
+        ``composition`` and columns of labels, or ``(X_source, Y_source)``; several columns of
+        labels make a multi-task source, NaN where a label is missing. None: nothing, the non-TL
+        model.
     epochs : int
         Passes over the target's rows.
     source_epochs : int
@@ -76,11 +67,14 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
     frozen_layers : {"all", "first", "second", "third", "none"}, tuple of int, or None
         Hidden layers whose linear weights are not trained on the target (their BatchNorm is).
     transfer_batch_norm : bool
-        Whether the transferred layers' BatchNorm starts from the source's, and descriptors are scaled
-        as for the source. The paper starts it anew.
+        Whether the transferred layers' BatchNorm starts from the source's, and descriptors are
+        scaled as for the source. The paper starts it anew.
     target_transform : {"none", "sqrt", "log", "per_atom"} or None
         What is learned in place of the label. "per_atom" divides by the number of atoms in the
         reduced formula unit and needs compositions.
+    descriptors : {"xenonpy", "lattice_dynamics", "both"}
+        How compositions are described: 290 pooled element properties, the compact physics set of
+        LatticeDynamicsDescriptors, or the two side by side. A plain matrix is taken as it is.
     device : str
         A torch device.
     random_state : int, RandomState or None
@@ -120,6 +114,7 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
     def __init__(
         self,
         hidden_layer_sizes: tuple[int, ...] | list[tuple[int, ...]] = (160, 80, 30),
+        *,
         source: Any = "bandgap",
         epochs: int = 500,
         source_epochs: int = 300,
@@ -132,6 +127,7 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         frozen_layers: str | tuple[int, ...] | None = None,
         transfer_batch_norm: bool = False,
         target_transform: Literal["none", "sqrt", "log", "per_atom"] | None = None,
+        descriptors: Literal["xenonpy", "lattice_dynamics", "both"] = "xenonpy",
         device: str = "cpu",
         random_state: Any = 0,
         verbose: bool = False,
@@ -149,6 +145,7 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         self.frozen_layers = frozen_layers
         self.transfer_batch_norm = transfer_batch_norm
         self.target_transform = target_transform
+        self.descriptors = descriptors
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -200,7 +197,8 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         """
         given, y = read_input(self, X, y, fitting=True)
         sources = [self._resolve(source, given)]
-        return self._fit_folds(given, y, [np.arange(len(y))], sources, None, [self])[0]
+        fit_together([self], given, y, [np.arange(len(y))], sources)
+        return self
 
     def fit_folds(
         self,
@@ -238,8 +236,8 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         if isinstance(source, list):
             if len(source) != len(folds):
                 raise ValueError(
-                    f"Expected a source for each of {len(folds)} folds, got {len(source)}; pass one "
-                    "source for all of them, or a list of that length."
+                    f"expected a source for each of {len(folds)} folds, got {len(source)}: pass "
+                    "one source for all of them, or a list of that length"
                 )
             sources = [self._resolve(own, given) for own in source]
         else:
@@ -249,109 +247,17 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
             own.n_features_in_ = self.n_features_in_
             if hasattr(self, "feature_names_in_"):
                 own.feature_names_in_ = self.feature_names_in_
-        return self._fit_folds(given, y, folds, sources, seeds, clones)
+        fit_together(clones, given, y, folds, sources, seeds)
+        return clones
 
     def _resolve(self, source: Any, given: DescriptorInput) -> SourceData | None:
         source = self.source if source is _FROM_CONSTRUCTOR else source
         return resolve_source(
-            source, given.matrix.shape[1], has_compositions=given.compositions is not None
+            source,
+            given.matrix.shape[1],
+            has_compositions=given.compositions is not None,
+            descriptors=self.descriptors,
         )
-
-    def _fit_folds(
-        self,
-        given: DescriptorInput,
-        y: np.ndarray,
-        folds: Sequence[np.ndarray],
-        sources: Sequence[SourceData | None],
-        seeds: Sequence[int] | None,
-        estimators: list[Self],
-    ) -> list[Self]:
-        """Fit one estimator for each fold; the members of all of them make up one stack."""
-        widths = member_widths(self.hidden_layer_sizes)
-        transform = check_transform(self.target_transform)
-        learned = transform_target(transform, y, given.compositions)
-        n_members, n_folds = len(widths), len(folds)
-        layers = layer_numbers("transfer_layers", self.transfer_layers, len(widths[0]))
-        frozen = layer_numbers("frozen_layers", self.frozen_layers, len(widths[0]))
-        # two seeds for each member: its source network's, and its own
-        own = network_seeds(seed_of(self.random_state), 2 * n_members)
-        tuning = (
-            own[1::2] * n_folds
-            if seeds is None
-            else [seed for fold in seeds for seed in network_seeds(fold, n_members)]
-        )
-        initial = self._source_networks(sources, widths, own[::2]) if layers else []
-        stack = train_folds(
-            given.matrix,
-            learned,
-            [fold for fold in folds for _ in widths],
-            widths * n_folds,
-            self.epochs,
-            tuning,
-            learning_rate=self.learning_rate,
-            initial=initial or None,
-            transfer_layers=layers,
-            transfer_batch_norm=self.transfer_batch_norm,
-            transfer_scaler=self.transfer_batch_norm and bool(initial),
-            frozen_layers=frozen,
-            **self._common(),
-        )
-        for number, estimator in enumerate(estimators):
-            members = slice(number * n_members, (number + 1) * n_members)
-            estimator.networks_ = stack.networks[members]
-            estimator.source_networks_ = tuple(initial[members])
-            estimator.loss_curves_ = stack.loss_curves[members]
-            source = sources[number]
-            estimator.source_record_ = None if source is None else source.record()
-        return estimators
-
-    def _source_networks(
-        self,
-        sources: Sequence[SourceData | None],
-        widths: list[tuple[int, ...]],
-        seeds: list[int],
-    ) -> list[TrainedNetwork]:
-        """Return the source networks of all folds' members; each distinct source is trained once."""
-        if all(source is None for source in sources):
-            return []
-        if any(source is None for source in sources):
-            raise ValueError(
-                "Expected a source for every fold or for none, got None for some; fit the folds "
-                "without source in a call of their own."
-            )
-        settings = {
-            "epochs": int(self.source_epochs),
-            "learning_rate": float(self.source_learning_rate),
-            **{name: value for name, value in self._common().items() if name != "progress"},
-        }
-        networks: list[TrainedNetwork] = []
-        for source in sources:
-
-            def train(missing: list[int], source: SourceData = source) -> list[TrainedNetwork]:
-                stack = train_folds(
-                    source.X,
-                    source.Y,
-                    [np.arange(source.X.shape[0])] * len(missing),
-                    [widths[i] for i in missing],
-                    self.source_epochs,
-                    [seeds[i] for i in missing],
-                    learning_rate=self.source_learning_rate,
-                    **self._common(),
-                )
-                return list(stack.networks)
-
-            networks += SOURCE_CACHE.get(source, settings, widths, seeds, train)
-        return networks
-
-    def _common(self) -> dict[str, Any]:
-        """Settings that source and target share."""
-        return {
-            "weight_decay": self.weight_decay,
-            "dropout": self.dropout,
-            "batch_size": self.batch_size,
-            "device": self.device,
-            "progress": bool(self.verbose),
-        }
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Predict the target.
@@ -379,8 +285,8 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
             return members.mean(axis=0)
         if len(members) == 1:
             raise ValueError(
-                "Expected an ensemble for return_std=True, got a single network; give "
-                "hidden_layer_sizes as a list of tuples."
+                "expected an ensemble for return_std=True, got a single network: give "
+                "hidden_layer_sizes as a list of tuples"
             )
         return members.mean(axis=0), members.std(axis=0)
 
@@ -420,7 +326,7 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         """
         check_is_fitted(self, "networks_")
         if not self.source_networks_:
-            raise ValueError("Expected a model with a source, got one that was fitted without.")
+            raise ValueError("expected a model with a source, got one that was fitted without")
         return {
             f"member_{number}/{name}": array
             for number, network in enumerate(self.source_networks_)
