@@ -128,7 +128,7 @@ def check_widths(hidden_layer_sizes: Any, n_networks: int) -> list[tuple[int, ..
         if (
             not isinstance(own, tuple)
             or not own
-            or not all(isinstance(width, Integral) and width > 0 for width in own)
+            or not all(isinstance(width, Integral) and int(width) > 0 for width in own)
         ):
             raise ValueError(
                 "expected hidden_layer_sizes to be a tuple of positive integers such as "
