@@ -172,5 +172,11 @@ def _pool_with_xenonpy(flat: FlatCompositions, table: ElementTable) -> NDArray[n
             np.split(flat.elements, ends[:-1]), np.split(flat.amounts, ends[:-1]), strict=True
         )
     ]
-    calculator = Compositions(elemental_info=info, n_jobs=1, on_errors="raise")
+    try:
+        calculator = Compositions(elemental_info=info, n_jobs=1, on_errors="raise")
+    except RuntimeError as error:  # its preset, which it wants even where it is not used
+        raise MissingExtraError(
+            "expected XenonPy's table elements_completed on disk, found none: run "
+            "xenonpy.datatools.preset.sync('elements_completed'), or use backend='native'"
+        ) from error
     return np.asarray(calculator.transform(cells), dtype=np.float64)

@@ -1,0 +1,39 @@
+"""What README.md tells a newcomer to do works."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+
+
+def test_the_first_block_holds_two_lines_that_stand_alone():
+    language, block = BLOCKS[0]
+    first, second = block.strip().splitlines()
+    assert language == "sh"
+    assert first.endswith("phonon-tl predict InN GaSb InAs InSb")
+    assert '".[test]"' in second
+    assert second.endswith("python -m pytest")
+    # Each makes the environment it uses, so that it works in a shell of its own.
+    assert all(line.startswith("python3 -m venv .venv &&") for line in (first, second))
+
+
+@pytest.mark.slow
+def test_the_ten_lines_run(tmp_path):
+    (code,) = [block for language, block in BLOCKS if language == "python"]
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.rstrip().endswith("]")
+    assert (tmp_path / "gap.json.gz").exists()
+
+
+def test_every_link_into_the_repository_leads_somewhere():
+    for page in [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("datasets/*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{target} in {page.name}"
