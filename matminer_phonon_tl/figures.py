@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from matminer_phonon_tl.phonons.documents import PhononBands, read_bands, read_dos
+from matminer_phonon_tl.phonons.bands import PhononBands, read_bands
+from matminer_phonon_tl.phonons.density import read_dos
 from matminer_phonon_tl.phonons.gap import largest_gap
 from matminer_phonon_tl.phonons.sound import gamma_segments, sound_velocities
 from matminer_phonon_tl.phonons.stability import imaginary_modes

@@ -48,7 +48,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import the featurizers when they are first asked for: matminer's base class costs 2 s."""
     if name in {"PhononBandFeaturizer", "PhononDOSFeaturizer"}:
-        from matminer_phonon_tl.phonons import featurizers  # noqa: PLC0415
+        from matminer_phonon_tl.phonons import featurizers
 
         return getattr(featurizers, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

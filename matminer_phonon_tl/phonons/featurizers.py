@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from matminer.featurizers.base import BaseFeaturizer
 
-from matminer_phonon_tl.phonons.documents import read_bands
+from matminer_phonon_tl.phonons.bands import read_bands
 from matminer_phonon_tl.phonons.gap import acoustic_optical_gap, largest_gap
 from matminer_phonon_tl.phonons.heat_capacity import heat_capacity
 from matminer_phonon_tl.phonons.sound import speed_of_sound

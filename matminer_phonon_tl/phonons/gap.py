@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from matminer_phonon_tl.exceptions import PhononDocumentError
-from matminer_phonon_tl.phonons.documents import PhononBands, is_primitive, read_bands
+from matminer_phonon_tl.phonons.bands import PhononBands, is_primitive, read_bands
 from matminer_phonon_tl.phonons.stability import require_stable
 from matminer_phonon_tl.units import THZ_TO_CM1
 

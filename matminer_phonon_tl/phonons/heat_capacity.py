@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from matminer_phonon_tl.exceptions import PhononDocumentError, UnstableStructureError
-from matminer_phonon_tl.phonons.documents import PhononDensity, read_dos
+from matminer_phonon_tl.phonons.density import PhononDensity, read_dos
 from matminer_phonon_tl.units import MOLAR_GAS_CONSTANT, THZ_TO_KELVIN
 
 if TYPE_CHECKING:

@@ -87,8 +87,8 @@ def diatomic_chain(
     >>> diatomic_chain().bands.shape
     (6, 41)
     """
-    from pymatgen.core import Lattice, Structure  # noqa: PLC0415 - cost a second
-    from pymatgen.phonon.bandstructure import PhononBandStructureSymmLine  # noqa: PLC0415
+    from pymatgen.core import Lattice, Structure
+    from pymatgen.phonon.bandstructure import PhononBandStructureSymmLine
 
     structure = Structure(
         Lattice.orthorhombic(*cell), list(species), [[0.0, 0.0, 0.0], [0.5, 0.0, 0.0]]
@@ -136,7 +136,7 @@ def debye_dos(cutoff: float = 10.0, n_atoms: int = 1, n_points: int = 2001) -> "
     >>> round(float(np.trapezoid(dos.densities, dos.frequencies)), 4)
     6.0
     """
-    from pymatgen.phonon.dos import PhononDos  # noqa: PLC0415 - costs a second
+    from pymatgen.phonon.dos import PhononDos
 
     frequencies = np.linspace(0.0, cutoff, n_points)
     return PhononDos(frequencies, 9.0 * n_atoms * frequencies**2 / cutoff**3)
@@ -185,8 +185,8 @@ def zincblende_springs(
     ['Ga', 'N']
     """
     try:
-        from phonopy import Phonopy  # noqa: PLC0415 - an extra
-        from phonopy.structure.atoms import PhonopyAtoms  # noqa: PLC0415
+        from phonopy import Phonopy
+        from phonopy.structure.atoms import PhonopyAtoms
     except ImportError as error:
         raise MissingExtraError(
             "expected phonopy for a zincblende model crystal, found none; "

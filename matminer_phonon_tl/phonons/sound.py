@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matminer_phonon_tl.exceptions import PhononDocumentError, UnstableStructureError
-from matminer_phonon_tl.phonons.documents import PhononBands, read_bands
+from matminer_phonon_tl.phonons.bands import PhononBands, read_bands
 from matminer_phonon_tl.phonons.stability import require_stable
 from matminer_phonon_tl.units import THZ_ANGSTROM_TO_KM_PER_S
 

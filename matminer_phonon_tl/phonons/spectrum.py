@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from matminer_phonon_tl.exceptions import PhononDocumentError
-from matminer_phonon_tl.phonons.documents import PhononDensity, read_dos
+from matminer_phonon_tl.phonons.density import PhononDensity, read_dos
 from matminer_phonon_tl.phonons.heat_capacity import require_real_states
 from matminer_phonon_tl.units import THZ_TO_CM1, THZ_TO_KELVIN
 
@@ -55,7 +55,7 @@ def last_dos_peak(
     >>> round(last_dos_peak(debye_dos(cutoff=10.0), unit="THz"), 2)  # its edge
     333.56
     """
-    from scipy.signal import find_peaks  # noqa: PLC0415 - costs 0.3 s
+    from scipy.signal import find_peaks
 
     density = read_dos(dos, unit=unit, structure=structure)
     # padded with zeros, a density that is cut off at its maximum has its peak there

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from matminer_phonon_tl.exceptions import UnstableStructureError
-from matminer_phonon_tl.phonons.documents import PhononBands, read_bands
+from matminer_phonon_tl.phonons.bands import PhononBands, read_bands
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

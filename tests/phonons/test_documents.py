@@ -10,7 +10,8 @@ from pymatgen.phonon.dos import CompletePhononDos, PhononDos
 
 from matminer_phonon_tl.exceptions import PhononDocumentError
 from matminer_phonon_tl.phonons import diatomic_chain
-from matminer_phonon_tl.phonons.documents import is_primitive, read_bands, read_dos
+from matminer_phonon_tl.phonons.bands import is_primitive, read_bands
+from matminer_phonon_tl.phonons.density import read_dos
 from matminer_phonon_tl.units import EV_TO_THZ, THZ_TO_CM1
 
 

@@ -1,12 +1,7 @@
 """The Materials Project's phonons through mp-api (0.45 and later; written against 0.46.5)."""
 
 import logging
-import os
-import random
-import re
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, Literal, TypeVar
 
 from matminer_phonon_tl.datasets.sources.base import (
@@ -16,6 +11,7 @@ from matminer_phonon_tl.datasets.sources.base import (
     SkippedEntryError,
     SourceUnavailableError,
 )
+from matminer_phonon_tl.datasets.sources.mp_client import RetryingClient
 from matminer_phonon_tl.exceptions import MissingExtraError, PhononDocumentError
 
 logger = logging.getLogger(__name__)
@@ -25,13 +21,6 @@ Result = TypeVar("Result")
 _CHUNK = 500
 _FAILURES_IN_A_ROW = 3
 _FIELDS = ["material_id", "phonon_IDs", "formation_energy_per_atom", "band_gap"]
-_FATAL_STATUS = re.compile(r"status code (401|403)\b")
-# what goes away by itself: too many requests, a server in trouble, a cut connection
-_PASSING = re.compile(
-    r"status code (429|5\d\d)\b|too many \d+ error responses|timed? ?out|connection|"
-    r"max retries exceeded|broken|incomplete|reset|temporarily|generic s3 error|error sending",
-    re.IGNORECASE,
-)
 
 
 class MaterialsProjectSource(PhononSource):
@@ -86,11 +75,7 @@ class MaterialsProjectSource(PhononSource):
     ) -> None:
         self.material_ids = None if material_ids is None else list(dict.fromkeys(material_ids))
         self.phonon_method = phonon_method
-        self.api_key = api_key
-        self.endpoint = endpoint
-        self.max_tries = max_tries
-        self.pause = pause
-        self._clients = threading.local()
+        self.client = RetryingClient(api_key, endpoint, max_tries=max_tries, pause=pause)
         self._failures = 0  # in a row, over all threads
 
     def entries(self) -> Iterator[Entry]:
@@ -108,17 +93,21 @@ class MaterialsProjectSource(PhononSource):
         SourceUnavailableError
             There is no key, it is refused, or the server does not answer.
         """
+        self.client.call(lambda client: client)  # whatever is wrong with the set-up shows here
         if self.material_ids is None:
-            found = self._call(
+            found = self.client.call(
                 lambda client: client.materials.summary.search(has_props=["phonon"], fields=_FIELDS)
             )
-            for facts in sorted((_facts(document) for document in found), key=_id_of):
-                yield Entry(_id_of(facts), facts)
+            everything = sorted((_facts(document) for document in found), key=_id_of)
+            for start in range(0, len(everything), _CHUNK):
+                for facts in self._with_dates(everything[start : start + _CHUNK]):
+                    yield Entry(_id_of(facts), facts)
             return
         for start in range(0, len(self.material_ids), _CHUNK):
             chunk = self.material_ids[start : start + _CHUNK]
             well_formed = [material_id for material_id in chunk if _normal(material_id)]
-            known = {_id_of(facts): facts for facts in self._look_up(well_formed)}
+            found = self._with_dates(self._look_up(well_formed))
+            known = {_id_of(facts): facts for facts in found}
             for material_id in chunk:
                 yield Entry(material_id, known.get(_normal(material_id) or ""))
 
@@ -149,13 +138,12 @@ class MaterialsProjectSource(PhononSource):
                 "not know; check the id",
                 reason="unknown material",
             )
-        ids = (facts["phonon_IDs"] or {}).get(self.phonon_method) or []
-        if not ids:
+        phonon_id = self._phonon_id(facts)
+        if phonon_id is None:
             raise SkippedEntryError(
                 f"expected {self.phonon_method} phonons of {entry.key}, found none; the "
                 "Materials Project has not computed them"
             )
-        phonon_id = str(ids[0])
         bands = self._fetch(
             lambda client: _bands(client.materials.phonon, phonon_id, self.phonon_method), entry.key
         )
@@ -177,7 +165,7 @@ class MaterialsProjectSource(PhononSource):
             dos=dos,
             structure=structure,
             source_id=phonon_id,
-            document_date=self._date(phonon_id, entry.key),
+            document_date=facts.get("last_updated"),
             formation_energy_per_atom=facts["formation_energy_per_atom"],
             bandgap=facts["band_gap"],
         )
@@ -193,7 +181,7 @@ class MaterialsProjectSource(PhononSource):
         return {
             "material_ids": self.material_ids,
             "phonon_method": self.phonon_method,
-            "endpoint": self.endpoint,
+            "endpoint": self.client.endpoint,
         }
 
     def count(self) -> int | None:
@@ -206,24 +194,16 @@ class MaterialsProjectSource(PhononSource):
         """
         return None if self.material_ids is None else len(self.material_ids)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the clients out: they hold connections."""
-        return {name: value for name, value in self.__dict__.items() if name != "_clients"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._clients = threading.local()
-
-    def _look_up(self, ids: list[str]) -> Iterable[dict[str, Any]]:
+    def _look_up(self, ids: list[str]) -> list[dict[str, Any]]:
         """Look ids up at once, or in halves where one of them spoils the whole request."""
         if not ids:
             return []
         try:
-            found = self._call(
+            found = self.client.call(
                 lambda client: client.materials.summary.search(material_ids=ids, fields=_FIELDS)
             )
             return [_facts(document) for document in found]
-        except SourceUnavailableError:
+        except (MissingExtraError, SourceUnavailableError):
             raise
         except Exception as error:  # noqa: BLE001 - the client raises several kinds
             if len(ids) == 1:
@@ -232,18 +212,28 @@ class MaterialsProjectSource(PhononSource):
             half = len(ids) // 2
             return [*self._look_up(ids[:half]), *self._look_up(ids[half:])]
 
-    def _date(self, phonon_id: str, material_id: str) -> str | None:
-        """Return when the phonon document was last updated."""
-        found = self._fetch(
+    def _phonon_id(self, facts: dict[str, Any]) -> str | None:
+        """Return the id of a material's phonon document, if it has one."""
+        ids = (facts["phonon_IDs"] or {}).get(self.phonon_method) or []
+        return str(ids[0]) if ids else None
+
+    def _with_dates(self, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Add to each material when its phonon document was last updated, in one request."""
+        ids = [phonon_id for facts in found if (phonon_id := self._phonon_id(facts))]
+        if not ids:
+            return found
+        documents = self.client.call(
             lambda client: client.materials.phonon.search(
-                identifiers=[phonon_id],
+                identifiers=ids,
                 phonon_method=self.phonon_method,
                 fields=["identifier", "last_updated"],
-            ),
-            material_id,
+            )
         )
-        changed = getattr(found[0], "last_updated", None) if found else None
-        return None if changed is None else changed.isoformat()
+        dates = {_normal(document.identifier): document.last_updated for document in documents}
+        for facts in found:
+            changed = dates.get(_normal(self._phonon_id(facts)))
+            facts["last_updated"] = None if changed is None else changed.isoformat()
+        return found
 
     def _fetch(self, request: Callable[[Any], Result], material_id: str) -> Result:
         """Make one request for one material, whose failure is that material's.
@@ -251,7 +241,7 @@ class MaterialsProjectSource(PhononSource):
         A few failures in a row are the server's, and end the build.
         """
         try:
-            result = self._call(request)
+            result = self.client.call(request)
         except MissingExtraError:
             raise
         except Exception as error:
@@ -267,61 +257,6 @@ class MaterialsProjectSource(PhononSource):
             ) from error
         self._failures = 0
         return result
-
-    def _call(self, request: Callable[[Any], Result]) -> Result:
-        """Make a request, again and again while the trouble is of the passing kind."""
-        pause = self.pause
-        for attempt in range(1, self.max_tries + 1):
-            try:
-                return request(self._client())
-            except MissingExtraError:
-                raise
-            except Exception as error:
-                text = f"{type(error).__name__}: {error}"
-                if _FATAL_STATUS.search(text):
-                    raise SourceUnavailableError(
-                        "expected the Materials Project to accept the API key, but it refused it; "
-                        "set MP_API_KEY to the key of your account"
-                    ) from error
-                if not _PASSING.search(text):
-                    raise
-                if attempt == self.max_tries:
-                    raise SourceUnavailableError(
-                        f"expected an answer of the Materials Project, got none in {attempt} tries "
-                        f"({text[:200]}); start the build again later, it goes on where it was"
-                    ) from error
-                # so that parallel clients that were sent away together don't return together
-                wait = pause * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
-                logger.info(f"try {attempt} failed ({text[:120]}), the next in {wait:.1f} s")
-                time.sleep(wait)
-                pause *= 2.0
-        raise AssertionError("max_tries is at least 1")
-
-    def _client(self) -> Any:
-        """Return this thread's client."""
-        if not hasattr(self._clients, "client"):
-            self._clients.client = _make_client(self.api_key, self.endpoint)
-        return self._clients.client
-
-
-def _make_client(api_key: str | None, endpoint: str | None) -> Any:
-    """Return a client of mp-api, after making sure that it has a key."""
-    try:
-        from mp_api.client import MPRester
-    except ImportError as error:
-        raise MissingExtraError(
-            "expected mp-api to ask the Materials Project, found none; "
-            "pip install 'matminer-phonon-tl[mp]'"
-        ) from error
-    from pymatgen.core import SETTINGS
-
-    key = api_key or os.environ.get("MP_API_KEY") or SETTINGS.get("PMG_MAPI_KEY")
-    if not key:
-        raise SourceUnavailableError(
-            "expected an API key of the Materials Project, found none; set the environment "
-            "variable MP_API_KEY to the key of your account"
-        )
-    return MPRester(key, endpoint=endpoint, mute_progress_bars=True)
 
 
 def _bands(phonons: Any, phonon_id: str, method: str) -> Any:

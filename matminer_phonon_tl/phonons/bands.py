@@ -1,0 +1,237 @@
+"""Phonon bands in THz and 1/Angstrom, read from any common form of document."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matminer_phonon_tl.exceptions import PhononDocumentError
+from matminer_phonon_tl.phonons.documents import finite_array, one_structure
+from matminer_phonon_tl.phonons.frequencies import establish_unit, unit_in_thz
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+_VOLUME_PER_ATOM = (2.0, 400.0)  # Angstrom^3: diamond has 5.7, solid caesium 117
+_SYMPREC = 0.01
+_JUMP = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class PhononBands:
+    """Phonon bands in fixed units.
+
+    Attributes
+    ----------
+    frequencies : ndarray of shape (n_branches, n_q)
+        THz, ascending at each wave vector; imaginary ones negative.
+    q_fractional : ndarray of shape (n_q, 3)
+        Wave vectors in units of the reciprocal lattice vectors.
+    q_cartesian : ndarray of shape (n_q, 3)
+        The same in 1/Angstrom, including the factor 2 pi.
+    reciprocal_matrix : ndarray of shape (3, 3)
+        Reciprocal lattice vectors as rows, 1/Angstrom, including the factor 2 pi.
+    labels : dict of str to ndarray of shape (3,)
+        Names of special points.
+    structure : pymatgen.core.Structure or None
+        The crystal.
+    """
+
+    frequencies: NDArray[np.float64]
+    q_fractional: NDArray[np.float64]
+    q_cartesian: NDArray[np.float64]
+    reciprocal_matrix: NDArray[np.float64]
+    labels: dict[str, NDArray[np.float64]]
+    structure: "Structure | None"
+
+    @property
+    def gamma_indices(self) -> NDArray[np.intp]:
+        """Positions of the zone centre (or a copy of it) among the wave vectors."""
+        offset = self.q_fractional - np.round(self.q_fractional)
+        return np.flatnonzero(np.all(np.abs(offset) < 1e-6, axis=1))
+
+    @property
+    def longest_step(self) -> float:
+        """Distance of neighbours in the document above which the path jumps, 1/Angstrom."""
+        steps = np.linalg.norm(np.diff(self.q_cartesian, axis=0), axis=1)
+        steps = steps[steps > 1e-9]
+        return _JUMP * float(np.median(steps)) if steps.size else 0.0
+
+    def label_of(self, q: NDArray[np.float64]) -> str | None:
+        """Return the name of a special point, if it has one."""
+        for name, point in self.labels.items():
+            if np.allclose(point, q, atol=1e-4):
+                return name.lstrip("\\")
+        return None
+
+
+def read_bands(
+    bs: Any, *, unit: str | None = None, structure: "Structure | None" = None
+) -> PhononBands:
+    """Read and check a phonon band structure.
+
+    Parameters
+    ----------
+    bs : PhononBandStructure, dict or emmet.core.phonon.PhononBS
+        The band structure; frequencies of shape (n_branches, n_q).
+    unit : str, optional
+        Unit of the frequencies, see
+        :func:`~matminer_phonon_tl.phonons.frequencies.establish_unit`.
+    structure : pymatgen.core.Structure, optional
+        The crystal, for a document without one.
+
+    Returns
+    -------
+    PhononBands
+        The bands in THz.
+
+    Raises
+    ------
+    PhononDocumentError
+        The document is corrupt or incomplete.
+    UnitError
+        Its unit cannot be established.
+
+    Examples
+    --------
+    >>> from matminer_phonon_tl.phonons import diatomic_chain
+    >>> read_bands(diatomic_chain()).frequencies.shape
+    (6, 41)
+    """
+    fields = _band_fields(bs)
+    structure = one_structure(fields["structure"], structure)
+    frequencies = finite_array(fields["bands"], "frequencies", 2)
+    q = finite_array(fields["qpoints"], "wave vectors", 2)
+    _check_shapes(frequencies, q, structure)
+    frequencies = np.sort(frequencies, axis=0)
+    reciprocal = _reciprocal_matrix(fields["lattice_rec"], structure, len(frequencies) // 3)
+    established = establish_unit(
+        float(frequencies.max()),
+        unit=unit,
+        structure=structure,
+        document="phonon band structure",
+    )
+    return PhononBands(
+        frequencies=frequencies * unit_in_thz(established),
+        q_fractional=q,
+        q_cartesian=q @ reciprocal,
+        reciprocal_matrix=reciprocal,
+        labels={str(k): np.asarray(v, dtype=float) for k, v in fields["labels_dict"].items()},
+        structure=structure,
+    )
+
+
+def is_primitive(structure: "Structure") -> tuple[bool, int]:
+    """Return whether a cell is primitive, and the number of atoms of the primitive cell.
+
+    Parameters
+    ----------
+    structure : pymatgen.core.Structure
+        The cell; symmetry is searched with a tolerance of 0.01 Angstrom.
+
+    Returns
+    -------
+    tuple of bool and int
+        Whether it is, and the primitive cell's number of atoms.
+
+    Examples
+    --------
+    >>> from matminer_phonon_tl.phonons import diatomic_chain
+    >>> is_primitive(diatomic_chain().structure)
+    (True, 2)
+    """
+    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+
+    primitive = SpacegroupAnalyzer(structure, symprec=_SYMPREC).find_primitive()
+    n_primitive = len(structure) if primitive is None else len(primitive)
+    return n_primitive == len(structure), n_primitive
+
+
+def _band_fields(bs: Any) -> dict[str, Any]:
+    """Return the parts of a band structure document under one set of names."""
+    if hasattr(bs, "to_pmg"):
+        bs = bs.to_pmg
+    if isinstance(bs, Mapping):
+        bands = bs.get("bands", bs.get("frequencies"))
+        lattice = bs.get("lattice_rec", bs.get("reciprocal_lattice"))
+        if isinstance(lattice, Mapping):
+            lattice = lattice.get("matrix")
+        found = {"bands": bands, "qpoints": bs.get("qpoints"), "lattice_rec": lattice}
+        if missing := [name for name, value in found.items() if value is None]:
+            raise PhononDocumentError(
+                f"expected a band structure with bands, qpoints and lattice_rec, got a document "
+                f"without {', '.join(missing)}; it is truncated or of another kind"
+            )
+        found["labels_dict"] = bs.get("labels_dict") or {}
+        found["structure"] = bs.get("structure")
+        return found
+    if not all(hasattr(bs, name) for name in ("bands", "qpoints", "lattice_rec")):
+        raise PhononDocumentError(
+            "expected a pymatgen PhononBandStructure, its dictionary or an emmet PhononBS, got "
+            f"{type(bs).__name__}; convert it first"
+        )
+    return {
+        "bands": bs.bands,
+        "qpoints": [q.frac_coords for q in bs.qpoints],
+        "lattice_rec": bs.lattice_rec.matrix,
+        "labels_dict": {name: q.frac_coords for name, q in (bs.labels_dict or {}).items()},
+        "structure": getattr(bs, "structure", None),
+    }
+
+
+def _check_shapes(
+    frequencies: NDArray[np.float64], q: NDArray[np.float64], structure: "Structure | None"
+) -> None:
+    """Raise unless there are three branches an atom and one column a wave vector."""
+    n_branches, n_q = frequencies.shape
+    if q.shape != (n_q, 3):
+        hint = (
+            "transpose the frequencies to (n_branches, n_q)"
+            if len(q) == n_branches
+            else "the document is truncated"
+        )
+        raise PhononDocumentError(
+            f"expected one column of frequencies for each wave vector, got frequencies of shape "
+            f"{frequencies.shape} and wave vectors of shape {q.shape}; {hint}"
+        )
+    expected = 3 * len(structure) if structure is not None else None
+    if n_branches % 3 or (expected is not None and n_branches != expected):
+        wanted = f"{expected} branches ({structure.formula})" if structure else "3 per atom"
+        raise PhononDocumentError(
+            f"expected {wanted}, got {n_branches} branches; the document is truncated or the "
+            "structure is not its cell"
+        )
+
+
+def _reciprocal_matrix(
+    lattice_rec: Any, structure: "Structure | None", n_atoms: int
+) -> NDArray[np.float64]:
+    """Return the reciprocal lattice with its 2 pi, which documents may have left out."""
+    matrix = finite_array(lattice_rec, "reciprocal lattice vectors", 2)
+    volume = abs(np.linalg.det(matrix)) if matrix.shape == (3, 3) else 0.0
+    if volume == 0.0:
+        raise PhononDocumentError(
+            "expected three independent reciprocal lattice vectors, got a matrix of shape "
+            f"{matrix.shape} and determinant {volume:.3g}; the document is corrupt"
+        )
+    two_pi = 2.0 * np.pi
+    if structure is not None:
+        unity = matrix @ structure.lattice.matrix.T
+        for factor in (two_pi, 1.0):
+            if np.allclose(unity, factor * np.eye(3), atol=0.02 * factor):
+                return np.asarray(structure.lattice.reciprocal_lattice.matrix)
+        raise PhononDocumentError(
+            "expected the reciprocal lattice of the document's structure, got vectors that are "
+            "not reciprocal to it; the bands belong to another cell"
+        )
+    low, high = _VOLUME_PER_ATOM
+    for factor in (1.0, two_pi):
+        if low <= two_pi**3 / (volume * factor**3) / n_atoms <= high:
+            return matrix * factor
+    raise PhononDocumentError(
+        "expected reciprocal lattice vectors in 1/Angstrom, got a cell of "
+        f"{two_pi**3 / volume / n_atoms:.3g} cubic Angstrom an atom; convert them, or pass the "
+        "structure"
+    )
