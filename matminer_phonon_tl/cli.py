@@ -8,7 +8,8 @@ import json
 import math
 import os
 import sys
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -83,6 +84,71 @@ def predict(
         typer.echo(f"{record['formula']!r}: {record['error']}", err=True)
     if failed:
         raise typer.Exit(ROWS_FAILED)
+
+
+@app.command("build-dataset")
+def build_dataset(
+    source: Annotated[
+        Literal["materials_project", "petretto", "phonopy"],
+        typer.Argument(help="Where the phonon documents come from."),
+    ],
+    output: Annotated[Path, typer.Argument(help="The dataset to write, NAME.json.gz.")],
+    path: Annotated[
+        Path | None,
+        typer.Option(help="Folder or tar of the documents; for materials_project a file of ids."),
+    ] = None,
+    n_jobs: Annotated[int, typer.Option(help="Entries read at a time; -1: all cores.")] = 1,
+    use_flags: Annotated[
+        bool, typer.Option(help="petretto: drop what its has_neg_fr flag marks.")
+    ] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Print how the rows differ from the shipped ones.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compute a dataset of the shipped one's form from phonon documents.
+
+    What gives no row is listed in NAME.skipped.csv with its reason. A build that was stopped goes
+    on where it was when it is started again. The Materials Project's key is taken from MP_API_KEY.
+    """
+    from matminer_phonon_tl.datasets.builder import PhononDatasetBuilder, compare_with_shipped
+    from matminer_phonon_tl.datasets.load import load_dataset
+    from matminer_phonon_tl.datasets.sources import make_source
+
+    try:
+        builder = PhononDatasetBuilder(
+            make_source(source, path, use_flags=use_flags),
+            output,
+            n_jobs=n_jobs,
+            pbar=sys.stderr.isatty(),
+        )
+        report = builder.build()
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    content: dict[str, Any] = {
+        "rows": report.n_rows,
+        "skipped": report.skipped,
+        "resumed": report.n_resumed,
+        "dataset": str(report.dataset),
+        "skipped_csv": str(report.skipped_csv),
+    }
+    table = compare_with_shipped(load_dataset(path=output)) if compare else None
+    if as_json:
+        if table is not None:
+            content["compared"] = {
+                "columns": [
+                    _plain({str(name): value for name, value in row.items()})
+                    for row in table.reset_index().to_dict(orient="records")
+                ],
+                **table.attrs,
+            }
+        _print_json(content)
+        return
+    typer.echo(str(report))
+    if table is not None:
+        typer.echo(table.to_string(float_format="{:.4g}".format))
+        for name, count in table.attrs.items():
+            typer.echo(f"{str(name).replace('_', ' ')}: {count}")
 
 
 def main() -> None:

@@ -1,5 +1,24 @@
 """The dataset phonon_tl, its loaders, and the builder that makes more of its kind."""
 
+from importlib import import_module
+from typing import Any
+
 from matminer_phonon_tl.datasets.load import dataset_metadata, load_dataset, load_phonon_tl
 
-__all__ = ["dataset_metadata", "load_dataset", "load_phonon_tl"]
+__all__ = [
+    "BuildReport",
+    "PhononDatasetBuilder",
+    "compare_with_shipped",
+    "dataset_metadata",
+    "load_dataset",
+    "load_phonon_tl",
+]
+
+_BUILDER = {"BuildReport", "PhononDatasetBuilder", "compare_with_shipped"}
+
+
+def __getattr__(name: str) -> Any:
+    # loading takes nothing of what building does
+    if name in _BUILDER:
+        return getattr(import_module(f"{__name__}.builder"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

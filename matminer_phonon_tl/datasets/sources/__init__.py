@@ -1,6 +1,7 @@
 """Where the builder's phonon documents come from, one source a file."""
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from matminer_phonon_tl.datasets.sources.base import (
@@ -18,6 +19,7 @@ __all__ = [
     "PhonopySource",
     "SkippedEntryError",
     "SourceUnavailableError",
+    "make_source",
 ]
 
 _HOME = {
@@ -25,6 +27,51 @@ _HOME = {
     "PetrettoSource": "petretto",
     "PhonopySource": "phonopy",
 }
+
+
+def make_source(name: str, path: Path | None = None, *, use_flags: bool = False) -> PhononSource:
+    """Make a source from its name and what it reads.
+
+    Parameters
+    ----------
+    name : {"materials_project", "petretto", "phonopy"}
+        The source.
+    path : Path, optional
+        Folder or archive of the documents. For ``materials_project``, a text file with one id a
+        line, or none for all materials with phonons.
+    use_flags : bool, default False
+        See :class:`PetrettoSource`; the others have no flags.
+
+    Returns
+    -------
+    PhononSource
+        The source.
+
+    Raises
+    ------
+    ValueError
+        The name is unknown, a path is missing, or an option is of another source.
+
+    Examples
+    --------
+    >>> make_source("petretto", Path("raw")).name
+    'petretto'
+    """
+    if use_flags and name != "petretto":
+        raise ValueError(f"expected use_flags with petretto only, got it with {name}; leave it out")
+    if name == "materials_project":
+        ids = None if path is None else path.read_text(encoding="utf-8").split()
+        return import_module(f"{__name__}.materials_project").MaterialsProjectSource(ids)
+    if name not in {"petretto", "phonopy"}:
+        raise ValueError(
+            f"expected a source out of materials_project, petretto and phonopy, got {name!r}; "
+            "use one of these"
+        )
+    if path is None:
+        raise ValueError(f"expected the folder that {name} reads, got none; pass --path FOLDER")
+    if name == "petretto":
+        return import_module(f"{__name__}.petretto").PetrettoSource(path, use_flags=use_flags)
+    return import_module(f"{__name__}.phonopy").PhonopySource(path)
 
 
 def __getattr__(name: str) -> Any:
