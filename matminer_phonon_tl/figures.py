@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from matminer_phonon_tl.phonons.bands import PhononBands, read_bands
@@ -131,7 +132,9 @@ def _draw_bands(axes: "Axes", bands: PhononBands, x: NDArray[np.float64]) -> Non
         axes.axvline(position, color="0.85", linewidth=0.8, zorder=0)
     axes.axhline(0.0, color="0.6", linewidth=0.8, zorder=0)
     axes.set_xlim(x[0], x[-1])
-    axes.margins(y=0.02)
+    # the grid of a density of states goes on below and above
+    room = 0.04 * float(wavenumbers.max() - min(0.0, wavenumbers.min()))
+    axes.set_ylim(min(0.0, float(wavenumbers.min())) - room, float(wavenumbers.max()) + room)
     axes.set_ylabel("frequency / cm$^{-1}$")
 
 
@@ -143,7 +146,7 @@ def _draw_dos(axes: "Axes", dos: Any, unit: str | None, structure: "Structure | 
     axes.fill_betweenx(wavenumbers, per_cm1, color=_OPTICAL, alpha=0.3, linewidth=0.0)
     axes.plot(per_cm1, wavenumbers, color=_OPTICAL, linewidth=1.0)
     axes.set_xlim(left=0.0)
-    axes.locator_params(axis="x", nbins=3)
+    axes.xaxis.set_major_locator(MaxNLocator(3, prune="lower"))
     axes.set_xlabel("states / cm$^{-1}$")
     axes.tick_params(labelleft=False)
 

@@ -90,6 +90,7 @@ def test_parallel_is_the_same_file(archive, output, tmp_path):
     other = tmp_path / "parallel.json.gz"
     build(archive, other, n_jobs=2)
     assert other.read_bytes() == output.read_bytes()
+    assert output.read_bytes()[4:8] == bytes(4)  # gzip's time stamp
 
 
 def test_empty_source_gives_an_empty_dataset(tmp_path, output):
@@ -107,12 +108,26 @@ class Interrupted(PetrettoSource):
         return super().read(entry)
 
 
+class Counting(PetrettoSource):
+    """Remembers what it was asked to read."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.read_keys = []
+
+    def read(self, entry):
+        self.read_keys.append(entry.key)
+        return super().read(entry)
+
+
 def test_interrupted_build_goes_on(archive, output, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         PhononDatasetBuilder(Interrupted(archive), output, pbar=False).build()
     assert not output.exists()
-    report = build(archive, output)
+    second = Counting(archive)
+    report = PhononDatasetBuilder(second, output, pbar=False).build()
     assert (report.n_rows, report.n_resumed) == (3, 2)
+    assert second.read_keys == ["mp-3.json", "mp-4.json", "mp-5.json", "mp-6.json"]
     build(archive, tmp_path / "at_once.json.gz")
     assert (tmp_path / "at_once.json.gz").read_bytes() == output.read_bytes()
 
