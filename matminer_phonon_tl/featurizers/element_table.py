@@ -49,11 +49,12 @@ class ElementTable:
 
     def __init__(self, table: pd.DataFrame | None = None, *, impute_nan: bool = False) -> None:
         frame = _shipped_table() if table is None else _checked(table)
-        values = frame.to_numpy(dtype=np.float64)
+        values = frame.to_numpy(dtype=np.float64, copy=True)
         if impute_nan:
             mean = np.nanmean(values, axis=0)
             # One row more: the mean element, for symbols that have no row of their own.
             values = np.vstack([np.where(np.isnan(values), mean, values), mean])
+        values.flags.writeable = False  # shared by all who ask for the shipped table
         self.values = values
         self.properties = list(frame.columns)
         self.row_of = {symbol: row for row, symbol in enumerate(frame.index)}

@@ -11,6 +11,11 @@ from matminer_phonon_tl.compositions import FlatCompositions, as_composition
 from matminer_phonon_tl.exceptions import CompositionError
 from matminer_phonon_tl.featurizers._base import CompositionFeaturizer
 from matminer_phonon_tl.featurizers.element_table import ElementTable
+from matminer_phonon_tl.featurizers.spring_model import (
+    SPRING_COLUMNS,
+    describe_spring_model,
+    site_mean,
+)
 
 COMPOSITION_COLUMNS = {
     "log_mass_ratio": "ln(M_heavy / M_light): in the diatomic chain the gap opens with the ratio",
@@ -41,6 +46,7 @@ STRUCTURE_COLUMNS = {
     "bond_length_spread": "relative spread of the nearest-neighbour distances",
     "coordination": "mean number of neighbours within 1.2 nearest-neighbour distances",
     "heavy_heavy_distance": "shortest distance between atoms of the heaviest element, Angstrom",
+    **SPRING_COLUMNS,
 }
 """Physics of each column that needs the structure."""
 
@@ -170,18 +176,9 @@ def _describe_compositions(flat: FlatCompositions) -> NDArray[np.float64]:
 
 def describe_structure(structure: Structure) -> list[float]:
     """Structure columns of one structure, in the order of ``STRUCTURE_COLUMNS``."""
-    table = ElementTable.shipped()
     composition = as_composition(structure.composition)
     n_sites = len(structure)
-    radii = np.array(
-        [
-            sum(
-                table.column("covalent_radius_cordero")[table.index_of(member.symbol)] * share
-                for member, share in site.species.items()
-            )
-            for site in structure
-        ]
-    )
+    radii = np.array([site_mean(site, "covalent_radius_cordero") for site in structure])
     volume = structure.volume
     # Grow the sphere until every atom has seen a neighbour.
     cutoff = 1.5 * (volume / n_sites) ** (1 / 3)
@@ -210,4 +207,5 @@ def describe_structure(structure: Structure) -> list[float]:
         float(nearest.std() / nearest.mean()),
         float(coordination),
         float(heavy_distance),
+        *describe_spring_model(structure),
     ]

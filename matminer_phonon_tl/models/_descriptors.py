@@ -33,6 +33,7 @@ def descriptor_matrix(X: Any, name: str, *, use_structure: bool) -> NDArray[np.f
     Parameters
     ----------
     X : DataFrame, Series or sequence of compositions (structures, where they are used)
+        Or the matrix itself, computed before, which is checked and passed on.
     name : {"xenonpy", "lattice_dynamics", "both"}
     use_structure : bool
         Append the structure columns of LatticeDynamicsDescriptors.
@@ -42,6 +43,8 @@ def descriptor_matrix(X: Any, name: str, *, use_structure: bool) -> NDArray[np.f
     ndarray of shape (n_rows, n_descriptors)
     """
     _check_name(name)
+    if isinstance(X, np.ndarray) and X.ndim == 2:
+        return _check_matrix(X, descriptor_labels(name, use_structure=use_structure))
     values = structures_of(X) if use_structure else composition_values(X)
     blocks = []
     if name != "lattice_dynamics":
@@ -71,6 +74,22 @@ def structures_of(X: Any) -> list[Structure]:
                 f"{type(value).__name__}: give structures, or use a model without structure"
             )
     return values
+
+
+def _check_matrix(X: NDArray[Any], labels: list[str]) -> NDArray[np.float64]:
+    if X.shape[1] != len(labels):
+        raise ValueError(
+            f"expected a matrix of the {len(labels)} descriptors {labels[0]} ... {labels[-1]}, got "
+            f"{X.shape[1]} columns: pass compositions, or the columns in that order"
+        )
+    matrix = X.astype(np.float64)
+    bad = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
+    if len(bad):
+        raise ValueError(
+            f"expected finite descriptors, got NaN or infinity in row {bad[0]} "
+            f"({len(bad)} such rows): drop these rows first"
+        )
+    return matrix
 
 
 def _check_name(name: str) -> None:

@@ -126,14 +126,18 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
         self.random_state = random_state
         self.n_jobs = n_jobs
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
         """Fit to materials with known answers.
 
         Parameters
         ----------
         X : DataFrame with a ``composition`` column (and ``structure``), or sequence of compositions
+            Or the matrix of their descriptors, shape (n_materials, n_descriptors).
         y : array of bool, shape (n_materials,)
             Whether each has a gap.
+        groups : array of shape (n_materials,), optional
+            Materials of one group stay on one side of every fold of the search. Default: their
+            reduced formulas, where ``group_by_formula``.
 
         Raises
         ------
@@ -149,8 +153,12 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
         seed, fold_seed = (int(s) for s in random.randint(2**31 - 1, size=2))
         grid = {key: list(values) for key, values in (self.param_grid or PAPER_GRID).items()}
         pipeline = Pipeline([*self._sampling(seed), ("forest", self._forest(seed))])
-        groups = None
-        if self.group_by_formula:
+        if groups is None and self.group_by_formula:
+            if isinstance(X, np.ndarray) and X.ndim == 2:
+                raise ValueError(
+                    "expected groups with a matrix of descriptors and group_by_formula=True, got "
+                    "none: pass the formulas as groups, or set group_by_formula=False"
+                )
             groups = np.array([c.reduced_formula for c in as_compositions(X)])
         training = (D, target, groups)
         if self.protocol == "published":
@@ -173,6 +181,21 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
             "sha256": data_hash(D, target),
         }
         return self
+
+    @classmethod
+    def recommended(cls, *, use_structure: bool = False, **params: Any) -> Self:
+        """Return the settings that measured best without leakage.
+
+        Extremely randomised trees on the compact physics descriptors, SMOTE inside the fold;
+        docs/classifier.md has the figures and what else was tried.
+        """
+        best = {
+            "descriptors": "lattice_dynamics",
+            "use_structure": use_structure,
+            "forest": "extra_trees",
+            "param_grid": {"n_estimators": [500], "max_depth": [None]},
+        }
+        return cls(**{**best, **params})
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities of having no gap and a gap.
@@ -389,6 +412,21 @@ class _OnMatrix(ClassifierMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any) -> Self:  # noqa: ARG002 (the classifier is fitted already)
         return self
+
+    @classmethod
+    def recommended(cls, *, use_structure: bool = False, **params: Any) -> Self:
+        """Return the settings that measured best without leakage.
+
+        Extremely randomised trees on the compact physics descriptors, SMOTE inside the fold;
+        docs/classifier.md has the figures and what else was tried.
+        """
+        best = {
+            "descriptors": "lattice_dynamics",
+            "use_structure": use_structure,
+            "forest": "extra_trees",
+            "param_grid": {"n_estimators": [500], "max_depth": [None]},
+        }
+        return cls(**{**best, **params})
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         return self.classifier._probabilities(X)  # noqa: SLF001

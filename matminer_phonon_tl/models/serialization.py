@@ -12,12 +12,9 @@ Against attacks stands something else: no name in a file is ever imported. Class
 anything is allocated, and every class checks its own state.
 """
 
-import base64
-import binascii
 import gzip
 import hashlib
 import json
-import math
 import os
 import tempfile
 import zlib
@@ -32,6 +29,7 @@ from monty.json import MSONable
 
 from matminer_phonon_tl._version import __version__
 from matminer_phonon_tl.exceptions import ModelFormatError
+from matminer_phonon_tl.models._json_values import decode, encode
 
 SCHEMA_VERSION = 1
 
@@ -44,11 +42,7 @@ MODEL_CLASSES = {
 
 MAX_FILE_BYTES = 256 * 2**20
 """Of a model file, and of the JSON it unpacks to."""
-MAX_DEPTH = 60
-DTYPES = frozenset({"<f4", "<f8", "<i2", "<i4", "<i8", "|i1", "|u1", "|b1"})
 
-_ARRAY_KEYS = {"@array", "dtype", "shape"}
-_TUPLE_KEY = "@tuple"
 _MODEL_KEYS = {"params", "state", "schema_version"}
 
 
@@ -80,8 +74,8 @@ class JSONModel(MSONable):
             "@class": type(self).__name__,
             "@version": __version__,
             "schema_version": SCHEMA_VERSION,
-            "params": {name: _encode(value) for name, value in self._json_params().items()},
-            "state": _encode(self._get_state()),
+            "params": {name: encode(value) for name, value in self._json_params().items()},
+            "state": encode(self._get_state()),
             "card": {"versions": library_versions(), **getattr(self, "card_", {})},
         }
 
@@ -248,92 +242,6 @@ def library_versions() -> dict[str, str]:
     return versions
 
 
-def _encode(value: Any) -> Any:
-    """Turn plain values, arrays and models into JSON."""
-    if isinstance(value, JSONModel):
-        return value.as_dict()
-    if isinstance(value, np.ndarray):
-        return _encode_array(value)
-    if isinstance(value, np.generic):
-        return _encode(value.item())
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise TypeError(f"expected finite numbers in a model, got {value}")
-        return value
-    if isinstance(value, tuple):
-        return {_TUPLE_KEY: [_encode(member) for member in value]}
-    if isinstance(value, list):
-        return [_encode(member) for member in value]
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return {key: _encode(member) for key, member in value.items()}
-    raise TypeError(
-        f"expected plain values, arrays and models in a model, got {type(value).__name__}, which "
-        "JSON cannot hold"
-    )
-
-
-def _encode_array(array: np.ndarray) -> dict[str, Any]:
-    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-    if little.dtype.str not in DTYPES:
-        raise TypeError(f"expected arrays of {sorted(DTYPES)}, got {array.dtype.str}")
-    return {
-        "@array": base64.b64encode(little.tobytes()).decode(),
-        "dtype": little.dtype.str,
-        "shape": list(array.shape),
-    }
-
-
-def _decode(value: Any, depth: int) -> Any:
-    if depth > MAX_DEPTH:
-        raise ModelFormatError(f"expected at most {MAX_DEPTH} levels of nesting, got more")
-    if isinstance(value, list):
-        return [_decode(member, depth + 1) for member in value]
-    if not isinstance(value, dict):
-        return value
-    if "@array" in value:
-        return _decode_array(value)
-    if _TUPLE_KEY in value:
-        members = value[_TUPLE_KEY]
-        if value.keys() != {_TUPLE_KEY} or not isinstance(members, list):
-            raise ModelFormatError("expected a tuple to hold a list and nothing else")
-        return tuple(_decode(member, depth + 1) for member in members)
-    if "@class" in value:
-        return _decode_model(value, depth + 1)
-    return {key: _decode(member, depth + 1) for key, member in value.items()}
-
-
-def _decode_array(value: dict[str, Any]) -> np.ndarray:
-    if value.keys() != _ARRAY_KEYS:
-        raise ModelFormatError(f"expected an array to have {sorted(_ARRAY_KEYS)} and no more")
-    text, dtype, shape = value["@array"], value["dtype"], value["shape"]
-    if not isinstance(text, str) or not isinstance(dtype, str) or dtype not in DTYPES:
-        raise ModelFormatError(f"expected an array of one of {sorted(DTYPES)}, got {dtype!r}")
-    if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
-        raise ModelFormatError(f"expected an array's shape as a list of sizes, got {shape!r}")
-    if len(shape) > 8:
-        raise ModelFormatError(f"expected at most 8 dimensions, got {len(shape)}")
-    n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
-    # Four base64 characters hold three bytes; compared before anything is decoded.
-    if len(text) != 4 * ((n_bytes + 2) // 3):
-        raise ModelFormatError(f"expected {n_bytes} bytes for the shape {shape}, got another size")
-    try:
-        raw = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ModelFormatError(
-            f"expected an array in base64, got something else ({error})"
-        ) from error
-    if len(raw) != n_bytes:
-        raise ModelFormatError(f"expected {n_bytes} bytes for the shape {shape}, got {len(raw)}")
-    array = np.frombuffer(raw, dtype=dtype).reshape(shape)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ModelFormatError("expected finite numbers in an array, got NaN or infinity")
-    if array.dtype.kind == "b" and (np.frombuffer(raw, np.uint8) > 1).any():
-        raise ModelFormatError("expected 0 or 1 in an array of booleans, got other bytes")
-    return array.astype(array.dtype.newbyteorder("="), copy=True)
-
-
 def _decode_model(document: dict[str, Any], depth: int) -> Any:
     name = document.get("@class")
     if not isinstance(name, str) or name not in MODEL_CLASSES:
@@ -357,13 +265,13 @@ def _decode_model(document: dict[str, Any], depth: int) -> Any:
     unknown = params.keys() - set(cls._get_param_names())
     if unknown:
         raise ModelFormatError(f"expected the parameters of {name}, got also {sorted(unknown)}")
-    model = cls(**{key: _decode(value, depth + 1) for key, value in params.items()})
+    model = cls(**{key: decode(value, _decode_model, depth + 1) for key, value in params.items()})
     if card:
         model.card_ = card
     if state is None:
         return model
     try:
-        return model._set_state(_decode(state, depth + 1))
+        return model._set_state(decode(state, _decode_model, depth + 1))
     except ModelFormatError:
         raise
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:

@@ -86,12 +86,16 @@ def test_structure_columns_of_zincblende(zincblende_bas):
 def test_structure_columns_follow_the_lattice_not_its_description(zincblende_bas):
     row = described(zincblende_bas, use_structure=True)
     conventional = zincblende_bas.to_conventional()
+    # Branches are counted, so a larger cell has others; masses and distances are the same.
+    by_branch = {name for name in STRUCTURE_COLUMNS if name.startswith("spring_")}
     turned = zincblende_bas.copy()
     turned.lattice = Lattice.from_parameters(*zincblende_bas.lattice.parameters)
     shifted = zincblende_bas.copy().translate_sites([0, 1], [0.1, 0.2, 0.3])
     for other in (conventional, turned, shifted):
         again = described(other, use_structure=True)
         for name in STRUCTURE_COLUMNS:
+            if other is conventional and name in by_branch:
+                continue
             assert again[name] == pytest.approx(row[name], abs=1e-6), name
 
 

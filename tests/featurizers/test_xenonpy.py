@@ -35,6 +35,7 @@ from matminer_phonon_tl.exceptions import (
     UnknownElementError,
 )
 from matminer_phonon_tl.featurizers import XenonPyDescriptors, load_element_table
+from matminer_phonon_tl.featurizers.element_table import ElementTable
 
 ELEMENTS = [Element.from_Z(z).symbol for z in range(1, 95)]
 
@@ -356,6 +357,14 @@ def test_set_output_labels_the_columns(df):
     assert list(frame.columns) == XenonPyDescriptors().feature_labels()
 
 
+def test_nobody_can_spoil_the_shared_table():
+    copy = load_element_table()
+    copy.loc["Ga"] = 0
+    assert XenonPyDescriptors().featurize("GaN")[0] == 19
+    with pytest.raises(ValueError, match="read-only"):
+        ElementTable.shipped().column("atomic_weight")[0] = 0
+
+
 def test_clone_and_params():
     table = load_element_table()
     featurizer = XenonPyDescriptors(table, impute_nan=True, backend="xenonpy")
@@ -410,6 +419,7 @@ CONFORMANCE = """
 import numpy as np
 from matminer_phonon_tl import load_phonon_tl
 from matminer_phonon_tl.featurizers import XenonPyDescriptors, load_element_table
+from matminer_phonon_tl.featurizers.element_table import ElementTable
 compositions = load_phonon_tl()["composition"].tolist()
 compositions += [{s: 0.7, "O": 1.3} for s in load_element_table().index] + ["Li0.5CoO2", "Cu"]
 ours = XenonPyDescriptors().featurize_array(compositions)

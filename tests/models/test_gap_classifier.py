@@ -130,7 +130,7 @@ def test_structure_and_physics_descriptors(phonon_tl):
         random_state=0,
     ).fit(part, part["has_phonon_bandgap"])
     importances = classifier.feature_importances()
-    assert len(importances) == 290 + 16 + 8
+    assert len(importances) == 290 + 16 + 16
     assert {"space_group", "log_mass_ratio", "ave:atomic_number"} <= set(importances.index)
     with pytest.raises(CompositionError, match="a column 'structure' because use_structure=True"):
         classifier.predict(part[["composition"]])

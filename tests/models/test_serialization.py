@@ -20,6 +20,7 @@ from sklearn.base import clone
 import matminer_phonon_tl.models.serialization as module
 from matminer_phonon_tl.exceptions import ModelFormatError
 from matminer_phonon_tl.models import PhononGapClassifier, load_model, save_model
+from matminer_phonon_tl.models._json_values import encode_array
 from matminer_phonon_tl.models.serialization import (
     content_hash,
     decode_model,
@@ -233,7 +234,7 @@ def alter_bytes(content):
 
 def alter_weights(content):
     array = content["state"]["impurity_importances"]
-    array["@array"] = module._encode_array(np.full(array["shape"], np.nan))["@array"]
+    array["@array"] = encode_array(np.full(array["shape"], np.nan))["@array"]
 
 
 def alter_state(content):
@@ -248,7 +249,7 @@ def alter_depth(content):
 
 
 def alter_importances(content):
-    content["state"]["impurity_importances"] = module._encode_array(np.zeros(3))
+    content["state"]["impurity_importances"] = encode_array(np.zeros(3))
 
 
 @pytest.mark.parametrize(

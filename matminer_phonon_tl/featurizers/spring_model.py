@@ -1,0 +1,130 @@
+"""Phonons of a structure held together by generic springs: a guess at the bands, with no fit.
+
+Every pair of near atoms is joined by a spring whose stiffness falls off exponentially with the
+distance over the sum of the covalent radii; the same two numbers serve all materials. Frequencies
+are in arbitrary units and only their ratios mean something - but whether branch 4 lies above
+branch 3 is such a ratio, and it depends on the masses and on who is bonded to whom.
+
+The dynamical matrix is that of Born and von Karman,
+D_ij(q) = (delta_ij sum_k K_ik - sum_R K_ij(R) exp(2 pi i q R)) / sqrt(m_i m_j),
+with K = k ((1 - t) e e^T + t 1) of a spring of stiffness k along e and bending share t.
+
+References
+----------
+M. Born, K. Huang, Dynamical Theory of Crystal Lattices (Oxford, 1954), chapter II.
+"""
+
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+from pymatgen.core import PeriodicSite, Structure
+
+from matminer_phonon_tl.featurizers.element_table import ElementTable
+
+DECAY = 8.0
+"""Stiffness exp(-DECAY (d / d0 - 1)) at distance d, d0 the sum of the covalent radii."""
+BENDING = 0.2
+"""Stiffness across a spring, as a share of that along it; keeps every structure stable."""
+REACH = 1.7
+"""Atoms within this many sums of their covalent radii are joined."""
+
+SPRING_COLUMNS = {
+    "spring_gap": "(bottom of branch 4 - top of branch 3) / highest frequency of the spring model",
+    "spring_acoustic_top": "top of branch 3 / highest frequency",
+    "spring_optical_bottom": "bottom of branch 4 / highest frequency",
+    "spring_log_ratio": "ln(bottom of branch 4 / top of branch 3)",
+    "spring_log_highest": "ln of the highest frequency, arbitrary units",
+    "spring_log_acoustic": "ln of the top of branch 3, arbitrary units",
+    "spring_mean": "mean frequency / highest frequency",
+    "spring_next_mean": "mean of branches 4-6 / highest frequency",
+}
+"""Meaning of each column that :func:`describe_spring_model` gives."""
+
+
+def _q_points() -> NDArray[np.float64]:
+    """A 3 x 3 x 3 mesh and the corners, edges and faces of the zone, in reciprocal coordinates."""
+    thirds = product((0.0, 1 / 3, 2 / 3), repeat=3)
+    halves = product((0.0, 0.5), repeat=3)
+    return np.array(sorted({*thirds, *halves}))
+
+
+Q_POINTS = _q_points()
+
+
+def spring_frequencies(structure: Structure) -> NDArray[np.float64]:
+    """Frequencies of the spring model.
+
+    Parameters
+    ----------
+    structure : Structure
+        Of elements in the table; a disordered site has the mean mass and radius of its elements.
+
+    Returns
+    -------
+    ndarray of shape (n_q, 3 n_sites)
+        Ascending at each q point, arbitrary units; zero at Gamma for three of them.
+    """
+    mass, radius = (
+        np.array([site_mean(site, name) for site in structure])
+        for name in ("atomic_weight", "covalent_radius_cordero")
+    )
+    radius = radius / 100  # pm to Angstrom
+    n_sites = len(structure)
+    centre, neighbour, image, distance = structure.get_neighbor_list(2 * REACH * radius.max())
+    bond = radius[centre] + radius[neighbour]
+    joined = distance < REACH * bond
+    centre, neighbour, image = centre[joined], neighbour[joined], image[joined]
+    distance, bond = distance[joined], bond[joined]
+    fractional = structure.frac_coords[neighbour] + image - structure.frac_coords[centre]
+    along = structure.lattice.get_cartesian_coords(fractional) / distance[:, None]
+    stiffness = np.exp(-DECAY * (distance / bond - 1))
+    springs = stiffness[:, None, None] * (
+        (1 - BENDING) * along[:, :, None] * along[:, None, :] + BENDING * np.eye(3)
+    )
+    at_rest = np.zeros((n_sites, 3, 3))
+    np.add.at(at_rest, centre, springs)
+    phases = np.exp(2j * np.pi * (Q_POINTS @ image.T))
+    matrix = np.zeros((len(Q_POINTS), n_sites * n_sites, 3, 3), dtype=complex)
+    matrix[:, np.arange(n_sites) * (n_sites + 1)] = at_rest
+    pair = centre * n_sites + neighbour
+    for at_q, phase in zip(matrix, phases, strict=True):
+        np.subtract.at(at_q, pair, phase[:, None, None] * springs)
+    matrix = matrix.reshape(-1, n_sites, n_sites, 3, 3)
+    matrix /= np.sqrt(mass[:, None] * mass)[:, :, None, None]
+    matrix = matrix.transpose(0, 1, 3, 2, 4).reshape(-1, 3 * n_sites, 3 * n_sites)
+    # Round-off makes the three zeros at Gamma a little negative.
+    return np.sqrt(np.maximum(np.linalg.eigvalsh(matrix), 0.0))
+
+
+def describe_spring_model(structure: Structure) -> list[float]:
+    """Columns of one structure, in the order of ``SPRING_COLUMNS``.
+
+    A cell of one atom has no branch 4: its place is taken by the top of branch 3.
+    """
+    frequencies = spring_frequencies(structure)
+    smallest = np.finfo(float).tiny
+    highest = max(frequencies.max(), smallest)
+    acoustic = max(frequencies[:, 2].max(), smallest)
+    upper = frequencies[:, 3:6] if len(structure) > 1 else np.full((1, 1), acoustic)
+    optical = max(upper[:, 0].min(), smallest)
+    return [
+        float((optical - acoustic) / highest),
+        float(acoustic / highest),
+        float(optical / highest),
+        float(np.log(optical / acoustic)),
+        float(np.log(highest)),
+        float(np.log(acoustic)),
+        float(frequencies.mean() / highest),
+        float(upper.mean() / highest),
+    ]
+
+
+def site_mean(site: PeriodicSite, name: str) -> float:
+    """Property of a site: the mean over the elements that share it."""
+    table = ElementTable.shipped()
+    values = table.column(name)
+    total = sum(
+        values[table.index_of(member.symbol)] * share for member, share in site.species.items()
+    )
+    return float(total / site.species.num_atoms)
