@@ -29,6 +29,10 @@ class PhononDocumentError(PhononTLError, ValueError):
     """A phonon document is corrupt or lacks what a property needs."""
 
 
+class NonPrimitiveCellError(PhononDocumentError):
+    """The phonons are those of a cell larger than the primitive one."""
+
+
 class UnstableStructureError(PhononTLError, ValueError):
     """A property was asked of a structure with imaginary phonon modes."""
 

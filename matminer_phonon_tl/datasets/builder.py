@@ -27,6 +27,7 @@ from matminer_phonon_tl.datasets.sources.base import (
 )
 from matminer_phonon_tl.exceptions import (
     MissingExtraError,
+    NonPrimitiveCellError,
     PhononDocumentError,
     UnitError,
     UnstableStructureError,
@@ -40,6 +41,7 @@ logger = logging.getLogger(__name__)
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (UnstableStructureError, "imaginary modes"),
     (UnitError, "unknown unit"),
+    (NonPrimitiveCellError, "not the primitive cell"),
     (PhononDocumentError, "corrupt or incomplete document"),
 )
 

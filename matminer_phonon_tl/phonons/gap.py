@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from matminer_phonon_tl.exceptions import PhononDocumentError
+from matminer_phonon_tl.exceptions import NonPrimitiveCellError, PhononDocumentError
 from matminer_phonon_tl.phonons.bands import PhononBands, is_primitive, read_bands
 from matminer_phonon_tl.phonons.stability import require_stable
 from matminer_phonon_tl.units import THZ_TO_CM1
@@ -73,7 +73,9 @@ def acoustic_optical_gap(
     Raises
     ------
     PhononDocumentError
-        The document is corrupt, its cell is not primitive, or ``signed`` is asked of one atom.
+        The document is corrupt, or ``signed`` is asked of one atom.
+    NonPrimitiveCellError
+        The cell is not primitive.
     UnitError
         The unit cannot be established.
     UnstableStructureError
@@ -181,7 +183,7 @@ def _check(bands: PhononBands, *, require_primitive: bool, allow_imaginary: bool
     if require_primitive and bands.structure is not None:
         primitive, n_primitive = is_primitive(bands.structure)
         if not primitive:
-            raise PhononDocumentError(
+            raise NonPrimitiveCellError(
                 f"expected the bands of the primitive cell ({n_primitive} atoms), got a cell of "
                 f"{len(bands.structure)} atoms, where folded acoustic branches count as optical; "
                 "compute the bands in the primitive cell, ask for largest_gap, or pass "

@@ -9,7 +9,11 @@ from pymatgen.core import Lattice
 from pymatgen.phonon.bandstructure import PhononBandStructure
 from scipy import constants
 
-from matminer_phonon_tl.exceptions import PhononDocumentError, UnstableStructureError
+from matminer_phonon_tl.exceptions import (
+    NonPrimitiveCellError,
+    PhononDocumentError,
+    UnstableStructureError,
+)
 from matminer_phonon_tl.phonons import (
     SpectralGap,
     acoustic_optical_gap,
@@ -47,7 +51,7 @@ def test_chain_has_its_closed_form(species, spring):
 def test_equal_masses_close_the_gap():
     chain = diatomic_chain(("Si", "Si"), springs=(60.0,) * 3)
     # the two atoms are the same, so this cell is twice the primitive one
-    with pytest.raises(PhononDocumentError, match=r"primitive cell \(1 atoms\), got a cell of 2"):
+    with pytest.raises(NonPrimitiveCellError, match=r"primitive cell \(1 atoms\), got a cell of 2"):
         acoustic_optical_gap(chain)
     assert acoustic_optical_gap(chain, require_primitive=False) == pytest.approx(0.0, abs=1e-9)
 
@@ -75,7 +79,7 @@ def test_supercell_changes_the_branch_count_but_not_the_spectrum(chain):
     wide, before = largest_gap(doubled), largest_gap(chain)
     assert wide[:3] == pytest.approx(before[:3], rel=1e-12)
     assert (before.lower_branch, wide.lower_branch) == (3, 6)
-    with pytest.raises(PhononDocumentError, match=r"\(2 atoms\), got a cell of 4 atoms, where"):
+    with pytest.raises(NonPrimitiveCellError, match=r"\(2 atoms\), got a cell of 4 atoms, where"):
         acoustic_optical_gap(doubled)
     assert acoustic_optical_gap(doubled, require_primitive=False) == 0.0
 

@@ -88,13 +88,15 @@ class PhononSource(ABC):
     workers : {"processes", "threads"}
         What :meth:`read` is run in with ``n_jobs`` above 1: computing takes processes, waiting for
         a server takes threads.
-    max_jobs : int or None
-        No more than so many at a time, whatever ``n_jobs`` says.
     """
 
     name: ClassVar[str]
     workers: ClassVar[Literal["processes", "threads"]] = "processes"
-    max_jobs: ClassVar[int | None] = None
+
+    @property
+    def max_jobs(self) -> int | None:
+        """No more entries than these are read at a time, whatever ``n_jobs`` says."""
+        return None
 
     @abstractmethod
     def entries(self) -> Iterator[Entry]:

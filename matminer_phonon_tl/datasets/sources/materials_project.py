@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 _CHUNK = 500
+_PARALLEL = 4
 _FAILURES_IN_A_ROW = 3
 _FIELDS = ["material_id", "phonon_IDs", "formation_energy_per_atom", "band_gap"]
 
@@ -61,7 +62,6 @@ class MaterialsProjectSource(PhononSource):
 
     name: ClassVar[str] = "materials_project"
     workers: ClassVar[Literal["processes", "threads"]] = "threads"
-    max_jobs: ClassVar[int | None] = 4
 
     def __init__(
         self,
@@ -77,6 +77,15 @@ class MaterialsProjectSource(PhononSource):
         self.phonon_method = phonon_method
         self.client = RetryingClient(api_key, endpoint, max_tries=max_tries, pause=pause)
         self._failures = 0  # in a row, over all threads
+
+    @property
+    def max_jobs(self) -> int:
+        """What mp-api allows itself, and never more than the four of the project's terms."""
+        try:
+            from mp_api.client.core.settings import MAPI_CLIENT_SETTINGS
+        except ImportError:
+            return _PARALLEL
+        return min(_PARALLEL, int(MAPI_CLIENT_SETTINGS.NUM_PARALLEL_REQUESTS))
 
     def entries(self) -> Iterator[Entry]:
         """Look the ids up and yield each of them, those without phonons too.

@@ -114,6 +114,14 @@ def test_no_more_than_four_at_a_time(source, project, tmp_path):
     assert project.report()["most_active"] <= 4
 
 
+def test_the_clients_own_limit_counts(source, monkeypatch):
+    from mp_api.client.core.settings import MAPI_CLIENT_SETTINGS
+
+    for setting, expected in ((2, 2), (4, 4), (50, 4)):
+        monkeypatch.setattr(MAPI_CLIENT_SETTINGS, "NUM_PARALLEL_REQUESTS", setting)
+        assert source().max_jobs == expected
+
+
 def test_no_key(source, monkeypatch):
     monkeypatch.delenv("MP_API_KEY")
     monkeypatch.setattr("pymatgen.core.SETTINGS", {})

@@ -11,6 +11,7 @@ from matminer_phonon_tl.datasets.builder import PhononDatasetBuilder
 from matminer_phonon_tl.datasets.rows import derive_row
 from matminer_phonon_tl.datasets.sources import PhonopySource, SkippedEntryError
 from matminer_phonon_tl.datasets.sources.base import Entry
+from matminer_phonon_tl.datasets.sources.phonopy import _paths
 from matminer_phonon_tl.exceptions import MissingExtraError, PhononDocumentError
 from matminer_phonon_tl.phonons import zincblende_springs
 
@@ -118,6 +119,21 @@ def test_path_is_that_of_the_cell_as_given(calculations):
     x = np.asarray(record.bands["labels_dict"]["X"]) @ rec
     assert np.linalg.norm(x) == pytest.approx(2.0 * np.pi / 4.5)
     assert np.count_nonzero(np.abs(x) > 1e-9) == 1
+
+
+def test_path_of_a_cell_that_is_not_the_standard_one():
+    """Sheared by a lattice vector: the same crystal, other reciprocal vectors."""
+    from types import SimpleNamespace
+
+    from phonopy.structure.atoms import PhonopyAtoms
+
+    cell = 2.25 * (1.0 - np.eye(3))
+    sheared = np.array([cell[0], cell[1], cell[2] + cell[0]])
+    bond = np.array([1.125] * 3) @ np.linalg.inv(sheared)
+    atoms = PhonopyAtoms(symbols=["Ga", "N"], cell=sheared, scaled_positions=[[0] * 3, bond])
+    _, points = _paths(SimpleNamespace(primitive=atoms), 11)
+    x = points["X"] @ (2.0 * np.pi * np.linalg.inv(sheared).T)
+    assert np.linalg.norm(x) == pytest.approx(2.0 * np.pi / 4.5)
 
 
 def test_no_forces(calculations):
