@@ -1,8 +1,12 @@
 """Units are stated, established or refused."""
 
+import csv
+import gzip
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
-from pymatgen.core import Structure
+from pymatgen.core import Composition, Structure
 
 from matminer_phonon_tl.exceptions import UnitError
 from matminer_phonon_tl.phonons.frequencies import (
@@ -47,7 +51,7 @@ def test_conversions_agree_with_a_known_line():
     ],
 )
 def test_known_materials_are_within_the_bounds(material, masses, highest):
-    low, high = highest_frequency_bounds(masses)
+    low, high = highest_frequency_bounds(masses, rare_gas=material.startswith("solid"))
     assert low < highest < high, material
 
 
@@ -65,9 +69,28 @@ def test_ambiguous_frequency_names_both_candidates(value):
 
 
 def test_a_structure_that_does_not_help_is_not_asked_for():
+    """A cyanide is settled by being no rare gas; hydrogen in xenon could be anything."""
     cyanide = Structure(4.0 * np.eye(3), ["C", "N"], [[0, 0, 0], [0.3, 0, 0]])
+    assert establish_unit(60.0, structure=cyanide) == "THz"
+    assert establish_unit(2000.0, structure=cyanide) == "cm-1"
+    xenon = Structure(4.0 * np.eye(3), ["Ne", "Xe"], [[0, 0, 0], [0.5, 0.5, 0.5]])
     with pytest.raises(UnitError, match=r'unit="cm-1"$'):
-        establish_unit(60.0, structure=cyanide)
+        establish_unit(50.0, structure=xenon)
+
+
+def test_matbench_materials_are_never_mistaken(test_data):
+    """1265 real materials in each unit: always one unit, and the right one."""
+    with gzip.open(test_data / "matbench" / "matbench_phonons.csv.gz", "rt") as file:
+        materials = [
+            (Composition(row["formula"]), float(row["last_phdos_peak_cm-1"]))
+            for row in csv.DictReader(file)
+        ]
+    assert len(materials) == 1265
+    for composition, peak in materials:
+        crystal = SimpleNamespace(composition=composition)
+        for unit in ("THz", "eV", "cm-1"):
+            value = peak * unit_in_thz("cm-1") / unit_in_thz(unit)
+            assert establish_unit(value, structure=crystal, n_atoms=1) == unit, composition
 
 
 def test_nothing_physical():
