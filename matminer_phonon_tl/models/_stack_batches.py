@@ -86,7 +86,9 @@ class StackBatches:
                 scaled = torch.from_numpy((X[rows] - job.x_mean) * inverse)
                 self.inputs[start + first : start + first + rows.size].copy_(scaled)
             start += job.rows.size
-        self.starts = np.array([starts[job.inputs_key] for job in self.jobs])[:, None]
+        self.starts = torch.tensor(
+            [[starts[job.inputs_key]] for job in self.jobs], device=self.device
+        )
         self.padding_row = size
 
     def _pool_labels(self) -> None:
@@ -107,8 +109,13 @@ class StackBatches:
         sizes = np.array([job.batch_sizes for job in self.jobs])
         ends = sizes.cumsum(axis=1)
         places = (ends - sizes)[:, :, None] + np.arange(sizes.max())
-        self.places = np.where(places < ends[:, :, None], places, self.stride - 1)
-        self.sizes = sizes
+        places = np.where(places < ends[:, :, None], places, self.stride - 1)
+        # one tensor for each batch, on the device: a step then needs nothing from the CPU
+        self.places = [
+            torch.from_numpy(places[:, number, : column.max()].copy()).to(self.device)
+            for number, column in enumerate(sizes.T)
+        ]
+        self.table_starts = self.stride * torch.arange(len(self.jobs), device=self.device)[:, None]
         self.per_row = self._per_network(1.0 / sizes)
         self.unbias = self._per_network(sizes / (sizes - 1.0))
         self.valid: list[torch.Tensor | None] = []
@@ -124,30 +131,23 @@ class StackBatches:
             for column in numbers.T
         ]
 
-    def _own_rows(self, *, shuffled: bool) -> np.ndarray:
+    def _own_rows(self, *, shuffled: bool) -> torch.Tensor:
         """Rows in training order, numbered within each network's own; the last number pads."""
         order = np.full((len(self.jobs), self.stride), self.stride - 1)
         for k, (job, stream) in enumerate(zip(self.jobs, self.orders, strict=True)):
             own = stream.permutation(job.rows.size) if shuffled else np.arange(job.rows.size)
             order[k, : job.rows.size] = own
-        return order
+        return torch.from_numpy(order).to(self.device)
 
-    def _gather(self, order: np.ndarray, number: int) -> Batch:
-        n_batch = int(self.sizes[:, number].max())
-        own = np.take_along_axis(order, self.places[:, number, :n_batch], axis=1)
-        pads = own == self.stride - 1
-        rows = np.where(pads, self.padding_row, self.starts + own)
-        table_rows = np.arange(len(self.jobs))[:, None] * self.stride + own
-        return self._take(rows, table_rows, number)
-
-    def _take(self, rows: np.ndarray, table_rows: np.ndarray, number: int) -> Batch:
-        shape = (*rows.shape, -1)
-        row_numbers = torch.from_numpy(rows.ravel()).to(self.device)
-        table_numbers = torch.from_numpy(table_rows.ravel()).to(self.device)
-        known = self.known.index_select(0, table_numbers).view(shape)
+    def _gather(self, order: torch.Tensor, number: int) -> Batch:
+        own = order.gather(1, self.places[number])
+        rows = torch.where(own == self.stride - 1, self.padding_row, self.starts + own)
+        table_rows = (self.table_starts + own).flatten()
+        shape = (*own.shape, -1)
+        known = self.known.index_select(0, table_rows).view(shape)
         return Batch(
-            inputs=self.inputs.index_select(0, row_numbers).view(shape),
-            labels=self.labels.index_select(0, table_numbers).view(shape),
+            inputs=self.inputs.index_select(0, rows.flatten()).view(shape),
+            labels=self.labels.index_select(0, table_rows).view(shape),
             weights=known / known.sum((1, 2), keepdim=True).clamp_min(1.0),
             per_row=self.per_row[number],
             unbias=self.unbias[number],

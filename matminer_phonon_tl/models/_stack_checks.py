@@ -234,3 +234,21 @@ def check_inputs(X: np.ndarray, number: int, rows: np.ndarray) -> None:
             f"expected finite descriptors in fold {number}, got {X[rows[row], column]} in row "
             f"{rows[row]}, column {column}: leave the row out or repair it"
         )
+
+
+def check_scaler(
+    scaler: tuple[np.ndarray, np.ndarray] | None, n_features: int
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return means and scales in double precision, or say what is wrong with them."""
+    if scaler is None:
+        return None
+    mean, scale = (np.asarray(part, dtype=np.float64) for part in scaler)
+    for part in (mean, scale):
+        if part.shape != (n_features,) or not np.isfinite(part).all():
+            raise ValueError(
+                f"expected input_scaler as finite means and standard deviations of {n_features} "
+                f"columns, got shapes {mean.shape} and {scale.shape} or values that are not finite"
+            )
+    if (scale < 0).any():
+        raise ValueError("expected standard deviations of at least 0 in input_scaler, got less")
+    return mean, scale

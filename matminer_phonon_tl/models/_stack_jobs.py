@@ -19,6 +19,7 @@ from matminer_phonon_tl.models._stack_checks import (
     check_inputs,
     check_labels,
     check_layers,
+    check_scaler,
     check_widths,
     fold_labels,
 )
@@ -145,6 +146,7 @@ def make_jobs(
     initial: TrainedNetwork | Sequence[TrainedNetwork] | None,
     transfer_layers: Sequence[int] | None,
     transfer_scaler: bool,
+    fixed_scaler: tuple[np.ndarray, np.ndarray] | None = None,
     frozen_layers: Sequence[int],
 ) -> tuple[np.ndarray, list[Job], StackSettings]:
     """Check the data of `train_folds` and describe each network.
@@ -174,6 +176,9 @@ def make_jobs(
     networks = check_initial(initial, widths, X.shape[1], layers)
     if transfer_scaler and initial is None:
         raise ValueError("expected an initial network to take the scaler from, got none")
+    fixed = check_scaler(fixed_scaler, X.shape[1])
+    if fixed is not None and transfer_scaler:
+        raise ValueError("expected input_scaler or transfer_scaler, got both: leave one out")
     seeds = network_seeds(random_state, len(checked))
     scalers: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
     jobs = []
@@ -183,7 +188,7 @@ def make_jobs(
             check_inputs(X, number, rows)
             scalers[rows_key] = input_scaler(X[rows])
         network = networks[number]
-        x_mean, x_scale = scalers[rows_key]
+        x_mean, x_scale = fixed or scalers[rows_key]
         if transfer_scaler and network is not None:
             x_mean, x_scale = network.x_mean, network.x_scale
         own = fold_labels(labels, number, rows)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from matminer_phonon_tl.models._stack_checks import StackSettings
 from matminer_phonon_tl.models._stack_jobs import Job
 
-# Eight networks of the paper's size keep a core's activations in its second-level cache; measured
-# in benchmarks/transfer_engine.py. A GPU wants as many as its memory holds.
-CPU_NETWORKS_PER_CHUNK = 8
+# Few enough that a thread's networks stay in the cache, many enough that the cost of calling small
+# operations does not count; anything from 13 to 38 measured the same for the paper's size. A GPU
+# wants as many as its memory holds.
+CPU_NETWORKS_PER_CHUNK = 20
 # A narrow network next to a wide one is padded; on a CPU that is wasted time, and a new chunk is
 # cheaper. On a GPU the opposite holds.
 CPU_LARGEST_PADDING = 1.15

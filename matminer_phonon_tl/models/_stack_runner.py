@@ -1,6 +1,6 @@
 """Train the networks of a plan chunk by chunk, on several threads, interruptibly.
 
-On the CPU each thread trains chunks of its own with single-threaded kernels: a chunk of some eight
+On the CPU each thread trains chunks of its own with single-threaded kernels: a chunk of some twenty
 networks stays in the cache, and no thread ever waits for another, as it would at every operation
 if the threads shared one large stack.
 """

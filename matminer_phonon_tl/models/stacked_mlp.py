@@ -107,6 +107,7 @@ def train_folds(
     transfer_layers: Sequence[int] | None = None,
     transfer_batch_norm: bool = False,
     transfer_scaler: bool = False,
+    input_scaler: tuple[np.ndarray, np.ndarray] | None = None,
     frozen_layers: Sequence[int] = (),
     dtype: Literal["float32", "float64"] = "float32",
     device: str = "cpu",
@@ -154,6 +155,10 @@ def train_folds(
         Whether the copied layers' BatchNorm (scale, shift, moving averages) is copied too.
     transfer_scaler : bool
         Whether descriptors are scaled as `initial` scales them rather than by the fold's own rows.
+    input_scaler : tuple of two ndarray of shape (n_features,), or None
+        Mean and standard deviation to scale descriptors by, in place of the fold's own. Made from
+        held-out rows too, it leaks them: that is what it is for, to reproduce an evaluation that
+        does.
     frozen_layers : sequence of int
         Hidden layers whose linear weights are not trained; their BatchNorm is.
     dtype : {"float32", "float64"}
@@ -215,6 +220,7 @@ def train_folds(
         initial=initial,
         transfer_layers=transfer_layers,
         transfer_scaler=transfer_scaler,
+        fixed_scaler=input_scaler,
         frozen_layers=frozen_layers,
     )
 

@@ -656,3 +656,38 @@ def test_dropout_is_independent_between_units_rows_and_epochs(data):
         (masks[:, :-1] - 0.7, masks[:, 1:] - 0.7),
     ):
         assert abs((one * other).mean()) < 0.008
+
+
+class TestInputScaler:
+    def test_replaces_the_folds_own(self, data):
+        X, y, folds = data
+        scaler = (X.mean(0), X.std(0))
+        stack = train_folds(X, y, folds, SMALL, 3, input_scaler=scaler)
+        for network in stack.networks:
+            np.testing.assert_array_equal(network.x_mean, scaler[0])
+            np.testing.assert_array_equal(network.x_scale, scaler[1])
+
+    def test_bad(self, data, source):
+        X, y, folds = data
+        for scaler in ((X.mean(0)[:3], X.std(0)), (X.mean(0), X.std(0) * np.nan)):
+            with pytest.raises(ValueError, match="expected input_scaler as finite means"):
+                train_folds(X, y, folds, SMALL, 1, input_scaler=scaler)
+        with pytest.raises(ValueError, match="standard deviations of at least 0"):
+            train_folds(X, y, folds, SMALL, 1, input_scaler=(X.mean(0), -X.std(0)))
+        settings = {"initial": source, "transfer_scaler": True}
+        with pytest.raises(ValueError, match="expected input_scaler or transfer_scaler, got both"):
+            train_folds(X, y, folds, SMALL, 1, input_scaler=(X.mean(0), X.std(0)), **settings)
+
+
+@pytest.mark.parametrize("batch_size", [None, 16])
+def test_cuda_agrees_with_the_cpu(data, batch_size):
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device here")
+    X, y, folds = data
+    settings = {"epochs": 20, "dtype": "float64", "batch_size": batch_size}
+    cpu = train_folds(X, y, folds, SMALL, **settings)
+    first, second = (train_folds(X, y, folds, SMALL, device="cuda", **settings) for _ in range(2))
+    for one, other, again in zip(cpu.networks, first.networks, second.networks, strict=True):
+        assert_equal(one, other, rtol=1e-7, atol=1e-7)
+        assert_equal(other, again)

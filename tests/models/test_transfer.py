@@ -418,11 +418,19 @@ class TestScikitLearn:
         ]
         assert not np.array_equal(*random)
 
-    def test_recommended(self):
-        model = TransferMLPRegressor.recommended(epochs=7)
-        assert model.epochs == 7
-        assert model.transfer_batch_norm
+    @pytest.mark.parametrize("target", [None, "phonon_bandgap", "speed_of_sound", "heat_capacity"])
+    def test_recommended(self, target, gapped):
+        model = TransferMLPRegressor.recommended(
+            target, epochs=3, source_epochs=2, hidden_layer_sizes=(8, 4, 4)
+        )
         assert clone(model).get_params() == model.get_params()
+        assert model.epochs == 3
+        y = gapped[target or "speed_of_sound"]
+        assert np.isfinite(model.fit(gapped, y).predict(gapped)).all()
+
+    def test_recommended_for_an_unknown_target(self):
+        with pytest.raises(ValueError, match=r"expected a target among None, .*, got 'x'"):
+            TransferMLPRegressor.recommended("x")
 
 
 class TestState:

@@ -1,0 +1,142 @@
+"""The stacked engine against skorch, and against the machine's own matrix product.
+
+    pip install skorch
+    python benchmarks/transfer_engine.py [--rounds 5] [--networks 75] [--epochs 500]
+
+One run, everything warm, alternating, medians: the rates of a shared machine drift, ratios taken
+side by side do not. A fit is the paper's: 124 materials x 290 descriptors, five-fold, layers of
+160-80-30, full batches, Adam. Only the floating-point operations that training needs are counted:
+rows of the fold (not the held-out ones), forward, weight gradients, and input gradients from the
+second layer on; BatchNorm, dropout and optimiser count as nothing. skorch is timed with one thread
+and with all of them, and the faster is what it is compared by.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from sklearn.model_selection import KFold
+
+from matminer_phonon_tl.datasets import load_phonon_tl
+from matminer_phonon_tl.featurizers import XenonPyDescriptors
+from matminer_phonon_tl.models._stack_plan import flops_per_row
+from matminer_phonon_tl.models.stacked_mlp import train_folds
+
+WIDTHS = (160, 80, 30)
+
+
+def paper_data() -> tuple[np.ndarray, np.ndarray]:
+    """Return descriptors and gaps (cm-1) of the 124 materials."""
+    frame = load_phonon_tl(gapped_only=True)
+    X = XenonPyDescriptors().featurize_array(frame["composition"].tolist())
+    return X, frame["phonon_bandgap"].to_numpy()
+
+
+def seconds(function: Callable[[], object]) -> float:
+    """Return how long a call takes."""
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def sgemm_rate() -> float:
+    """Return the machine's rate at a large single-precision matrix product, flop/s, all threads."""
+    n, repeats = 2048, 3
+    left, out = torch.randn(n, n), torch.empty(n, n)
+    taken = seconds(lambda: [torch.mm(left, left, out=out) for _ in range(repeats)])
+    return repeats * 2 * n**3 / taken
+
+
+def skorch_fit(
+    X: np.ndarray, y: np.ndarray, fold: np.ndarray, epochs: int, n_threads: int | None = None
+) -> None:
+    """Train one network the ordinary way."""
+    from skorch import NeuralNetRegressor
+
+    parts: list[torch.nn.Module] = []
+    for below, above in zip((X.shape[1], *WIDTHS), WIDTHS, strict=False):
+        parts += [
+            torch.nn.Linear(below, above),
+            torch.nn.BatchNorm1d(above),
+            torch.nn.ReLU(),
+            torch.nn.Dropout(0.1),
+        ]
+    network = NeuralNetRegressor(
+        torch.nn.Sequential(*parts, torch.nn.Linear(WIDTHS[-1], 1)),
+        max_epochs=epochs,
+        lr=0.01,
+        optimizer=torch.optim.Adam,
+        optimizer__weight_decay=1e-4,
+        batch_size=-1,
+        train_split=None,
+        verbose=0,
+    )
+    rows = X[fold]
+    scaled = (rows - rows.mean(0)) / np.where(rows.std(0) > 0, rows.std(0), 1.0)
+    labels = (y[fold] - y[fold].mean()) / y[fold].std()
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads or before)
+    try:
+        network.fit(scaled.astype(np.float32), labels.astype(np.float32)[:, None])
+    finally:
+        torch.set_num_threads(before)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--networks", type=int, default=75)
+    parser.add_argument("--epochs", type=int, default=500)
+    arguments = parser.parse_args()
+    X, y = paper_data()
+    folds = [
+        train
+        for repeat in range(-(-arguments.networks // 5))
+        for train, _ in KFold(5, shuffle=True, random_state=repeat).split(X)
+    ][: arguments.networks]
+    n_rows = np.mean([fold.size for fold in folds])
+    needed = arguments.epochs * n_rows * flops_per_row(X.shape[1], WIDTHS, 1)
+
+    def stack() -> None:
+        train_folds(X, y, folds, WIDTHS, arguments.epochs)
+
+    print(
+        f"{arguments.networks} networks {WIDTHS}, {X.shape[0]} x {X.shape[1]}, "
+        f"{arguments.epochs} epochs, {needed / 1e9:.2f} needed Gflop per fit, "
+        f"{torch.get_num_threads()} threads, torch {torch.__version__}"
+    )
+    train_folds(X, y, folds, WIDTHS, 5)
+    skorch_fit(X, y, folds[0], 5)
+    sgemm_rate()
+    rows = []
+    for number in range(arguments.rounds):
+        before = sgemm_rate()
+        ours = seconds(stack) / arguments.networks
+        between = sgemm_rate()
+        theirs = min(
+            seconds(lambda n=n: skorch_fit(X, y, folds[0], arguments.epochs, n)) for n in (1, None)
+        )
+        machine = (before + between) / 2
+        rate = needed / ours
+        rows.append((theirs / ours, rate / machine, ours, theirs, rate / 1e9, machine / 1e9))
+        print(
+            f"round {number}: stack {ours:.4f} s per fit, skorch {theirs:.3f} s, ratio "
+            f"{theirs / ours:.1f}; {rate / 1e9:.1f} of {machine / 1e9:.1f} Gflop/s = "
+            f"{rate / machine:.0%}",
+            flush=True,
+        )
+    ratio, fraction, ours, theirs, rate, machine = (
+        statistics.median(column) for column in zip(*rows, strict=True)
+    )
+    print(
+        f"medians: {ours:.4f} s against {theirs:.3f} s per fit, {ratio:.1f} times skorch; "
+        f"{rate:.1f} of {machine:.1f} Gflop/s, {fraction:.0%} of sgemm"
+    )
+
+
+if __name__ == "__main__":
+    main()
