@@ -85,16 +85,16 @@ def spring_frequencies(structure: Structure) -> NDArray[np.float64]:
     at_rest = np.zeros((n_sites, 3, 3))
     np.add.at(at_rest, centre, springs)
     phases = np.exp(2j * np.pi * (Q_POINTS @ image.T))
-    matrix = np.zeros((len(Q_POINTS), n_sites * n_sites, 3, 3), dtype=complex)
-    matrix[:, np.arange(n_sites) * (n_sites + 1)] = at_rest
+    pairs = np.zeros((len(Q_POINTS), n_sites * n_sites, 3, 3), dtype=complex)
+    pairs[:, np.arange(n_sites) * (n_sites + 1)] = at_rest
     pair = centre * n_sites + neighbour
-    for at_q, phase in zip(matrix, phases, strict=True):
+    for at_q, phase in zip(pairs, phases, strict=True):
         np.subtract.at(at_q, pair, phase[:, None, None] * springs)
-    matrix = matrix.reshape(-1, n_sites, n_sites, 3, 3)
+    matrix = pairs.reshape(-1, n_sites, n_sites, 3, 3)
     matrix /= np.sqrt(mass[:, None] * mass)[:, :, None, None]
-    matrix = matrix.transpose(0, 1, 3, 2, 4).reshape(-1, 3 * n_sites, 3 * n_sites)
+    dynamical = matrix.transpose(0, 1, 3, 2, 4).reshape(-1, 3 * n_sites, 3 * n_sites)
     # Round-off makes the three zeros at Gamma a little negative.
-    return np.sqrt(np.maximum(np.linalg.eigvalsh(matrix), 0.0))
+    return np.sqrt(np.maximum(np.linalg.eigvalsh(dynamical), 0.0))
 
 
 def describe_spring_model(structure: Structure) -> list[float]:

@@ -115,8 +115,9 @@ class Forest:
         while len(walking):
             at = node[walking]
             goes_right = X[row[walking], self.feature[at]] > self.threshold[at]
-            node[walking] = at = self.children[at, goes_right.view(np.int8)]
-            walking = walking[self.feature[at] != LEAF]
+            reached = self.children[at, goes_right.view(np.int8)]
+            node[walking] = reached
+            walking = walking[self.feature[reached] != LEAF]
         return self.probability[node].reshape(len(self.roots), n_rows)
 
     def get_state(self) -> dict[str, Any]:

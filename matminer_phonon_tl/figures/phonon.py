@@ -1,4 +1,4 @@
-"""Figures: functions of data that return a matplotlib Figure and never show it."""
+"""Phonon bands and their density of states, with the gap and the speeds of sound."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,0 +1,6 @@
+"""Figures: functions of data that return a matplotlib Figure and never show it."""
+
+from matminer_phonon_tl.figures.classifier import plot_gap_classifier
+from matminer_phonon_tl.figures.phonon import plot_phonon
+
+__all__ = ["plot_gap_classifier", "plot_phonon"]
