@@ -86,8 +86,10 @@ def test_a_bad_formula_is_a_row_and_exit_code_1(run):
     assert out.count("error") == 2
     assert "InN" in out
     assert err.splitlines() == [
-        "'H2O)': expected a chemical formula such as 'GaN' or 'Ca(OH)2', got 'H2O)': its brackets "
-        "do not match",
+        (
+            "'H2O)': expected a chemical formula such as 'GaN' or 'Ca(OH)2', got 'H2O)': its "
+            "brackets do not match"
+        ),
         "'': expected a chemical formula such as 'GaN' or 'Ca(OH)2', got '': it is empty",
     ]
 
