@@ -167,18 +167,20 @@ class PhonopySource(PhononSource):
         self, folder: Path, parameters: Path
     ) -> tuple[dict[str, Any], dict[str, Any], "Structure"]:
         """Compute bands along seekpath's path and the density of states."""
-        phonon = _load(folder, parameters)
+        phonon: Any = _load(folder, parameters)
         structure = _pymatgen(phonon.primitive)
         paths, labels = _paths(phonon, self.n_points)
+        # phonopy below 4 returns nothing from these
+        band_structure = phonon.run_band_structure(paths) or phonon.band_structure
         bands = {
-            "bands": np.concatenate(phonon.run_band_structure(paths).frequencies).T,
+            "bands": np.concatenate(band_structure.frequencies).T,
             "qpoints": np.concatenate(paths),
             "lattice_rec": structure.lattice.reciprocal_lattice.matrix,
             "labels_dict": labels,
             "structure": structure,
         }
         phonon.run_mesh(self.mesh)
-        total = phonon.run_total_dos()
+        total = phonon.run_total_dos() or phonon.total_dos
         dos = {"frequencies": total.frequency_points, "densities": total.dos}
         return bands, dos, structure
 

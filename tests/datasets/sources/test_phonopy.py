@@ -35,16 +35,15 @@ def calculations(tmp_path_factory):
 
     points = {"Gamma": [0, 0, 0], "X": [0.5, 0, 0.5], "L": [0.5, 0.5, 0.5]}
     paths = [np.linspace(points["X"], points["Gamma"], 21), np.linspace([0, 0, 0], points["L"], 21)]
-    bands = phonon.run_band_structure(
-        paths, labels=["X", "$\\Gamma$", "L"], path_connections=[True, False]
-    )
-    bands.write_yaml(filename=folder / "computed" / "band.yaml")
+    phonon.run_band_structure(paths, labels=["X", "$\\Gamma$", "L"], path_connections=[True, False])
+    phonon.band_structure.write_yaml(filename=folder / "computed" / "band.yaml")
     phonon.run_mesh(30.0)
-    phonon.run_total_dos().write(filename=folder / "computed" / "total_dos.dat")
+    phonon.run_total_dos()
+    phonon.total_dos.write(filename=folder / "computed" / "total_dos.dat")
 
     constants = phonon.force_constants
     phonon.generate_displacements(distance=0.01)
-    phonon.save(folder / "forces" / "phonopy_disp.yaml")
+    phonon.save(folder / "forces" / "phonopy_disp.yaml", settings={"force_constants": False})
     shutil.copy(folder / "forces" / "phonopy_disp.yaml", folder / "constants")
     shutil.copy(folder / "forces" / "phonopy_disp.yaml", folder / "bare")
     phonon.forces = [
