@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 from pymatgen.phonon.bandstructure import PhononBandStructureSymmLine
 from scipy import constants
@@ -104,6 +106,16 @@ def test_unit_and_direction_of_the_path_are_no_matter(chain):
     in_cm1 = line(q, THZ_TO_CM1 * chain.bands, lattice, chain.structure)
     assert speed_of_sound(backwards) == pytest.approx(speed_of_sound(chain), rel=1e-12)
     assert speed_of_sound(in_cm1) == pytest.approx(speed_of_sound(chain), rel=1e-12)
+
+
+@given(st.floats(0.3, 4.0), st.floats(0.5, 3.0), st.integers(6, 60))
+@settings(max_examples=25, deadline=None)
+def test_scaling(stiffness, size, n_q):
+    """Frequencies times a make speeds times a, and so does the length of the cell."""
+    small = diatomic_chain(springs=(60.0,) * 3, n_q=n_q)
+    large = diatomic_chain(springs=(60.0 * stiffness**2,) * 3, cell=(4.0 * size, 3.5, 3.5), n_q=n_q)
+    found, expected = speed_of_sound(large, unit="THz"), speed_of_sound(small, unit="THz")
+    assert found == pytest.approx(stiffness * size * expected, rel=1e-9)
 
 
 def test_every_segment_counts_on_both_sides_of_gamma(chain):

@@ -1,4 +1,4 @@
-"""The Materials Project's phonons through mp-api (0.45 and later; written against 0.46.5)."""
+"""The Materials Project's phonons through mp-api 0.46.5 and later."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence

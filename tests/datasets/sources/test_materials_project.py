@@ -1,6 +1,9 @@
 """The real mp-api client against a loopback server: documents, gaps in them, and faults."""
 
+import os
 import pickle
+import subprocess
+import sys
 
 import pytest
 
@@ -45,6 +48,20 @@ def test_build_skips_and_lists(source, tmp_path):
     text = report.skipped_csv.read_text()
     assert "expected dfpt phonons of mp-13, found none" in text
     assert "got mp-99999, which it does not know" in text
+
+
+def test_command(project, tmp_path):
+    (tmp_path / "ids.txt").write_text("mp-830\nmp-13\nmp-23302\n")
+    arguments = ["materials_project", tmp_path / "mp.json.gz", "--path", tmp_path / "ids.txt"]
+    run = subprocess.run(
+        [sys.executable, "-m", "matminer_phonon_tl.cli", "build-dataset", *map(str, arguments)],
+        env=os.environ | {"MP_API_ENDPOINT": project.endpoint},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == (f"2 rows in {tmp_path / 'mp.json.gz'}; skipped: 1 no phonon data")
 
 
 def test_everything_with_phonons(source):
@@ -142,8 +159,6 @@ def test_refused_key(source, project):
 
 
 def test_missing_extra(source, monkeypatch):
-    import sys
-
     from matminer_phonon_tl.exceptions import MissingExtraError
 
     monkeypatch.setitem(sys.modules, "mp_api.client", None)
