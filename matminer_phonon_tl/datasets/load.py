@@ -19,6 +19,7 @@ from pymatgen.core import Composition, Lattice, Structure
 from tqdm.auto import tqdm
 
 from matminer_phonon_tl.exceptions import DatasetIntegrityError
+from matminer_phonon_tl.untrusted_json import parse_json
 
 NAME = "phonon_tl"
 
@@ -164,7 +165,9 @@ def read_frame(
             f"is truncated or altered, so {way_out}"
         )
     try:
-        table = json.loads(gzip.decompress(content) if path.suffix == ".gz" else content)
+        table = parse_json(
+            gzip.decompress(content) if path.suffix == ".gz" else content, allow_nan=True
+        )
         return _decode(table, pbar=pbar)
     except (ValueError, KeyError, TypeError, EOFError, OSError, zlib.error) as error:
         raise DatasetIntegrityError(

@@ -30,6 +30,7 @@ from monty.json import MSONable
 from matminer_phonon_tl._version import __version__
 from matminer_phonon_tl.exceptions import ModelFormatError
 from matminer_phonon_tl.models._json_values import decode, encode
+from matminer_phonon_tl.untrusted_json import parse_json
 
 SCHEMA_VERSION = 1
 
@@ -186,8 +187,8 @@ def parse_document(content: bytes) -> dict[str, Any]:
             f"expected at most {MAX_FILE_BYTES} bytes of JSON, got more: this is no model file"
         )
     try:
-        document = json.loads(content, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        document = parse_json(content)
+    except ValueError as error:
         raise ModelFormatError(
             f"expected JSON, but parsing it failed ({error}): the file is truncated or no model"
         ) from error
@@ -289,10 +290,6 @@ def _unpack(content: bytes) -> bytes:
         raise ModelFormatError(
             f"expected a gzip file, but unpacking it failed ({error}): it is truncated or damaged"
         ) from error
-
-
-def _refuse_constant(name: str) -> None:
-    raise ModelFormatError(f"expected finite numbers, got {name}")
 
 
 def _write_atomically(path: Path, content: bytes) -> None:

@@ -120,7 +120,9 @@ def test_no_larger_than_three_times_joblib(small_classifier, train, tmp_path):
         ),
         (lambda text: text.replace("0.5", "NaN", 1), "expected finite numbers, got NaN"),
         (lambda text: text.replace('"sha256": ', '"sha512": ', 2), "expected a field sha256"),
-        (lambda _: "[" * 100_000, "expected JSON, but parsing it failed"),
+        (lambda _: "[" * 100_000, "expected at most 100 levels of nesting"),
+        (lambda _: '{"a":' * 100_000, "expected at most 100 levels of nesting"),
+        (lambda _: '{"[": "\\"[[[' + "[" * 100 + '"}', "expected a model with params"),
     ],
 )
 def test_altered_files_are_refused(document, tmp_path, alter, sentence):

@@ -1,7 +1,6 @@
 """The raw files of Petretto et al. (2018): a folder or a tar archive of JSON documents."""
 
 import gzip
-import json
 import os
 import tarfile
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from matminer_phonon_tl.datasets.sources.base import Entry, PhononRecord, PhononSource
 from matminer_phonon_tl.exceptions import PhononDocumentError
+from matminer_phonon_tl.untrusted_json import parse_json
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -106,8 +106,8 @@ class PetrettoSource(PhononSource):
         payload = entry.payload
         content = payload.read_bytes() if isinstance(payload, Path) else payload
         try:
-            document = json.loads(
-                gzip.decompress(content) if entry.key.endswith(".gz") else content
+            document = parse_json(
+                gzip.decompress(content) if entry.key.endswith(".gz") else content, allow_nan=True
             )
             metadata, phonon = document["metadata"], document["phonon"]
             structure = _structure(metadata["structure"])

@@ -1,0 +1,60 @@
+"""JSON from strangers: values as they are, anything dangerous refused."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from matminer_phonon_tl.untrusted_json import MAX_DEPTH, parse_json
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)  # fmt: skip
+
+
+@given(JSON)
+def test_parses_what_json_writes(value):
+    assert parse_json(json.dumps(value).encode()) == value
+
+
+@pytest.mark.parametrize(
+    "text", ["[[[[", '"[[[" ]', '\\"', "{'a': 1}", "", "NaN", "[Infinity]", "\xff"]
+)
+def test_refuses_what_is_no_json(text):
+    with pytest.raises(ValueError, match=r"."):
+        parse_json(text.encode("latin-1"))
+
+
+def test_takes_nan_where_it_is_told_to():
+    assert parse_json(b"[NaN, 1]", allow_nan=True)[1] == 1
+
+
+def test_depth_counts_brackets_outside_strings_only():
+    quoted = json.dumps(["[" * 500, 'a "quoted" {{{ \\', "]"])
+    assert parse_json(quoted.encode()) == json.loads(quoted)
+    assert parse_json(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH) is not None
+    with pytest.raises(ValueError, match="expected at most 100 levels of nesting"):
+        parse_json(b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1))
+
+
+def test_depth_cannot_end_the_process():
+    code = """
+import sys
+from matminer_phonon_tl.untrusted_json import parse_json
+sys.setrecursionlimit(10**6)
+for text in (b"[" * 10**6, b'{"a":' * 10**6):
+    try:
+        parse_json(text)
+    except ValueError as error:
+        print(error)
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.count("levels of nesting") == 2
