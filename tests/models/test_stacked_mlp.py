@@ -248,9 +248,21 @@ def test_seeds_of_a_stack_start_like_those_of_a_larger_one():
 def test_thread_count_of_torch_is_restored(data):
     torch = pytest.importorskip("torch")
     X, y, folds = data
-    before = torch.get_num_threads()
+
+    def in_new_thread():
+        counts = []
+        thread = threading.Thread(target=lambda: counts.append(torch.get_num_threads()))
+        thread.start()
+        thread.join()
+        return counts[0]
+
+    torch.set_num_threads(2)
+    assert in_new_thread() == torch.get_num_threads() == 2
     train_folds(X, y, folds, SMALL, epochs=2, n_threads=2)
-    assert torch.get_num_threads() == before
+    assert in_new_thread() == torch.get_num_threads() == 2
+    with pytest.raises(TrainingError):
+        train_folds(X, y, folds, SMALL, 200, learning_rate=1e37)
+    assert in_new_thread() == 2
 
 
 def test_several_outputs_with_missing_labels(data):
