@@ -76,7 +76,7 @@ class LatticeDynamicsDescriptors(CompositionFeaturizer):
     --------
     >>> descriptors = LatticeDynamicsDescriptors()
     >>> dict(zip(descriptors.feature_labels(), descriptors.featurize("BAs")))["log_mass_ratio"]
-    1.936...
+    1.93...
     """
 
     def __init__(self, *, use_structure: bool = False) -> None:
