@@ -56,7 +56,7 @@ def fit_together(
         )
     else:
         tuning = [seed for fold_seed in seeds for seed in network_seeds(fold_seed, n_members)]
-    initial = _starting_networks(model, sources, widths, own[::2]) if layers else []
+    initial = starting_networks(model, sources, widths, own[::2]) if layers else []
     stack = train_folds(
         given.matrix,
         learned,
@@ -71,7 +71,7 @@ def fit_together(
         transfer_scaler=model.transfer_batch_norm and bool(initial),
         frozen_layers=frozen,
         progress=bool(model.verbose),
-        **_common_settings(model),
+        **common_settings(model),
     )
     for number, estimator in enumerate(estimators):
         members = slice(number * n_members, (number + 1) * n_members)
@@ -82,7 +82,7 @@ def fit_together(
         estimator.source_record_ = None if source is None else source.record()
 
 
-def _starting_networks(
+def starting_networks(
     model: Any,
     sources: Sequence[SourceData | None],
     widths: list[tuple[int, ...]],
@@ -100,7 +100,7 @@ def _starting_networks(
     settings = {
         "epochs": model.source_epochs,
         "learning_rate": model.source_learning_rate,
-        **_common_settings(model),
+        **common_settings(model),
     }
     return source_networks(
         [source for source in given for _ in widths],
@@ -111,7 +111,7 @@ def _starting_networks(
     )
 
 
-def _common_settings(model: Any) -> dict[str, Any]:
+def common_settings(model: Any) -> dict[str, Any]:
     """Return the settings that source and target share."""
     names = ("weight_decay", "dropout", "batch_size", "device")
     return {name: getattr(model, name) for name in names}

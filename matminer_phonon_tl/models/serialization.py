@@ -138,7 +138,7 @@ def save_model(model: JSONModel, path: str | Path) -> None:
     path = Path(path)
     if path.suffix == ".gz":
         content = gzip.compress(content, mtime=0)
-    _write_atomically(path, content)
+    write_atomically(path, content)
 
 
 def load_model(path: str | Path) -> Any:
@@ -292,7 +292,8 @@ def _unpack(content: bytes) -> bytes:
         ) from error
 
 
-def _write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: a crash on the way leaves an older file as it was."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
