@@ -147,6 +147,7 @@ def make_jobs(
     transfer_layers: Sequence[int] | None,
     transfer_scaler: bool,
     fixed_scaler: tuple[np.ndarray, np.ndarray] | None = None,
+    scale_labels: bool = True,
     frozen_layers: Sequence[int],
 ) -> tuple[np.ndarray, list[Job], StackSettings]:
     """Check the data of `train_folds` and describe each network.
@@ -200,6 +201,8 @@ def make_jobs(
                 TrainingWarning,
                 stacklevel=3,
             )
+        if not scale_labels:
+            y_mean, y_scale = np.zeros_like(y_mean), np.ones_like(y_scale)
         jobs.append(
             Job(
                 index=number,

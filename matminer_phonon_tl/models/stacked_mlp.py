@@ -108,6 +108,7 @@ def train_folds(
     transfer_batch_norm: bool = False,
     transfer_scaler: bool = False,
     input_scaler: tuple[np.ndarray, np.ndarray] | None = None,
+    scale_labels: bool = True,
     frozen_layers: Sequence[int] = (),
     dtype: Literal["float32", "float64"] = "float32",
     device: str = "cpu",
@@ -159,6 +160,11 @@ def train_folds(
         Mean and standard deviation to scale descriptors by, in place of the fold's own. Made from
         held-out rows too, it leaks them: that is what it is for, to reproduce an evaluation that
         does.
+    scale_labels : bool
+        Whether the network learns labels scaled by their mean and deviation in the fold. The
+        published script learns them in their own unit: of labels in the hundreds the loss is so
+        large that weight decay hardly counts, and transferred weights are kept rather than eroded.
+        Loss curves are then in the squared unit.
     frozen_layers : sequence of int
         Hidden layers whose linear weights are not trained; their BatchNorm is.
     dtype : {"float32", "float64"}
@@ -221,6 +227,7 @@ def train_folds(
         transfer_layers=transfer_layers,
         transfer_scaler=transfer_scaler,
         fixed_scaler=input_scaler,
+        scale_labels=scale_labels,
         frozen_layers=frozen_layers,
     )
 

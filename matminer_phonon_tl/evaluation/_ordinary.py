@@ -1,0 +1,113 @@
+"""Evaluating any scikit-learn estimator: one fit a split, in processes or on a Dask cluster."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from sklearn.base import clone, is_classifier
+from tqdm.auto import tqdm
+
+from matminer_phonon_tl.evaluation._data import EvaluationData, take
+from matminer_phonon_tl.evaluation._sources import without_formulas
+from matminer_phonon_tl.evaluation.splits import Split
+
+
+def ordinary_predictions(
+    estimator: Any,
+    data: EvaluationData,
+    splits: Sequence[Split],
+    *,
+    sources: dict[str, Any],
+    tested_formulas: Sequence[Sequence[str]] | None = None,
+    n_jobs: int | None = None,
+    client: Any = None,
+    progress: bool = False,
+) -> NDArray[np.float64]:
+    """Predict every tested row by a clone that was fitted to the training side only.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Cloned for every split, with its own random_state.
+    data : EvaluationData
+    splits : sequence of Split
+    sources : dict of str to source
+        As :func:`~matminer_phonon_tl.evaluation._sources.fit_source` gives them.
+    tested_formulas : sequence of sequence of str, optional
+        For each split, reduced formulas that are taken out of the sources.
+    n_jobs : int or None
+        Processes, as joblib counts them.
+    client : dask.distributed.Client, optional
+        Where to run instead.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    ndarray of shape (n_rounds, n_rows)
+        NaN where a row was not tested.
+    """
+    tasks = [
+        (
+            estimator,
+            take(data.X, split.train),
+            data.labels(data.y, split.train),
+            take(data.X, split.test),
+            sources,
+            None if tested_formulas is None else tested_formulas[number],
+        )
+        for number, split in enumerate(splits)
+    ]
+    if client is None:
+        results = Parallel(n_jobs=n_jobs, return_as="generator")(
+            delayed(fit_and_predict)(*task) for task in tasks
+        )
+    else:
+        # pure=False: two estimators may print alike and still differ
+        futures = [client.submit(fit_and_predict, *task, pure=False) for task in tasks]
+        results = (future.result() for future in futures)
+    out = np.full((max(split.round for split in splits) + 1, len(data.y)), np.nan)
+    bar = tqdm(results, total=len(splits), desc="folds", disable=None if progress else True)
+    for split, predicted in zip(splits, bar, strict=True):
+        out[split.round, split.test] = _checked(predicted, split)
+    return out
+
+
+def fit_and_predict(
+    estimator: Any,
+    X_train: Any,
+    y_train: NDArray[Any],
+    X_test: Any,
+    sources: dict[str, Any],
+    tested_formulas: Sequence[str] | None,
+) -> NDArray[np.float64]:
+    """Fit a clone and predict; of a classifier, the probability of its second class."""
+    model = clone(estimator)
+    if tested_formulas is not None:
+        sources = {name: without_formulas(own, tested_formulas) for name, own in sources.items()}
+    parameters = {name: own for name, own in sources.items() if name}
+    if parameters:
+        model.set_params(**parameters)
+    model.fit(X_train, y_train, **({"source": sources[""]} if "" in sources else {}))
+    if not is_classifier(model):
+        return np.asarray(model.predict(X_test), dtype=np.float64)
+    if hasattr(model, "predict_proba"):
+        return np.asarray(model.predict_proba(X_test), dtype=np.float64)[:, 1]
+    return (np.asarray(model.predict(X_test)) == model.classes_[1]).astype(np.float64)
+
+
+def _checked(predicted: NDArray[np.float64], split: Split) -> NDArray[np.float64]:
+    if predicted.shape != (len(split.test),):
+        raise ValueError(
+            f"expected a prediction for each of {len(split.test)} rows, got shape "
+            f"{predicted.shape}: the estimator must have one output"
+        )
+    bad = np.flatnonzero(~np.isfinite(predicted))
+    if len(bad):
+        raise ValueError(
+            f"expected finite predictions, got {predicted[bad[0]]} for row {split.test[bad[0]]} in "
+            f"round {split.round}, fold {split.fold}: the estimator cannot be scored"
+        )
+    return predicted

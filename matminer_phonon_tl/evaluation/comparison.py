@@ -1,0 +1,277 @@
+"""How much better one model is than another on the same folds, with an interval.
+
+References
+----------
+C. Nadeau, Y. Bengio, Inference for the generalization error, Machine Learning 52, 239 (2003),
+doi:10.1023/A:1024068626366.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from matminer_phonon_tl.evaluation.result import CrossValidationResult
+
+METHODS = ("bootstrap", "corrected_t")
+
+
+@dataclass(frozen=True)
+class PairedComparison:
+    """Difference of two cross-validations, the first minus the second.
+
+    Attributes
+    ----------
+    metric : {"mae", "rmse"}
+    unit : str
+    protocols : tuple of two str
+        Of the first and of the second.
+    first, second : float
+        Each one's mean over the rounds ("bootstrap") or over the splits ("corrected_t").
+    difference : float
+        First minus second; below 0 the first is better.
+    interval : tuple of two float
+        That holds the difference at `level`.
+    level : float
+    method : {"bootstrap", "corrected_t"}
+    rounds_won, splits_won : float
+        Share of rounds and of splits in which the first has the smaller error, ties half. They are
+        no independent trials: all of them test the same materials.
+    n_rounds, n_splits : int
+    """
+
+    metric: str
+    unit: str
+    protocols: tuple[str, str]
+    first: float
+    second: float
+    difference: float
+    interval: tuple[float, float]
+    level: float
+    method: str
+    rounds_won: float
+    splits_won: float
+    n_rounds: int
+    n_splits: int
+
+    @property
+    def significant(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return not self.interval[0] <= 0 <= self.interval[1]
+
+    def __str__(self) -> str:
+        """Say the difference with its interval."""
+        unit = f" {self.unit}" if self.unit else ""
+        low, high = self.interval
+        return (
+            f"{self.metric} {self.first:.4g} [{self.protocols[0]}] against {self.second:.4g} "
+            f"[{self.protocols[1]}]: difference {self.difference:+.3g}{unit}, "
+            f"{100 * self.level:g} % interval {low:+.3g} to {high:+.3g} ({self.method}); better in "
+            f"{100 * self.rounds_won:.0f} % of {self.n_rounds} rounds and "
+            f"{100 * self.splits_won:.0f} % of {self.n_splits} splits"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {**asdict(self), "significant": self.significant}
+
+
+def compare(
+    first: CrossValidationResult,
+    second: CrossValidationResult,
+    metric: Literal["mae", "rmse"] = "mae",
+    *,
+    method: Literal["bootstrap", "corrected_t"] = "bootstrap",
+    level: float = 0.95,
+    groups: Any = "formula",
+    n_bootstrap: int = 10_000,
+    random_state: int = 0,
+) -> PairedComparison:
+    """Compare two models that were cross-validated on the same folds.
+
+    Fifteen rounds of folds over 124 materials are fifteen views of one sample: their spread says
+    nothing of other materials. The bootstrap therefore draws materials, each with all its rounds;
+    the corrected resampled t widens the usual interval for the overlap of training sets.
+
+    Parameters
+    ----------
+    first, second : CrossValidationResult
+        Of the same labels and splits.
+    metric : {"mae", "rmse"}
+        Error that is compared, in the target's unit.
+    method : {"bootstrap", "corrected_t"}
+        Percentile bootstrap over materials, or Nadeau and Bengio's corrected resampled t over
+        splits.
+    level : float
+        Confidence level of the interval.
+    groups : "formula", array-like of shape (n_rows,), or None
+        Materials drawn together by the bootstrap, as polymorphs of a formula are no independent
+        draws. Where no formulas are known "formula" draws rows.
+    n_bootstrap : int
+        Resamples.
+    random_state : int
+
+    Returns
+    -------
+    PairedComparison
+
+    Raises
+    ------
+    ValueError
+        If the two were not made on the same labels and folds, or an option is unknown.
+
+    References
+    ----------
+    C. Nadeau, Y. Bengio, Machine Learning 52, 239 (2003), doi:10.1023/A:1024068626366.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyRegressor
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from matminer_phonon_tl.evaluation import cross_validate
+    >>> X = np.random.default_rng(0).normal(size=(50, 2))
+    >>> y = X.sum(axis=1)
+    >>> model, dummy = (
+    ...     cross_validate(own, X, y, n_repeats=2) for own in (LinearRegression(), DummyRegressor())
+    ... )
+    >>> compare(model, dummy).significant
+    True
+    """
+    _check(first, second, metric, method, level)
+    errors = [_errors(own, metric) for own in (first, second)]
+    by_split = np.array(
+        [[_total(own[split.round, split.test], metric) for split in first.splits] for own in errors]
+    )
+    by_round = np.array([[_total(row, metric) for row in own] for own in errors])
+    if method == "bootstrap":
+        labels = _draw_groups(first, groups)
+        interval = _bootstrap(errors, metric, labels, level, n_bootstrap, random_state)
+        means = by_round.mean(axis=1)
+    else:
+        interval = _corrected_t(by_split[0] - by_split[1], first, level)
+        means = by_split.mean(axis=1)
+    return PairedComparison(
+        metric=metric,
+        unit=first.unit,
+        protocols=(first.protocol, second.protocol),
+        first=float(means[0]),
+        second=float(means[1]),
+        difference=float(means[0] - means[1]),
+        interval=interval,
+        level=level,
+        method=method,
+        rounds_won=_won(by_round),
+        splits_won=_won(by_split),
+        n_rounds=by_round.shape[1],
+        n_splits=by_split.shape[1],
+    )
+
+
+def _check(
+    first: CrossValidationResult,
+    second: CrossValidationResult,
+    metric: str,
+    method: str,
+    level: float,
+) -> None:
+    if metric not in ("mae", "rmse"):
+        raise ValueError(f"expected metric 'mae' or 'rmse', got {metric!r}")
+    if method not in METHODS:
+        raise ValueError(f"expected method 'bootstrap' or 'corrected_t', got {method!r}")
+    if not 0 < level < 1:
+        raise ValueError(f"expected a level between 0 and 1, got {level}")
+    if first.task != "regression" or second.task != "regression":
+        raise ValueError(f"expected two regressions, got {first.task} and {second.task}")
+    if first.data_sha256 != second.data_sha256:
+        raise ValueError(
+            "expected two results of the same materials and labels, got different data: "
+            "cross-validate both on one table"
+        )
+    same = len(first.splits) == len(second.splits) and all(
+        own.round == other.round and np.array_equal(own.test, other.test)
+        for own, other in zip(first.splits, second.splits, strict=True)
+    )
+    if not same:
+        raise ValueError(
+            "expected two results of the same folds, got different ones: use the same protocol's "
+            "folds, n_splits, n_repeats, groups and random_state for both"
+        )
+
+
+def _errors(result: CrossValidationResult, metric: str) -> NDArray[np.float64]:
+    deviation = np.abs(result.predictions - result.y)
+    return deviation if metric == "mae" else np.square(deviation)
+
+
+def _total(errors: NDArray[np.float64], metric: str) -> float:
+    mean = float(np.nanmean(errors))
+    return mean if metric == "mae" else float(np.sqrt(mean))
+
+
+def _won(values: NDArray[np.float64]) -> float:
+    return float(np.mean((values[0] < values[1]) + 0.5 * (values[0] == values[1])))
+
+
+def _draw_groups(result: CrossValidationResult, groups: Any) -> NDArray[np.intp]:
+    """Numbers from 0 of what the bootstrap draws, one for each row."""
+    if isinstance(groups, str):
+        if groups != "formula":
+            raise ValueError(
+                f"expected groups 'formula', a label for each row or None, got {groups!r}"
+            )
+        if result.formulas is not None:
+            from matminer_phonon_tl.evaluation.splits import group_labels
+
+            groups = group_labels(list(result.formulas), "formula", len(result.y))
+        else:
+            groups = None
+    if groups is None:
+        return np.arange(len(result.y))
+    labels = np.asarray(groups)
+    if labels.shape != result.y.shape:
+        raise ValueError(
+            f"expected a group for each of {len(result.y)} rows, got shape {labels.shape}"
+        )
+    return np.unique(labels.astype(str), return_inverse=True)[1]
+
+
+def _bootstrap(
+    errors: list[NDArray[np.float64]],
+    metric: str,
+    labels: NDArray[np.intp],
+    level: float,
+    n_bootstrap: int,
+    random_state: int,
+) -> tuple[float, float]:
+    n_groups = int(labels.max()) + 1
+    member = np.eye(n_groups)[labels]  # (n_rows, n_groups)
+    sums = [np.nan_to_num(own) @ member for own in errors]  # (n_rounds, n_groups)
+    counts = (~np.isnan(errors[0])).astype(float) @ member
+    random = np.random.default_rng(random_state)
+    differences = np.empty(n_bootstrap)
+    for i in range(n_bootstrap):
+        times = np.bincount(random.integers(n_groups, size=n_groups), minlength=n_groups)
+        drawn = counts @ times
+        tested = drawn > 0
+        first, second = ((own @ times)[tested] / drawn[tested] for own in sums)
+        if metric == "rmse":
+            first, second = np.sqrt(first), np.sqrt(second)
+        differences[i] = np.mean(first - second)
+    tail = (1 - level) / 2
+    low, high = np.quantile(differences, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _corrected_t(
+    differences: NDArray[np.float64], result: CrossValidationResult, level: float
+) -> tuple[float, float]:
+    n_splits = len(differences)
+    if n_splits < 2:
+        raise ValueError(f"expected two splits or more for the corrected t, got {n_splits}")
+    overlap = float(np.mean([len(split.test) / len(split.train) for split in result.splits]))
+    spread = np.sqrt((1 / n_splits + overlap) * differences.var(ddof=1))
+    half = float(student.ppf(0.5 + level / 2, n_splits - 1) * spread)
+    mean = float(differences.mean())
+    return mean - half, mean + half

@@ -1,0 +1,161 @@
+"""Scores of held-out predictions: in each round, over the rounds, and of averaged predictions.
+
+The paper averages a material's predictions over its fifteen rounds before it scores them. That is
+the score of an ensemble of fifteen models, and a little better than what one model reaches; both
+are given, under their own names.
+"""
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    f1_score,
+    mean_absolute_error,
+    r2_score,
+    roc_auc_score,
+    root_mean_squared_error,
+)
+
+Array = NDArray[np.float64]
+
+REGRESSION_SCORES: Mapping[str, Callable[[Array, Array], float]] = {
+    "mae": mean_absolute_error,
+    "rmse": root_mean_squared_error,
+    "r2": r2_score,
+}
+"""Errors in the target's unit, and the coefficient of determination."""
+
+CLASSIFICATION_SCORES: Mapping[str, Callable[[Array, Array], float]] = {
+    "f1": lambda y, p: f1_score(y, p >= 0.5, zero_division=0.0),
+    "auroc": roc_auc_score,
+    "auprc": average_precision_score,
+    "accuracy": lambda y, p: accuracy_score(y, p >= 0.5),
+}
+"""Of the probability of the positive class; f1 and accuracy at a probability of one half."""
+
+LOWER_IS_BETTER = frozenset({"mae", "rmse"})
+
+
+@dataclass(frozen=True)
+class Score:
+    """One score of one evaluation.
+
+    Attributes
+    ----------
+    name : str
+        "mae", "rmse", "r2"; "f1", "auroc", "auprc", "accuracy".
+    mean : float
+        Over the rounds: what one model reaches.
+    std : float
+        Spread over the rounds (ddof 1; NaN for a single round). It tells how far the draw of folds
+        and seeds matters, and is no error bar for new materials: every round has the same ones.
+    of_averaged : float
+        Of the predictions averaged over the rounds, the paper's way.
+    per_round : tuple of float
+        NaN where a round cannot be scored: R2 of a single row, AUROC of a single class.
+    """
+
+    name: str
+    mean: float
+    std: float
+    of_averaged: float
+    per_round: tuple[float, ...]
+
+    def __str__(self) -> str:
+        """Say the score with its spread."""
+        spread = "" if np.isnan(self.std) else f" ± {self.std:.4g}"
+        return f"{self.name} {self.mean:.4g}{spread} (averaged predictions {self.of_averaged:.4g})"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, None for NaN."""
+        return {
+            "mean": _or_none(self.mean),
+            "std": _or_none(self.std),
+            "of_averaged": _or_none(self.of_averaged),
+            "per_round": [_or_none(value) for value in self.per_round],
+        }
+
+
+def score_predictions(y: NDArray[Any], predictions: NDArray[Any], task: str) -> dict[str, Score]:
+    """Score the held-out predictions of one or more rounds.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_rows,)
+        Labels.
+    predictions : ndarray of shape (n_rounds, n_rows)
+        NaN where a row was not tested in a round. For classification the probability of the
+        positive class.
+    task : {"regression", "classification"}
+
+    Returns
+    -------
+    dict of str to Score
+
+    Examples
+    --------
+    >>> scores = score_predictions(
+    ...     np.array([1.0, 2.0, 3.0]), np.array([[1.0, 2.0, 4.0], [1.0, 2.0, 2.0]]), "regression"
+    ... )
+    >>> print(scores["mae"])
+    mae 0.3333 ± 0 (averaged predictions 0)
+    """
+    functions = CLASSIFICATION_SCORES if task == "classification" else REGRESSION_SCORES
+    averaged = average_rounds(predictions)
+    scores = {}
+    for name, function in functions.items():
+        rounds = tuple(_score(name, function, y, row) for row in predictions)
+        known = [value for value in rounds if not np.isnan(value)]
+        scores[name] = Score(
+            name=name,
+            mean=float(np.mean(known)) if known else float("nan"),
+            std=float(np.std(known, ddof=1)) if len(known) > 1 else float("nan"),
+            of_averaged=_score(name, function, y, averaged),
+            per_round=rounds,
+        )
+    return scores
+
+
+def average_rounds(predictions: NDArray[Any]) -> Array:
+    """Average each row's predictions over the rounds in which it was tested; NaN if in none.
+
+    Parameters
+    ----------
+    predictions : ndarray of shape (n_rounds, n_rows)
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+
+    Examples
+    --------
+    >>> average_rounds(np.array([[1.0, np.nan], [3.0, np.nan]])).tolist()
+    [2.0, nan]
+    """
+    tested = ~np.isnan(predictions)
+    total = np.where(tested, predictions, 0.0).sum(axis=0)
+    times = tested.sum(axis=0)
+    return np.divide(total, times, out=np.full(total.shape, np.nan), where=times > 0)
+
+
+def _score(
+    name: str, function: Callable[[Array, Array], float], y: NDArray[Any], predicted: Array
+) -> float:
+    tested = ~np.isnan(predicted)
+    truth = y[tested]
+    one_class = name in ("auroc", "auprc", "f1") and len(np.unique(truth)) < 2
+    if not tested.any() or (name == "r2" and len(truth) < 2) or one_class:
+        return float("nan")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true")
+        return float(function(truth, predicted[tested]))
+
+
+def _or_none(value: float) -> float | None:
+    return None if np.isnan(value) else value

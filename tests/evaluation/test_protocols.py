@@ -1,0 +1,297 @@
+import json
+import subprocess
+import sys
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.dummy import DummyRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import KFold, ShuffleSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from matminer_phonon_tl import XenonPyDescriptors
+from matminer_phonon_tl.evaluation import (
+    CrossValidationResult,
+    LeaveOneElementOut,
+    cross_validate,
+    learning_curve,
+)
+from matminer_phonon_tl.exceptions import ModelFormatError
+from matminer_phonon_tl.models import PhononGapClassifier, TransferMLPRegressor
+
+
+class Watcher(RegressorMixin, BaseEstimator):
+    """Remembers what fits were given; ``seen`` is shared by its clones."""
+
+    seen: ClassVar[list] = []
+
+    def __init__(self, source=None):
+        self.source = source
+
+    def fit(self, X, y, source=None):
+        Watcher.seen.append((X, y, self.source if source is None else source))
+        self.mean_ = float(np.mean(y))
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.mean_)
+
+
+@pytest.fixture
+def watcher():
+    Watcher.seen = []
+    return Watcher()
+
+
+def test_predictions_are_those_of_a_plain_loop(linear_data, ridge):
+    X, y = linear_data
+    result = cross_validate(ridge, X, y, n_splits=4, n_repeats=2)
+    expected = np.empty((2, len(y)))
+    for split in result.splits:
+        model = make_pipeline(StandardScaler(), Ridge(1.0)).fit(X[split.train], y[split.train])
+        expected[split.round, split.test] = model.predict(X[split.test])
+    assert np.array_equal(result.predictions, expected)
+    assert result.protocol == "leak_free"
+    assert result.mae.mean < 0.5 < result.r2.mean
+
+
+def test_no_label_of_the_phonons_reaches_an_estimator(gapped, watcher):
+    cross_validate(watcher, gapped, "speed_of_sound", n_splits=2, n_repeats=1)
+    for X, _, _ in Watcher.seen:
+        assert {"composition", "structure", "bandgap"} <= set(X.columns)
+        assert not {"speed_of_sound", "phonon_bandgap", "heat_capacity_per_atom"} & set(X.columns)
+    Watcher.seen = []
+    columns = ["composition", "heat_capacity"]
+    cross_validate(watcher, gapped, "speed_of_sound", "strict", 2, 1, features=columns)
+    assert list(Watcher.seen[0][0].columns) == columns
+    message = "expected features to be columns .* got the target among them"
+    with pytest.raises(ValueError, match=message):
+        cross_validate(watcher, gapped, "speed_of_sound", features=["speed_of_sound"])
+
+
+def test_processes_give_the_same(linear_data, ridge):
+    X, y = linear_data
+    one, two = (cross_validate(ridge, X, y, n_repeats=1, n_jobs=n) for n in (1, 2))
+    assert np.array_equal(one.predictions, two.predictions)
+
+
+def test_a_dask_client_gives_the_same(linear_data, ridge):
+    distributed = pytest.importorskip("distributed")
+    X, y = linear_data
+    with distributed.Client(
+        processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None
+    ) as client:
+        remote = cross_validate(ridge, X, y, n_repeats=1, client=client)
+    assert np.array_equal(remote.predictions, cross_validate(ridge, X, y, n_repeats=1).predictions)
+
+
+def test_networks_are_trained_on_their_folds_only(gapped, network):
+    y = gapped["phonon_bandgap"].to_numpy()
+    first = cross_validate(network, gapped, "phonon_bandgap", n_repeats=1)
+    split = first.splits[2]
+    changed = y.copy()
+    changed[split.test] = 1e3
+    second = cross_validate(
+        network, gapped, changed, splitter=[(s.train, s.test) for s in first.splits]
+    )
+    assert np.array_equal(first.predictions[0, split.test], second.predictions[0, split.test])
+    other = first.splits[1]
+    assert not np.array_equal(first.predictions[0, other.test], second.predictions[0, other.test])
+
+
+def test_networks_keep_their_source_weights_and_parameters(gapped, network):
+    before = repr(network.get_params())
+    a, b = (cross_validate(network, gapped, "bandgap", n_repeats=1) for _ in range(2))
+    assert np.array_equal(a.predictions, b.predictions)
+    assert repr(network.get_params()) == before
+    assert not hasattr(network, "networks_")
+
+
+def test_strict_takes_tested_formulas_from_any_source(gapped, source):
+    Watcher.seen = []
+    result = cross_validate(Watcher(source), gapped, "bandgap", "strict", n_repeats=1)
+    cross_validate(Watcher(), gapped, "bandgap", "strict", n_repeats=1, source=source)
+    assert len(Watcher.seen) == 10
+    for (_, _, given), split in zip(Watcher.seen, [*result.splits] * 2, strict=True):
+        tested = {gapped["composition"].iloc[row].reduced_formula for row in split.test}
+        left = {own.reduced_formula for own in given["composition"]}
+        assert left
+        assert not tested & left
+        assert len(given) < len(source)
+    cross_validate(Watcher(source), gapped, "bandgap", "leak_free", n_repeats=1)
+    assert len(Watcher.seen[-1][2]) == len(source)
+
+
+def test_strict_networks_never_meet_a_tested_formula(gapped, source, network):
+    """Nonsense labels of tested formulas in the source change nothing."""
+    result = cross_validate(network, gapped, "phonon_bandgap", "strict", n_repeats=1)
+    split = result.splits[0]
+    tested = {gapped["composition"].iloc[row].reduced_formula for row in split.test}
+    poisoned = source.copy()
+    poisoned.loc[[c.reduced_formula in tested for c in source["composition"]], "bandgap"] = 99.0
+    network.set_params(source=poisoned)
+    strict = cross_validate(network, gapped, "phonon_bandgap", "strict", n_repeats=1)
+    clean = cross_validate(network, gapped, "phonon_bandgap", "leak_free", n_repeats=1)
+    assert np.array_equal(strict.predictions[0, split.test], result.predictions[0, split.test])
+    assert not np.array_equal(clean.predictions[0, split.test], result.predictions[0, split.test])
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ((np.zeros((9, 290)), np.zeros(9)), "expected a source with compositions with protocol="),
+        ("everything", "expected other formulas|expected a source with other formulas"),
+    ],
+)
+def test_strict_refuses_a_source_it_cannot_clear(gapped, source, message):
+    if isinstance(source, str):
+        source = gapped[["composition", "bandgap"]].iloc[:1]
+    with pytest.raises(ValueError, match=message):
+        cross_validate(Watcher(source), gapped, "phonon_bandgap", "strict", n_repeats=1)
+
+
+def test_a_source_needs_an_estimator_that_takes_one(gapped, source):
+    model = make_pipeline(XenonPyDescriptors(), Ridge())
+    with pytest.raises(ValueError, match="expected an estimator whose fit takes a source, got Pip"):
+        cross_validate(model, gapped, "bandgap", source=source)
+
+
+def test_classifiers_are_scored_by_probability(phonon_tl):
+    small = phonon_tl.iloc[:300]
+    model = make_pipeline(XenonPyDescriptors(), StandardScaler(), LogisticRegression(max_iter=500))
+    result = cross_validate(model, small, "has_phonon_bandgap", n_splits=3, n_repeats=1,
+                            groups="formula")  # fmt: skip
+    assert result.task == "classification"
+    assert set(result.scores) == {"f1", "auroc", "auprc", "accuracy"}
+    assert result.scores["auroc"].mean > 0.7
+    with pytest.raises(AttributeError, match="expected one of the scores f1, auroc"):
+        _ = result.mae
+
+
+def test_the_gap_classifier_goes_the_ordinary_way(phonon_tl):
+    grid = {"n_estimators": [10], "max_depth": [None]}
+    model = PhononGapClassifier(param_grid=grid, random_state=0)
+    result = cross_validate(
+        model, phonon_tl.iloc[:400], "has_phonon_bandgap", n_splits=2, n_repeats=1
+    )
+    assert result.scores["auroc"].mean > 0.7
+
+
+def test_holdout_and_leave_one_element_out(gapped):
+    model = make_pipeline(XenonPyDescriptors(), StandardScaler(), Ridge(10.0))
+    holdout = cross_validate(
+        model, gapped, "speed_of_sound", splitter=ShuffleSplit(3, test_size=0.4, random_state=0)
+    )
+    assert holdout.n_rounds == 3
+    assert np.isnan(holdout.predictions).sum() == 3 * 74
+    unseen = cross_validate(model, gapped, "speed_of_sound", splitter=LeaveOneElementOut(15))
+    names = [split.name for split in unseen.splits]
+    assert len(names) == unseen.n_rounds == len(unseen.mae.per_round)
+    assert "Li" in names
+
+
+def test_learning_curve_tests_the_same_rows(linear_data):
+    X, y = linear_data
+    curve = learning_curve(Ridge(), X, y, (0.2, 1.0), n_repeats=2)
+    assert len(curve[0.2].splits[0].train) == 6
+    whole = cross_validate(Ridge(), X, y, n_repeats=2)
+    assert np.array_equal(curve[1.0].predictions, whole.predictions)
+    assert curve[1.0].mae.mean < curve[0.2].mae.mean
+    with pytest.raises(ValueError, match="for a learning curve, got 'published'"):
+        learning_curve(TransferMLPRegressor(), X, y, protocol="published")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"protocol": "clean"},
+            "expected protocol to be one of 'leak_free', 'strict', 'published'",
+        ),
+        ({"protocol": "published"}, "expected a TransferMLPRegressor with protocol='published'"),
+        ({"target": "colour"}, "expected a DataFrame with the target's column 'colour', got the"),
+        ({"target": [1.0, 2.0]}, r"expected a label for each of 124 rows, got shape \(2,\)"),
+        ({"target": "formula"}, "expected numbers in 'formula'"),
+        ({"features": ["weight"]}, "got no column 'weight': choose others"),
+        ({"groups": "element", "splitter": KFold(2)}, "expected groups='element' without a split"),
+    ],
+)
+def test_what_cannot_be_done_is_said(gapped, options, message):
+    with pytest.raises(ValueError, match=message):
+        cross_validate(DummyRegressor(), gapped, **{"target": "bandgap", **options})
+
+
+def test_missing_and_infinite_labels_are_named(linear_data):
+    X, y = linear_data
+    for value, message in ((np.nan, "got none in row 3"), (np.inf, "got inf in row 3")):
+        bad = y.copy()
+        bad[3] = value
+        with pytest.raises(ValueError, match=message):
+            cross_validate(Ridge(), X, bad)
+
+
+def test_a_prediction_that_is_no_number_is_named(linear_data):
+    X, y = linear_data
+    y = y.copy()
+    y[7] = 1e300
+
+    class Broken(Ridge):
+        def predict(self, X):
+            return np.full(len(X), np.nan)
+
+    with pytest.raises(ValueError, match=r"expected finite predictions, got nan for row .* fold 0"):
+        cross_validate(Broken(), X, y, n_repeats=1)
+
+
+def test_published_knows_no_groups(gapped, network):
+    with pytest.raises(ValueError, match="expected groups=None with protocol='published'"):
+        cross_validate(network, gapped, "bandgap", "published", groups="formula")
+
+
+def test_the_result_is_frozen_and_goes_through_json(gapped, tmp_path):
+    model = make_pipeline(XenonPyDescriptors(), StandardScaler(), Ridge())
+    result = cross_validate(model, gapped, "speed_of_sound", n_splits=3, n_repeats=2)
+    with pytest.raises(ValueError, match="read-only"):
+        result.predictions[0, 0] = 0.0
+    result.save(tmp_path / "result.json")
+    loaded = CrossValidationResult.load(tmp_path / "result.json")
+    assert np.array_equal(loaded.predictions, result.predictions)
+    assert loaded.as_dict() == result.as_dict()
+    assert json.loads((tmp_path / "result.json").read_text())["protocol_meaning"]
+    assert loaded.versions["numpy"]
+    assert len(loaded.data_sha256) == 64
+    with pytest.raises(ModelFormatError, match="expected a result of schema version 1, got 7"):
+        CrossValidationResult.from_dict({**result.as_dict(), "schema_version": 7})
+    with pytest.raises(ModelFormatError, match="expected a cross-validation's result, got some"):
+        CrossValidationResult.from_dict({"schema_version": 1})
+
+
+def test_frame_and_text_name_the_protocol(gapped):
+    result = cross_validate(DummyRegressor(), gapped, "phonon_bandgap", n_repeats=2)
+    frame = result.to_frame()
+    assert frame.shape == (248, 7)
+    assert set(frame["protocol"]) == {"leak_free"}
+    first = frame.iloc[0]
+    assert first["row"] in set(gapped["material_id"])
+    assert "phonon_bandgap, cm-1 [leak_free, 2 rounds]: mae" in str(result)
+    assert isinstance(frame, pd.DataFrame)
+
+
+def test_a_drawn_seed_is_told(linear_data):
+    X, y = linear_data
+    drawn = cross_validate(Ridge(), X, y, n_repeats=1, random_state=None)
+    seed = drawn.settings["random_state"]
+    again = cross_validate(Ridge(), X, y, n_repeats=1, random_state=seed)
+    assert np.array_equal(drawn.predictions, again.predictions)
+
+
+def test_evaluation_is_imported_without_torch():
+    code = (
+        "import sys; from matminer_phonon_tl.evaluation import cross_validate, leakage_probe; "
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
