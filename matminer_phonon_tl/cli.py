@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -27,6 +28,12 @@ app = typer.Typer(
 )
 
 ROWS_FAILED, FAILED = 1, 2
+
+PREDICTION_NOTE = """\
+In round brackets the probability, in square ones the 90 % interval. The gap comes from a model
+trained on compounds that have one; speed of sound and heat capacity (300 K, per mole of reduced
+formula units) from models trained on all. applies: share of the training compounds that lie at
+least as far from their nearest neighbour as this compound does; near 0 it is unlike all of them."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -74,11 +81,13 @@ def predict(
         _print_json(records)
     else:
         Console().print(_prediction_table(records))
-        typer.echo(
-            "± is the spread over the members of each ensemble. Speed of sound and heat capacity "
-            "(per mole of\nreduced formula units, 300 K) come from models trained on compounds "
-            "that have a gap."
-        )
+        typer.echo(PREDICTION_NOTE)
+        for record in records:
+            if record["unseen_elements"]:
+                typer.echo(
+                    f"{record['formula']}: {record['unseen_elements']} occurs in no training "
+                    "compound, so its row is a guess."
+                )
     failed = [record for record in records if record["error"]]
     for record in failed:
         typer.echo(f"{record['formula']!r}: {record['error']}", err=True)
@@ -151,6 +160,76 @@ def build_dataset(
             typer.echo(f"{str(name).replace('_', ' ')}: {count}")
 
 
+@app.command()
+def train(
+    out: Annotated[Path, typer.Option(help="File to write: .json, or .json.gz.")],
+    dataset: Annotated[
+        Path | None, typer.Option(help="A dataset in matminer's format; default: phonon_tl.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+) -> None:
+    """Train the predictor, score it by cross-validation, and write it as JSON.
+
+    The file that ships is made by: phonon-tl train --out predictor.json.gz
+    """
+    from matminer_phonon_tl.datasets import load_dataset
+    from matminer_phonon_tl.models import save_model
+    from matminer_phonon_tl.models.training import train_predictor
+
+    predictor = train_predictor(load_dataset(path=dataset), random_state=seed)
+    save_model(predictor, out)
+    for score in predictor.card_["scores"]:
+        typer.echo(", ".join(f"{key} {value}" for key, value in score.items()))
+
+
+@app.command()
+def reproduce(
+    out: Annotated[Path, typer.Option(help="Folder for scores, tables, figures and the report.")],
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Few networks, all experiments: minutes.")
+    ] = False,
+    scale: Annotated[
+        Literal["quick", "mid", "full"] | None,
+        typer.Option(help="How many networks; full: the paper's 250 architectures, the default."),
+    ] = None,
+    experiment: Annotated[
+        list[str] | None, typer.Option(help="Only this experiment; may be given several times.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="A torch device: cpu, cuda.")] = "cpu",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what is finished in the folder.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of architectures, folds and networks.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Run the paper's experiments as published and, beside each, without the leak.
+
+    Writes scores.json, CSV tables, figures and report.html. Prints first about how long it takes.
+    """
+    from matminer_phonon_tl.evaluation.paper import estimate_minutes, plan_of, run
+
+    try:
+        jobs = plan_of(quick=quick, scale=scale, experiments=experiment, random_state=seed)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    if not as_json:
+        typer.echo(
+            f"{len(jobs)} parts, about {estimate_minutes(jobs):.0f} minutes on two cores; "
+            "a run that is stopped goes on with --resume."
+        )
+    path = run(
+        out, quick, experiment, resume, scale=scale, device=device, random_state=seed,
+        progress=sys.stderr.isatty(),
+    )  # fmt: skip
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if as_json:
+        _print_json(content)
+        return
+    for score in content["scores"]:
+        typer.echo(_score_line(score))
+    typer.echo(f"written to {path.parent}")
+
+
 def main() -> None:
     """Run the command; every error is one line and a non-zero exit code."""
     try:
@@ -165,29 +244,42 @@ def main() -> None:
 
 
 def _prediction_table(records: list[dict[str, Any]]) -> Table:
-    table = Table()
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("formula", overflow="fold")
-    for header in ("has gap (probability)", "gap, cm-1", "sound, km/s", "Cv, J/mol/K"):
-        table.add_column(header, justify="right")
+    for header in ("has gap", "gap, cm-1", "sound, km/s", "Cv, J/mol/K", "applies"):
+        table.add_column(header, justify="right", overflow="fold")
     for record in records:
         if record["error"]:
-            table.add_row(record["formula"], "error", "", "", "")
+            table.add_row(record["formula"], "error")
             continue
         answer = "yes" if record["has_phonon_bandgap"] else "no"
         table.add_row(
             record["formula"],
-            f"{answer} ({_with_spread(record, 'has_gap_probability', 2)})",
-            _with_spread(record, "phonon_bandgap", 1),
-            _with_spread(record, "speed_of_sound", 2),
-            _with_spread(record, "heat_capacity", 1),
+            f"{answer} ({record['has_gap_probability']:.2f})",
+            _with_interval(record, "phonon_bandgap", "{:.0f} [{:.0f}, {:.0f}]"),
+            _with_interval(record, "speed_of_sound", "{:.2f} [{:.1f}, {:.1f}]"),
+            _with_interval(record, "heat_capacity", "{:.1f} [{:.0f}, {:.0f}]"),
+            f"{record['applicability']:.2f}",
         )
     return table
 
 
-def _with_spread(record: dict[str, Any], name: str, digits: int) -> str:
+def _with_interval(record: dict[str, Any], name: str, form: str) -> str:
     if record[name] is None:
         return "-"
-    return f"{record[name]:.{digits}f} ± {record[f'{name}_std']:.{digits}f}"
+    return form.format(*(record[f"{name}{part}"] for part in ("", "_lower", "_upper")))
+
+
+def _score_line(score: dict[str, Any]) -> str:
+    values = [
+        f"{name} {score[name]:.4g}"
+        for name in ("mae", "r2", "f1", "auroc", "auprc")
+        if score.get(name) is not None
+    ]
+    return (
+        f"{score['experiment']}: {score['target']}, {score['model']} [{score['protocol']}] "
+        f"{', '.join(values)}"
+    )
 
 
 def _model_card(file: str) -> dict[str, Any]:

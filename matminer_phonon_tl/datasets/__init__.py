@@ -22,3 +22,7 @@ def __getattr__(name: str) -> Any:
     if name in _BUILDER:
         return getattr(import_module(f"{__name__}.builder"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -6,16 +6,20 @@ from typing import Any
 _MODULES = {
     "PhononGapClassifier": "gap_classifier",
     "PhononPredictor": "predictor",
+    "PhononRegressor": "phonon_regressor",
     "TransferMLPRegressor": "transfer",
     "load_model": "serialization",
+    "make_regressor": "phonon_regressor",
     "save_model": "serialization",
 }
 
 __all__ = [
     "PhononGapClassifier",
     "PhononPredictor",
+    "PhononRegressor",
     "TransferMLPRegressor",
     "load_model",
+    "make_regressor",
     "save_model",
 ]
 

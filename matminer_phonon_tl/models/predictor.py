@@ -1,5 +1,6 @@
 """Predict all phonon properties of a compound: has it a gap, and how large is everything."""
 
+from importlib.resources import as_file, files
 from typing import Any, Self
 
 import numpy as np
@@ -9,50 +10,48 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from matminer_phonon_tl.compositions import as_composition, composition_values
-from matminer_phonon_tl.datasets.load import UNITS, load_phonon_tl
+from matminer_phonon_tl.compositions import as_composition, as_compositions, composition_values
+from matminer_phonon_tl.datasets.load import UNITS
 from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError
 from matminer_phonon_tl.featurizers import XenonPyDescriptors
+from matminer_phonon_tl.models.applicability import Applicability
 from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
-from matminer_phonon_tl.models.serialization import JSONModel
-from matminer_phonon_tl.models.transfer import TransferMLPRegressor
+from matminer_phonon_tl.models.phonon_regressor import SETTINGS, make_regressor
+from matminer_phonon_tl.models.serialization import JSONModel, load_model
 
-TARGETS = ("phonon_bandgap", "speed_of_sound", "heat_capacity")
+TARGETS = tuple(SETTINGS)
+GAP = "phonon_bandgap"
+PARTS = ("", "_lower", "_upper", "_std")
 
 COLUMNS = (
     "formula",
     "has_phonon_bandgap",
     "has_gap_probability",
     "has_gap_probability_std",
-    *(f"{target}{suffix}" for target in TARGETS for suffix in ("", "_std")),
+    *(f"{target}{part}" for target in TARGETS for part in PARTS),
+    "applicability",
+    "unseen_elements",
     "error",
 )
 """Columns of a prediction, in order."""
-
-MEMBER_LAYERS: list[tuple[int, ...]] = [
-    (160, 80, 30),
-    (120, 60, 20),
-    (200, 95, 45),
-    (140, 70, 40),
-    (180, 85, 15),
-]
-"""Hidden layers of the networks behind each prediction, drawn from the paper's grid."""
 
 
 class PhononPredictor(BaseEstimator, JSONModel):
     """Gap classifier and one regressor a property, asked together.
 
     As the paper advises, in two steps: a compound that is judged to have no acoustic-optical gap
-    gets the probability of one and no value for it. The regressors are trained on materials that
-    have a gap, so speed of sound and heat capacity of others are extrapolated.
+    gets the probability of one and no value for it. The regressor of the gap is trained on the
+    materials that have one; those of speed of sound and heat capacity on all, which is better for
+    a compound at large (docs/accuracy.md has both figures).
 
     Parameters
     ----------
     classifier : PhononGapClassifier, optional
-        Unfitted. Default: 200 trees on SMOTE-oversampled data.
+        Unfitted. Default: the paper's, with 200 trees.
     regressors : dict of target to regressor, optional
-        Unfitted, with ``predict(X, return_std=True)``, one for each of :data:`TARGETS`. Default:
-        ensembles of five transfer-learning networks.
+        Unfitted, one for each of :data:`TARGETS`, with ``predict_interval(X, level)`` and
+        ``predict(X, return_std=True)``. Default: what
+        :func:`~matminer_phonon_tl.models.make_regressor` gives.
     random_state : int
         Seed of the default models.
 
@@ -60,10 +59,17 @@ class PhononPredictor(BaseEstimator, JSONModel):
     ----------
     classifier_ : PhononGapClassifier
     regressors_ : dict of target to regressor
+    applicability_ : Applicability
 
     References
     ----------
     Z. Liu, M. Jiang, T. Luo, Sci. Adv. 6, eabd1356 (2020), doi:10.1126/sciadv.abd1356.
+
+    Examples
+    --------
+    >>> frame = PhononPredictor.from_pretrained().predict(["InN", "InSb"])
+    >>> frame["has_phonon_bandgap"].tolist()
+    [True, False]
     """
 
     def __init__(
@@ -78,19 +84,13 @@ class PhononPredictor(BaseEstimator, JSONModel):
         self.random_state = random_state
 
     @classmethod
-    def from_pretrained(cls, *, progress: bool | None = None) -> Self:
-        """Return the predictor trained on the whole shipped set, seed 0.
+    def from_pretrained(cls) -> Self:
+        """Load the predictor that ships with the package, trained on the whole shipped set.
 
-        Parameters
-        ----------
-        progress : bool, optional
-            Show a progress bar while it is trained; default: on a terminal.
-
-        Notes
-        -----
-        Training takes about half a minute; keep the predictor, or ``save`` it as JSON.
+        ``phonon-tl train`` makes that file; its ``card_`` holds the scores.
         """
-        return cls().fit(load_phonon_tl(), progress=progress)
+        with as_file(files(__package__) / "pretrained" / "predictor.json.gz") as path:
+            return load_model(path)
 
     def fit(self, df: pd.DataFrame, *, progress: bool | None = None) -> Self:
         """Train classifier and regressors.
@@ -99,8 +99,7 @@ class PhononPredictor(BaseEstimator, JSONModel):
         ----------
         df : DataFrame
             With the columns ``composition``, ``has_phonon_bandgap`` and the three targets, as
-            :func:`~matminer_phonon_tl.load_phonon_tl` gives it. The classifier sees every row, the
-            regressors those with a gap.
+            :func:`~matminer_phonon_tl.load_phonon_tl` gives it.
         progress : bool, optional
             Show a progress bar; default: on a terminal.
         """
@@ -110,26 +109,31 @@ class PhononPredictor(BaseEstimator, JSONModel):
             raise ValueError(
                 f"expected a DataFrame with the columns {needed}, got none named {missing}"
             )
-        gapped = df[df["has_phonon_bandgap"].astype(bool)]
         regressors = self.regressors or {
-            target: _default_regressor(target, self.random_state) for target in TARGETS
+            target: make_regressor(target, random_state=self.random_state) for target in TARGETS
         }
-        self._check_targets(regressors)
+        if set(regressors) != set(TARGETS):
+            raise ValueError(
+                f"expected a regressor for each of {TARGETS}, got {sorted(regressors)}"
+            )
+        classifier = self.classifier or default_classifier(self.random_state)
+        gapped = df[df["has_phonon_bandgap"].astype(bool)]
         # disable=None: tqdm's own "only on a terminal".
         hidden = None if progress is None else not progress
         with tqdm(total=1 + len(TARGETS), desc="Training", unit="model", disable=hidden) as bar:
             bar.set_postfix_str("gap or no gap")
-            classifier = clone(self.classifier or _default_classifier(self.random_state))
-            self.classifier_ = classifier.fit(df, df["has_phonon_bandgap"])
+            self.classifier_ = clone(classifier).fit(df, df["has_phonon_bandgap"])
             self.regressors_ = {}
             for target in TARGETS:
                 bar.update()
                 bar.set_postfix_str(target)
-                self.regressors_[target] = clone(regressors[target]).fit(gapped, gapped[target])
+                rows = gapped if target == GAP else df
+                self.regressors_[target] = clone(regressors[target]).fit(rows, rows[target])
             bar.update()
+        self.applicability_ = Applicability.fit(as_compositions(df))
         return self
 
-    def predict(self, X: Any, *, conditional: bool = False) -> pd.DataFrame:
+    def predict(self, X: Any, *, conditional: bool = False, level: float = 0.9) -> pd.DataFrame:
         """Predict the phonon properties of compounds.
 
         Parameters
@@ -140,90 +144,101 @@ class PhononPredictor(BaseEstimator, JSONModel):
         conditional : bool
             Give the gap that a compound would have if it had one, also where it is judged to have
             none.
+        level : float
+            Share of new compounds whose property the intervals are to hold.
 
         Returns
         -------
         DataFrame
-            One row for each input, in order, with the index of ``X`` where it has one; columns
-            :data:`COLUMNS`, ``*_std`` being the spread over the members of each ensemble. Where a
-            row cannot be predicted, ``error`` says why and the rest is missing.
+            One row for each input, in order, with the index of ``X`` where it has one, and the
+            columns :data:`COLUMNS`:
+
+            - ``has_gap_probability`` and its spread over the trees;
+            - each target with ``_lower`` and ``_upper`` ends of its interval and its ``_std``;
+            - ``applicability``: share of training materials that lie at least as far from their
+              nearest neighbour as this compound does; near 0 it is unlike anything seen;
+            - ``unseen_elements``: those that no training material has;
+            - ``error``: why a row could not be predicted; the rest of it is missing then.
+
             ``df.attrs["units"]`` holds the units.
         """
         check_is_fitted(self)
         values = composition_values(X)
         errors = XenonPyDescriptors().find_errors(values)
         good = [row for row in range(len(values)) if row not in errors]
-        asked = [as_composition(values[row]) for row in good]
-        frame = pd.DataFrame(index=range(len(values)), columns=list(COLUMNS), dtype=object)
-        frame["formula"] = [_formula(value) for value in values]
-        frame["has_phonon_bandgap"] = pd.array([pd.NA] * len(values), dtype="boolean")
-        numbers = list(COLUMNS[2:-1])
-        frame[numbers] = np.nan
-        frame = frame.astype(dict.fromkeys(numbers, "float64"))
+        frame = _empty_frame(values)
         frame["error"] = [
             _sentence(errors[row], row) if row in errors else None for row in range(len(values))
         ]
         if good:
-            self._fill(frame, good, asked, conditional=conditional)
+            asked = [as_composition(values[row]) for row in good]
+            for name, column in self._columns(asked, conditional, level).items():
+                frame.loc[good, name] = column
         if isinstance(X, pd.DataFrame | pd.Series):
             frame.index = X.index
         frame.attrs["units"] = {name: UNITS[name] for name in TARGETS}
         return frame
 
-    def _fill(
-        self, frame: pd.DataFrame, good: list[int], asked: list[Any], *, conditional: bool
-    ) -> None:
+    def _columns(self, asked: list[Composition], conditional: bool, level: float) -> dict[str, Any]:
         probability, spread = self.classifier_.predict_gap(asked)
         has_gap = probability >= self.classifier_.threshold_
-        frame.loc[good, "has_phonon_bandgap"] = has_gap
-        frame.loc[good, "has_gap_probability"] = probability
-        frame.loc[good, "has_gap_probability_std"] = spread
-        for target in TARGETS:
-            mean, std = self.regressors_[target].predict(asked, return_std=True)
-            if target == "phonon_bandgap" and not conditional:
-                mean, std = np.where(has_gap, mean, np.nan), np.where(has_gap, std, np.nan)
-            frame.loc[good, target] = mean
-            frame.loc[good, f"{target}_std"] = std
-
-    @staticmethod
-    def _check_targets(regressors: dict[str, Any]) -> None:
-        if set(regressors) != set(TARGETS):
-            raise ValueError(
-                f"expected a regressor for each of {TARGETS}, got {sorted(regressors)}"
-            )
+        columns: dict[str, Any] = {
+            "has_phonon_bandgap": has_gap,
+            "has_gap_probability": probability,
+            "has_gap_probability_std": spread,
+            "applicability": self.applicability_.rank(asked),
+            "unseen_elements": [", ".join(self.applicability_.unseen_elements(c)) for c in asked],
+        }
+        for target, regressor in self.regressors_.items():
+            mean, lower, upper = regressor.predict_interval(asked, level)
+            _, std = regressor.predict(asked, return_std=True)
+            shown = np.ones(len(asked), bool) if target != GAP or conditional else has_gap
+            for part, values in zip(PARTS, (mean, lower, upper, std), strict=True):
+                columns[f"{target}{part}"] = np.where(shown, values, np.nan)
+        return columns
 
     def _get_state(self) -> dict[str, Any] | None:
-        if not hasattr(self, "regressors_"):
+        if not hasattr(self, "applicability_"):
             return None
-        return {"classifier": self.classifier_, "regressors": self.regressors_}
+        return {
+            "classifier": self.classifier_,
+            "regressors": self.regressors_,
+            "applicability": self.applicability_.get_state(),
+        }
 
     def _set_state(self, state: dict[str, Any]) -> Self:
         classifier, regressors = state["classifier"], state["regressors"]
-        fitted = isinstance(classifier, PhononGapClassifier) and hasattr(classifier, "forest_")
-        if not fitted or set(regressors) != set(TARGETS):
+        if not isinstance(classifier, PhononGapClassifier) or set(regressors) != set(TARGETS):
             raise ModelFormatError(
-                f"expected a fitted classifier and regressors for {TARGETS}, got something else"
+                f"expected a classifier and regressors for {TARGETS}, got something else"
             )
-        if not all(isinstance(r, TransferMLPRegressor) for r in regressors.values()):
-            raise ModelFormatError("expected every regressor to be a TransferMLPRegressor")
-        for regressor in regressors.values():
-            check_is_fitted(regressor)
-        self.classifier_, self.regressors_ = classifier, regressors
+        if not all(hasattr(r, "predict_interval") for r in regressors.values()):
+            raise ModelFormatError("expected regressors that predict intervals")
+        for model in (classifier, *regressors.values()):
+            check_is_fitted(model)
+        self.classifier_ = classifier
+        self.regressors_ = {target: regressors[target] for target in TARGETS}
+        self.applicability_ = Applicability.from_state(state["applicability"])
         return self
 
 
-def _default_classifier(random_state: int) -> PhononGapClassifier:
+def default_classifier(random_state: int) -> PhononGapClassifier:
+    """The classifier that is trained where none is given."""
     grid = {"n_estimators": [200], "max_depth": [None]}
     return PhononGapClassifier(param_grid=grid, random_state=random_state)
 
 
-def _default_regressor(target: str, random_state: int) -> TransferMLPRegressor:
-    return TransferMLPRegressor(
-        hidden_layer_sizes=MEMBER_LAYERS,
-        # The heat capacity of a formula is first of all its number of atoms.
-        target_transform="per_atom" if target == "heat_capacity" else None,
-        random_state=random_state,
-    )
+def _empty_frame(values: list[Any]) -> pd.DataFrame:
+    """All columns, with their types and nothing in them but the formulas."""
+    n_rows = len(values)
+    columns: dict[str, Any] = dict.fromkeys(COLUMNS)
+    for name in columns:
+        columns[name] = np.full(n_rows, np.nan)
+    columns["formula"] = pd.Series([_formula(value) for value in values], dtype=object)
+    columns["has_phonon_bandgap"] = pd.array([pd.NA] * n_rows, dtype="boolean")
+    for name in ("unseen_elements", "error"):
+        columns[name] = pd.Series([None] * n_rows, dtype=object)
+    return pd.DataFrame(columns)
 
 
 def _sentence(error: CompositionError, row: int) -> str:

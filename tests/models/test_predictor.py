@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pymatgen.core import Composition, Lattice, Structure
+from sklearn.base import clone
 
 from matminer_phonon_tl.exceptions import CompositionError
 from matminer_phonon_tl.models import PhononGapClassifier, PhononPredictor, load_model, save_model
@@ -94,8 +95,58 @@ def test_predicting_before_fitting():
         PhononPredictor().predict(["GaN"])
 
 
-def test_spread_is_over_the_members(small_predictor):
-    frame = small_predictor.predict(["InN", "GaSb"])
-    stds = frame[[f"{target}_std" for target in ("speed_of_sound", "heat_capacity")]]
-    assert (stds > 0).all(axis=None)
-    assert np.isfinite(frame["has_gap_probability_std"]).all()
+def test_intervals_surround_the_prediction(small_predictor):
+    frame = small_predictor.predict(["InN", "GaSb"], conditional=True)
+    wider = small_predictor.predict(["InN", "GaSb"], conditional=True, level=0.98)
+    for target in TARGETS:
+        assert (frame[f"{target}_lower"] <= frame[target]).all()
+        assert (frame[target] <= frame[f"{target}_upper"]).all()
+        assert (wider[f"{target}_upper"] > frame[f"{target}_upper"]).all()
+        assert (frame[f"{target}_std"] > 0).all()
+
+
+def test_applicability_and_unseen_elements(small_predictor, phonon_tl):
+    seen = phonon_tl[phonon_tl["has_phonon_bandgap"]]["composition"][:5].tolist()
+    frame = small_predictor.predict([*seen, "UO2", {"H": 1, "Pu": 30}])
+    assert (frame["applicability"][:5] == 1).all()
+    assert (frame["unseen_elements"][:5] == "").all()
+    assert frame.loc[5, "unseen_elements"] == "U"
+    assert frame.loc[6, "applicability"] < 0.05
+    assert frame["applicability"].between(0, 1).all()
+
+
+def test_what_ships_is_what_the_card_says():
+    predictor = PhononPredictor.from_pretrained()
+    card = predictor.card_
+    assert card["training_data"] == predictor.classifier_.training_data_
+    assert [score["target"] for score in card["scores"]] == ["has_phonon_bandgap", *TARGETS]
+    for score in card["scores"]:
+        assert score["protocol"].startswith("leak_free")
+    frame = predictor.predict(["InN", "GaSb", "InAs", "InSb"])
+    assert frame["has_phonon_bandgap"].tolist() == [True, True, True, False]
+    assert frame["error"].isna().all()
+
+
+def test_what_ships_can_be_made_again(phonon_tl):
+    """The gap's regressor, trained anew, is the shipped one."""
+    gapped = phonon_tl[phonon_tl["has_phonon_bandgap"]]
+    shipped = PhononPredictor.from_pretrained().regressors_["phonon_bandgap"]
+    again = clone(shipped).set_params(intervals=False).fit(gapped, gapped["phonon_bandgap"])
+    assert again.training_data_ == shipped.training_data_
+    asked = ["InN", "GaSb", "BAs", "NaCl"]
+    np.testing.assert_allclose(again.predict(asked), shipped.predict(asked), rtol=0.02, atol=0.5)
+
+
+def test_physical_bounds_over_the_whole_set(phonon_tl):
+    frame = PhononPredictor.from_pretrained().predict(phonon_tl["composition"], conditional=True)
+    atoms = [c.reduced_composition.num_atoms for c in phonon_tl["composition"]]
+    per_atom = frame["heat_capacity"] / atoms
+    assert ((per_atom > 0) & (per_atom <= 1.02 * 3 * 8.314462618)).all()
+    assert (frame["speed_of_sound"] > 0).all()
+    assert (frame["phonon_bandgap"] >= 0).all()
+
+
+def test_a_heavier_anion_is_slower():
+    predictor = PhononPredictor.from_pretrained()
+    for family in (["GaN", "GaP", "GaAs", "GaSb"], ["LiF", "LiCl", "LiBr", "LiI"]):
+        assert predictor.predict(family)["speed_of_sound"].is_monotonic_decreasing

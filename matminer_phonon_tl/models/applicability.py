@@ -1,0 +1,82 @@
+"""How near a compound is to what a model was trained on."""
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pymatgen.core import Composition, Element
+from scipy.spatial.distance import cdist
+
+from matminer_phonon_tl.exceptions import ModelFormatError
+from matminer_phonon_tl.featurizers import LatticeDynamicsDescriptors
+
+
+class Applicability:
+    """Distance to the nearest training material, on the training materials' own scale.
+
+    Distances are taken between standardised LatticeDynamicsDescriptors of compositions. A training
+    material's own distance is that to its nearest neighbour of another composition.
+
+    Parameters
+    ----------
+    descriptors : ndarray of shape (n_materials, n_descriptors)
+        Of the training materials, each composition once.
+    elements : ndarray of int, shape (n_elements,)
+        Atomic numbers that occur in training, ascending.
+    """
+
+    def __init__(self, descriptors: NDArray[np.float64], elements: NDArray[np.int16]) -> None:
+        self.descriptors = descriptors
+        self.elements = elements
+        self._center = descriptors.mean(axis=0)
+        spread = descriptors.std(axis=0)
+        self._scale = np.where(spread > 0, spread, 1.0)
+        self._points = (descriptors - self._center) / self._scale
+        between = cdist(self._points, self._points)
+        np.fill_diagonal(between, np.inf)
+        self._own_distances = np.sort(between.min(axis=1))
+
+    @classmethod
+    def fit(cls, compositions: list[Composition]) -> Self:
+        """Remember the training compositions."""
+        descriptors = np.unique(LatticeDynamicsDescriptors().featurize_array(compositions), axis=0)
+        elements = sorted({element.Z for c in compositions for element in c.elements})
+        return cls(descriptors, np.array(elements, dtype=np.int16))
+
+    def rank(self, compositions: list[Composition]) -> NDArray[np.float64]:
+        """Share of training materials that lie at least as far from their nearest neighbour.
+
+        Returns
+        -------
+        ndarray of shape (n_compositions,)
+            1 for a training composition, 0 for one that is farther out than any of them.
+        """
+        described = LatticeDynamicsDescriptors().featurize_array(compositions)
+        points = (described - self._center) / self._scale
+        nearest = cdist(points, self._points).min(axis=1)
+        # Round-off in the scaler must not push a training material from itself.
+        nearest[nearest < 1e-9] = 0.0
+        below = np.searchsorted(self._own_distances, nearest, side="left")
+        return 1.0 - below / len(self._own_distances)
+
+    def unseen_elements(self, composition: Composition) -> list[str]:
+        """Symbols of the elements that no training material has."""
+        seen = set(self.elements.tolist())
+        return sorted({e.symbol for e in composition.elements if e.Z not in seen})
+
+    def get_state(self) -> dict[str, Any]:
+        """Plain arrays."""
+        return {"descriptors": self.descriptors, "elements": self.elements}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """Restore and check."""
+        descriptors, elements = state["descriptors"], state["elements"]
+        width = len(LatticeDynamicsDescriptors().feature_labels())
+        is_matrix = isinstance(descriptors, np.ndarray) and descriptors.ndim == 2
+        if not is_matrix or descriptors.shape[1] != width or len(descriptors) < 2:
+            raise ModelFormatError(f"expected training descriptors of {width} columns")
+        known = isinstance(elements, np.ndarray) and elements.dtype == np.int16
+        if not known or not np.isin(elements, [e.Z for e in Element]).all():
+            raise ModelFormatError("expected atomic numbers of the training elements")
+        return cls(descriptors, elements)

@@ -1,0 +1,205 @@
+"""Gaussian processes and support vector machines as arrays, once scikit-learn has fitted them.
+
+Both predict offset + sum_i weight_i k(x, x_i). Kept as the points x_i and their weights, a fitted
+machine is plain numbers: it travels as JSON and predicts alike under any scikit-learn.
+"""
+
+import warnings
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.spatial.distance import cdist
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+from sklearn.svm import SVR
+
+from matminer_phonon_tl.exceptions import ModelFormatError
+
+KERNELS = ("matern15", "matern25", "rbf")
+_STATE = ("kernel", "amplitude", "length_scale", "weights", "offset", "noise")
+_JITTER = 1e-10
+HYPERPARAMETER_ROWS = 400
+"""So many rows tell a few hyperparameters as well as all do; the cost grows with their cube."""
+_LENGTH_BOUNDS = (0.1, 1e3)
+_SVR_COST, _SVR_TUBE = 8.0, 0.025
+
+
+class KernelMachine:
+    """A fitted Gaussian process or support vector machine.
+
+    Parameters
+    ----------
+    kernel : {"matern15", "matern25", "rbf"}
+        Matern kernels of smoothness 1.5 and 2.5, or the Gaussian exp(-d^2 / 2).
+    amplitude : float
+        Variance of the process.
+    length_scale : ndarray of shape (1,) or (n_features,)
+        Distances are measured in these.
+    points : ndarray of shape (n_points, n_features)
+        Standardised training descriptors; machines of one model share the array.
+    weights : ndarray of shape (n_points,)
+        Zero where a point is no support vector.
+    offset : float
+    noise : float or None
+        Variance of the labels' noise; None for a support vector machine, which knows no spread.
+    """
+
+    def __init__(
+        self,
+        kernel: str,
+        amplitude: float,
+        length_scale: NDArray[np.float64],
+        points: NDArray[np.float64],
+        weights: NDArray[np.float64],
+        offset: float,
+        noise: float | None,
+    ) -> None:
+        self.kernel = kernel
+        self.amplitude = amplitude
+        self.length_scale = length_scale
+        self.points = points
+        self.weights = weights
+        self.offset = offset
+        self.noise = noise
+        # Only these count; the factor below needs all of a process's points anyway.
+        self._used = np.flatnonzero(weights) if noise is None else np.arange(len(points))
+        self._scaled = points[self._used] / length_scale
+        self._factor: NDArray[np.float64] | None = None
+
+    @classmethod
+    def fit_gaussian_process(
+        cls, X: NDArray[np.float64], z: NDArray[np.float64], *, nu: float, per_feature: bool
+    ) -> "KernelMachine":
+        """Fit a Gaussian process by maximum marginal likelihood.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Standardised descriptors.
+        z : ndarray of shape (n_samples,)
+            Standardised labels.
+        nu : {1.5, 2.5}
+            Smoothness of the Matern kernel.
+        per_feature : bool
+            Learn a length scale for each descriptor (automatic relevance determination).
+        """
+        scale = np.full(X.shape[1], 3.0) if per_feature else 3.0
+        kernel = ConstantKernel(1.0) * Matern(scale, _LENGTH_BOUNDS, nu=nu) + WhiteKernel(
+            0.05, (1e-4, 1.0)
+        )
+        with warnings.catch_warnings():
+            # A length scale at its upper bound is a descriptor found irrelevant, not a failure.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            process = GaussianProcessRegressor(kernel, alpha=_JITTER, random_state=0)
+            process.fit(X[_some(len(X))], z[_some(len(X))])
+        product, white = process.kernel_.k1, process.kernel_.k2
+        return cls(
+            kernel="matern15" if nu == 1.5 else "matern25",
+            amplitude=float(product.k1.constant_value),
+            length_scale=np.atleast_1d(np.asarray(product.k2.length_scale, dtype=np.float64)),
+            points=X,
+            weights=np.zeros(len(X)),  # solved for below
+            offset=0.0,
+            noise=float(white.noise_level),
+        ).solved_for(X, z)
+
+    def solved_for(self, X: NDArray[np.float64], z: NDArray[np.float64]) -> "KernelMachine":
+        """The same process, its hyperparameters kept, conditioned on other labels."""
+        machine = KernelMachine(
+            self.kernel, self.amplitude, self.length_scale, X, np.zeros(len(X)), 0.0, self.noise
+        )
+        machine.weights = cho_solve((machine._cholesky(), True), z)
+        return machine
+
+    @classmethod
+    def fit_support_vectors(cls, X: NDArray[np.float64], z: NDArray[np.float64]) -> Self:
+        """Fit a support vector machine with a Gaussian kernel; arguments as for the process."""
+        gamma = 1.0 / X.shape[1]
+        machine = SVR(C=_SVR_COST, epsilon=_SVR_TUBE, gamma=gamma).fit(X, z)
+        return cls(
+            kernel="rbf",
+            amplitude=1.0,
+            length_scale=np.array([np.sqrt(0.5 / gamma)]),
+            points=X,
+            weights=_spread(machine.dual_coef_.ravel(), machine.support_, len(X)),
+            offset=float(machine.intercept_[0]),
+            noise=None,
+        )
+
+    def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Predict standardised labels, shape (n_samples,)."""
+        return self._covariance(X) @ self.weights[self._used] + self.offset
+
+    def predict_std(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Standard deviation of a new label, noise included; zero for support vectors."""
+        if self.noise is None:
+            return np.zeros(len(X))
+        explained = solve_triangular(self._cholesky(), self._covariance(X).T, lower=True)
+        variance = self.amplitude + self.noise - np.sum(explained**2, axis=0)
+        return np.sqrt(np.maximum(variance, self.noise))
+
+    def get_state(self) -> dict[str, Any]:
+        """Plain values and arrays; the points are the model's to keep."""
+        return {name: getattr(self, name) for name in _STATE}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any], points: NDArray[np.float64]) -> Self:
+        """Restore and check."""
+        machine = {name: state[name] for name in _STATE}
+        arrays = [machine[name] for name in ("length_scale", "weights")]
+        numbers = [machine["amplitude"], machine["offset"]]
+        if machine["noise"] is not None:
+            numbers.append(machine["noise"])
+        checks = {
+            f"one of the kernels {KERNELS}": machine["kernel"] in KERNELS,
+            "arrays of float64": all(
+                isinstance(a, np.ndarray) and a.dtype == np.float64 for a in arrays
+            ),
+            "finite numbers": all(type(n) is float for n in numbers),
+        }
+        failed = [name for name, passed in checks.items() if not passed]
+        if failed:
+            raise ModelFormatError(f"expected a kernel machine to have {', '.join(failed)}")
+        length_scale, weights = arrays
+        n_points, n_features = points.shape
+        shapes_fit = weights.shape == (n_points,) and length_scale.shape in ((1,), (n_features,))
+        positive = machine["amplitude"] > 0 and (length_scale > 0).all()
+        if not shapes_fit or not positive or (machine["noise"] or 0) < 0 or not weights.any():
+            raise ModelFormatError("expected a kernel machine's arrays to fit each other")
+        return cls(points=points, **machine)
+
+    def _covariance(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        distance = cdist(X / self.length_scale, self._scaled)
+        if self.kernel == "rbf":
+            return self.amplitude * np.exp(-0.5 * distance**2)
+        if self.kernel == "matern15":
+            scaled = np.sqrt(3.0) * distance
+            return self.amplitude * (1 + scaled) * np.exp(-scaled)
+        scaled = np.sqrt(5.0) * distance
+        return self.amplitude * (1 + scaled + scaled**2 / 3) * np.exp(-scaled)
+
+    def _cholesky(self) -> NDArray[np.float64]:
+        """Factor of the training covariance; made when first needed, and not stored in files."""
+        if self._factor is None:
+            covariance = self._covariance(self.points)
+            covariance[np.diag_indices_from(covariance)] += (self.noise or 0.0) + _JITTER
+            self._factor = cholesky(covariance, lower=True)
+        return self._factor
+
+
+def _some(n_rows: int) -> NDArray[np.intp]:
+    """Rows on which hyperparameters are found: all, or an even random choice of them."""
+    if n_rows <= HYPERPARAMETER_ROWS:
+        return np.arange(n_rows)
+    return np.sort(np.random.default_rng(0).choice(n_rows, HYPERPARAMETER_ROWS, replace=False))
+
+
+def _spread(
+    values: NDArray[np.float64], positions: NDArray[np.intp], length: int
+) -> NDArray[np.float64]:
+    whole = np.zeros(length)
+    whole[positions] = values
+    return whole

@@ -1,0 +1,88 @@
+"""Kernel machines: scikit-learn's predictions from plain arrays, and damage refused."""
+
+import numpy as np
+import pytest
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern, WhiteKernel
+from sklearn.svm import SVR
+
+from matminer_phonon_tl.exceptions import ModelFormatError
+from matminer_phonon_tl.models import kernel_machine as module
+from matminer_phonon_tl.models.kernel_machine import KernelMachine
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 4))
+    return X, np.sin(X[:, 0]) + 0.5 * X[:, 1] + 0.05 * rng.normal(size=80), rng.normal(size=(9, 4))
+
+
+@pytest.mark.parametrize("nu", [1.5, 2.5])
+@pytest.mark.parametrize("per_feature", [False, True])
+def test_a_process_predicts_as_scikit_learns(data, nu, per_feature):
+    X, z, new = data
+    machine = KernelMachine.fit_gaussian_process(X, z, nu=nu, per_feature=per_feature)
+    # The same hyperparameters, handed to scikit-learn as fixed.
+    scale = machine.length_scale if per_feature else machine.length_scale[0]
+    kernel = ConstantKernel(machine.amplitude) * Matern(scale, nu=nu) + WhiteKernel(machine.noise)
+    theirs = GaussianProcessRegressor(kernel, alpha=1e-10, optimizer=None).fit(X, z)
+    mean, std = theirs.predict(new, return_std=True)
+    np.testing.assert_allclose(machine.predict(new), mean, rtol=1e-8)
+    np.testing.assert_allclose(machine.predict_std(new), std, rtol=1e-6)
+
+
+def test_support_vectors_predict_as_scikit_learns(data):
+    X, z, new = data
+    machine = KernelMachine.fit_support_vectors(X, z)
+    theirs = SVR(C=8.0, epsilon=0.025, gamma=0.25).fit(X, z)
+    np.testing.assert_allclose(machine.predict(new), theirs.predict(new), rtol=1e-9)
+    assert (machine.predict_std(new) == 0).all()
+    assert (machine.weights == 0).sum() == len(X) - len(theirs.support_)
+
+
+def test_the_gaussian_kernel_is_scikit_learns():
+    X = np.random.default_rng(1).normal(size=(5, 3))
+    machine = KernelMachine("rbf", 1.0, np.array([0.7]), X, np.eye(5)[0], 0.0, None)
+    np.testing.assert_allclose(machine.predict(X), RBF(0.7)(X, X[:1]).ravel())
+
+
+def test_conditioned_on_other_labels_it_keeps_its_hyperparameters(data):
+    X, z, new = data
+    machine = KernelMachine.fit_gaussian_process(X, z, nu=2.5, per_feature=False)
+    other = machine.solved_for(X[:40], z[:40])
+    assert (other.amplitude, other.noise) == (machine.amplitude, machine.noise)
+    assert (other.predict_std(new) >= machine.predict_std(new) - 1e-12).all()
+    again = machine.solved_for(X, z)
+    assert np.array_equal(again.predict(new), machine.predict(new))
+
+
+def test_hyperparameters_of_many_rows_come_of_some(monkeypatch, data):
+    X, z, new = data
+    monkeypatch.setattr(module, "HYPERPARAMETER_ROWS", 50)
+    machine = KernelMachine.fit_gaussian_process(X, z, nu=2.5, per_feature=False)
+    assert len(machine.points) == 80
+    assert np.abs(machine.predict(X) - z).mean() < 0.1
+    assert np.isfinite(machine.predict_std(new)).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("kernel", "linear"),
+        ("amplitude", -1.0),
+        ("amplitude", 1),
+        ("length_scale", np.zeros(1)),
+        ("length_scale", np.ones(3)),
+        ("weights", np.ones(5)),
+        ("weights", np.zeros(80)),
+        ("weights", [1.0]),
+        ("offset", None),
+        ("noise", -0.1),
+    ],
+)
+def test_damage_is_refused(data, name, value):
+    X, z, _ = data
+    state = KernelMachine.fit_gaussian_process(X, z, nu=2.5, per_feature=False).get_state()
+    with pytest.raises(ModelFormatError, match=r"^expected a kernel machine"):
+        KernelMachine.from_state({**state, name: value}, X)

@@ -1,0 +1,140 @@
+"""The regressors that ship: accuracy without a leak, intervals that hold, bad input."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import KFold
+
+from matminer_phonon_tl.exceptions import (
+    CompositionError,
+    ModelFormatError,
+    TrainingError,
+    UnknownElementError,
+)
+from matminer_phonon_tl.models import load_model, make_regressor, save_model
+from matminer_phonon_tl.models.phonon_regressor import PhononRegressor
+from matminer_phonon_tl.models.serialization import decode_model
+
+
+@pytest.fixture(scope="module")
+def gapped(phonon_tl):
+    return phonon_tl[phonon_tl["has_phonon_bandgap"]].reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def fitted(gapped):
+    return make_regressor("speed_of_sound", random_state=0).fit(gapped, gapped["speed_of_sound"])
+
+
+@pytest.mark.parametrize(
+    ("target", "structure", "bar"),
+    [
+        ("phonon_bandgap", False, 19.0),
+        ("phonon_bandgap", True, 15.5),
+        ("speed_of_sound", False, 0.40),
+        ("heat_capacity", False, 1.65),
+    ],
+)
+def test_accuracy_in_one_cross_validation(gapped, target, structure, bar):
+    """Looser than docs/accuracy.md, which averages over repeats."""
+    y = gapped[target].to_numpy()
+    predicted, inside = np.empty(len(y)), np.empty(len(y), dtype=bool)
+    for train, test in KFold(5, shuffle=True, random_state=0).split(gapped):
+        model = make_regressor(target, structure=structure, random_state=0)
+        if target == "phonon_bandgap":
+            model.set_params(members=("gp25", "svm"))  # the third costs ten times as much
+        model.fit(gapped.iloc[train], y[train])
+        predicted[test], lower, upper = model.predict_interval(gapped.iloc[test])
+        inside[test] = (lower <= y[test]) & (y[test] <= upper)
+    assert np.abs(predicted - y).mean() < bar
+    # Two standard errors of a share of 124 at 90 %.
+    assert inside.mean() > 0.9 - 2 * np.sqrt(0.9 * 0.1 / 124)
+
+
+def test_held_out_rows_change_nothing(gapped, fitted):
+    """Descriptors, scaler, machines and interval scores know the training rows only."""
+    again = clone(fitted).fit(gapped[:100], gapped["speed_of_sound"][:100])
+    spoiled = gapped.copy()
+    spoiled.loc[100:, "speed_of_sound"] = 99.0
+    other = clone(fitted).fit(spoiled[:100], spoiled["speed_of_sound"][:100])
+    assert np.array_equal(again.predict(gapped), other.predict(gapped))
+    assert np.array_equal(again.scores_, other.scores_)
+
+
+def test_intervals_widen_with_the_level_and_the_unknown(fitted):
+    mean, low, high = fitted.predict_interval(["GaAs", "UO2"], 0.9)
+    _, lower, higher = fitted.predict_interval(["GaAs", "UO2"], 0.99)
+    assert (lower <= low).all()
+    assert (higher > high).all()
+    assert ((low <= mean) & (mean <= high)).all()
+    # Nothing with uranium was trained on.
+    assert high[1] - low[1] > high[0] - low[0]
+    assert (lower >= 0).all()
+
+
+@pytest.mark.parametrize("level", [0, 1, -0.5, 0.999])
+def test_levels_that_cannot_be_given(fitted, level):
+    with pytest.raises(ValueError, match=r"expected a level (between 0 and 1|of at most 0\.99)"):
+        fitted.predict_interval(["GaAs"], level)
+
+
+def test_without_calibration_there_are_no_intervals(gapped):
+    model = make_regressor("heat_capacity").set_params(intervals=False)
+    model.fit(gapped, gapped["heat_capacity"])
+    with pytest.raises(ValueError, match="got one fitted with intervals=False"):
+        model.predict_interval(["GaAs"])
+
+
+def test_heat_capacity_is_per_reduced_formula(gapped):
+    model = make_regressor("heat_capacity").set_params(intervals=False)
+    model.fit(gapped, gapped["heat_capacity"])
+    small, large = model.predict(["In1N1", "In2N2"])
+    assert large == pytest.approx(small, rel=0.1)
+    assert 0 < small < 2 * 3 * 8.314462618
+
+
+def test_round_trip_is_exact(fitted, tmp_path):
+    save_model(fitted, tmp_path / "model.json.gz")
+    restored = load_model(tmp_path / "model.json.gz")
+    asked = ["GaAs", "InN", "UO2"]
+    for ours, theirs in zip(
+        fitted.predict_interval(asked), restored.predict_interval(asked), strict=True
+    ):
+        assert np.array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("center", np.ones(3), "center as a vector"),
+        ("scale", np.zeros(306), "a scaler of finite numbers above zero"),
+        ("offset", 1, "a scaler of finite numbers"),
+        ("scores", np.array([2.0, 1.0]), "ascending scores"),
+        ("descriptors", np.ones((4, 5)), "descriptors of 306 columns"),
+        ("machines", [], "expected 2 machines, got 0"),
+    ],
+)
+def test_damage_is_refused(fitted, name, value, sentence):
+    document = fitted.as_dict()
+    state = {**fitted._get_state(), name: value}
+    with pytest.raises(ModelFormatError, match=sentence):
+        clone(fitted)._set_state(state)
+    document["state"] = {"center": 1}
+    with pytest.raises(ModelFormatError):
+        decode_model(document)
+
+
+def test_bad_input_is_one_sentence(gapped, fitted):
+    y = gapped["speed_of_sound"]
+    with pytest.raises(TrainingError, match="expected at least 20 materials to fit to, got 5"):
+        clone(fitted).fit(gapped[:5], y[:5])
+    with pytest.raises(TrainingError, match="got nan in row 3"):
+        clone(fitted).fit(gapped, y.where(y.index != 3))
+    with pytest.raises(UnknownElementError, match="row 1: "):
+        fitted.predict(["GaN", "Cm"])
+    with pytest.raises(ValueError, match="expected target to be one of"):
+        make_regressor("bandgap")
+    with pytest.raises(ValueError, match="expected members among"):
+        PhononRegressor(members=("forest",)).fit(gapped, y)
+    with pytest.raises(CompositionError, match="expected a Structure because use_structure=True"):
+        make_regressor("speed_of_sound", structure=True).fit(gapped["formula"], y)
