@@ -1,0 +1,70 @@
+"""``phonon-tl reproduce`` as a person runs it."""
+
+import json
+import sys
+
+import pytest
+
+from matminer_phonon_tl import cli
+from matminer_phonon_tl.evaluation import paper
+from matminer_phonon_tl.evaluation._paper_plan import Job
+
+SCORE = {
+    "experiment": "transfer", "target": "phonon_bandgap", "model": "TL", "protocol": "published",
+    "mae": 8.4, "r2": None, "mae_std": None, "n_architectures": 1, "n_repeats": 1,
+}  # fmt: skip
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    jobs = [Job("transfer", "a", 90.0, lambda: {"scores": [dict(SCORE)]})]
+    monkeypatch.setattr(paper, "plan", lambda *_: jobs)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["phonon-tl", "reproduce", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return ended.value.code, captured.out, captured.err
+
+    return run
+
+
+def test_it_says_the_cost_first_and_the_scores_last(run, tmp_path):
+    code, out, _ = run("--quick", "--experiment", "transfer", "--out", str(tmp_path / "new"))
+    assert code == 0
+    first, score, last = out.splitlines()
+    assert first.startswith("1 parts, about ")
+    assert "--resume" in first
+    assert score == "transfer: phonon_bandgap, TL [published] mae 8.4"
+    assert last.endswith("new")
+    assert (tmp_path / "new" / "report.html").exists()
+
+
+def test_json_is_scores_json(run, tmp_path):
+    code, out, _ = run("--quick", "--json", "--out", str(tmp_path))
+    assert code == 0
+    assert json.loads(out) == json.loads((tmp_path / "scores.json").read_text())
+
+
+def test_a_second_run_needs_resume(run, tmp_path):
+    run("--quick", "--out", str(tmp_path))
+    code, _, err = run("--quick", "--out", str(tmp_path))
+    assert code == 2
+    assert err.count("\n") == 1
+    assert "pass resume (--resume) to go on with them" in err
+    assert run("--quick", "--resume", "--out", str(tmp_path))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--experiment", "tabel"], "got tabel"),
+        (["--scale", "huge"], "huge"),
+        (["--quick", "--scale", "mid"], "expected quick or a scale, got both"),
+    ],
+)
+def test_wrong_usage_is_said(run, tmp_path, arguments, message):
+    code, _, err = run(*arguments, "--out", str(tmp_path))
+    assert code == 2
+    assert message in err
