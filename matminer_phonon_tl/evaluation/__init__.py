@@ -5,9 +5,9 @@ from typing import Any
 
 _MODULES = {
     "CrossValidationResult": "result",
-    "ElementKFold": "splits",
+    "ElementKFold": "element_splits",
     "LeakageReport": "leakage",
-    "LeaveOneElementOut": "splits",
+    "LeaveOneElementOut": "element_splits",
     "PairedComparison": "comparison",
     "Score": "scores",
     "compare": "comparison",
