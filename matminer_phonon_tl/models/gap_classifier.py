@@ -4,35 +4,33 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from imblearn.over_sampling import SMOTE
 from imblearn.pipeline import Pipeline
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.inspection import permutation_importance
-from sklearn.model_selection import (
-    GridSearchCV,
-    StratifiedGroupKFold,
-    StratifiedKFold,
-    cross_val_predict,
-)
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from matminer_phonon_tl.compositions import as_compositions
-from matminer_phonon_tl.exceptions import ModelFormatError, TrainingError
+from matminer_phonon_tl.exceptions import ModelFormatError
 from matminer_phonon_tl.featurizers import XenonPyDescriptors
 from matminer_phonon_tl.models._calibration import Calibrator, choose_threshold
 from matminer_phonon_tl.models._descriptors import descriptor_labels, descriptor_matrix
+from matminer_phonon_tl.models._forest_search import (
+    FORESTS,
+    OnMatrix,
+    TrainingSet,
+    check_two_classes,
+    forest_pipeline,
+    held_out_probabilities,
+    search,
+)
 from matminer_phonon_tl.models._inputs import check_target
 from matminer_phonon_tl.models.forest import Forest
 from matminer_phonon_tl.models.serialization import JSONModel, data_hash
 
 PAPER_GRID = {"n_estimators": (100, 200), "max_depth": (10, 20, None)}
 """Number of trees and depth, which the paper searches without saying over what values."""
-
-SMOTE_NEIGHBOURS = 5
-FORESTS = {"random_forest": RandomForestClassifier, "extra_trees": ExtraTreesClassifier}
 
 
 class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
@@ -148,28 +146,19 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
         """
         self._check_options()
         D = descriptor_matrix(X, self.descriptors, use_structure=self.use_structure)
-        target = self._check_classes(check_target(y, len(D), "has_phonon_bandgap"))
+        target = check_two_classes(check_target(y, len(D), "has_phonon_bandgap"), self.cv)
         random = check_random_state(self.random_state)
         seed, fold_seed = (int(s) for s in random.randint(2**31 - 1, size=2))
-        grid = {key: list(values) for key, values in (self.param_grid or PAPER_GRID).items()}
-        pipeline = Pipeline([*self._sampling(seed), ("forest", self._forest(seed))])
-        if groups is None and self.group_by_formula:
-            if isinstance(X, np.ndarray) and X.ndim == 2:
-                raise ValueError(
-                    "expected groups with a matrix of descriptors and group_by_formula=True, got "
-                    "none: pass the formulas as groups, or set group_by_formula=False"
-                )
-            groups = np.array([c.reduced_formula for c in as_compositions(X)])
-        training = (D, target, groups)
+        training = TrainingSet(D, target, self._groups(X) if groups is None else groups)
+        balance = self.balance
         if self.protocol == "published":
-            pipeline = Pipeline([("forest", self._forest(seed))])
-            oversampled = SMOTE(k_neighbors=SMOTE_NEIGHBOURS, random_state=seed)
-            training = (*oversampled.fit_resample(D, target), None)
-
-        best, self.best_params_, self.best_score_ = self._search(
-            pipeline, grid, training, fold_seed
+            training, balance = training.oversampled(seed), "none"
+        folds = training.folds(self.cv, fold_seed)
+        grid = {key: list(values) for key, values in (self.param_grid or PAPER_GRID).items()}
+        best, self.best_params_, self.best_score_ = search(
+            forest_pipeline(self.forest, balance, seed), grid, training, folds, self.n_jobs
         )
-        self._calibrator, self.threshold_ = self._tune(best, training, fold_seed)
+        self._calibrator, self.threshold_ = self._tune(best, training, folds)
         fitted = best.named_steps["forest"]
         self.forest_ = Forest.from_sklearn(fitted)
         self.impurity_importances_ = fitted.feature_importances_
@@ -251,7 +240,7 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
                 raise ValueError("expected X and y with kind='permutation', got none: give both")
             D = descriptor_matrix(X, self.descriptors, use_structure=self.use_structure)
             values = permutation_importance(
-                _OnMatrix(self),
+                OnMatrix(self),
                 D,
                 check_target(y, len(D), "y"),
                 scoring="average_precision",
@@ -265,13 +254,18 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
     def make_pipeline(self) -> Pipeline:
         """Return the same steps as an unfitted imblearn Pipeline that takes compositions."""
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        return Pipeline(
-            [
-                ("descriptors", XenonPyDescriptors()),
-                *self._sampling(seed),
-                ("forest", self._forest(seed)),
-            ]
-        )
+        steps = forest_pipeline(self.forest, self.balance, seed).steps
+        return Pipeline([("descriptors", XenonPyDescriptors()), *steps])
+
+    def _groups(self, X: Any) -> NDArray[Any] | None:
+        if not self.group_by_formula:
+            return None
+        if isinstance(X, np.ndarray) and X.ndim == 2:
+            raise ValueError(
+                "expected groups with a matrix of descriptors and group_by_formula=True, got none: "
+                "pass the formulas as groups, or set group_by_formula=False"
+            )
+        return np.array([c.reduced_formula for c in as_compositions(X)])
 
     def _check_options(self) -> None:
         for name, allowed in (
@@ -285,80 +279,18 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
                     f"expected {name} to be one of {allowed}, got {getattr(self, name)!r}"
                 )
 
-    def _check_classes(self, target: NDArray[np.float64]) -> NDArray[np.int64]:
-        if not np.isin(target, (0, 1)).all():
-            raise TrainingError(
-                "expected has_phonon_bandgap to hold True and False, got other values: "
-                "compare the gap with 0 first"
-            )
-        needed = {True: 0, False: 0}
-        for label in needed:
-            count = int((target == label).sum())
-            # Each training side of a fold must hold SMOTE's neighbours.
-            least = max(self.cv, 2 * SMOTE_NEIGHBOURS)
-            if count < least:
-                raise TrainingError(
-                    f"expected at least {least} materials {'with' if label else 'without'} a gap "
-                    f"for {self.cv} folds, got {count}: give more materials"
-                )
-        return target.astype(np.int64)
-
-    def _sampling(self, seed: int) -> list[tuple[str, Any]]:
-        if self.balance == "class_weight":
-            return []
-        return [("smote", SMOTE(k_neighbors=SMOTE_NEIGHBOURS, random_state=seed))]
-
-    def _forest(self, seed: int) -> Any:
-        weight = "balanced_subsample" if self.balance == "class_weight" else None
-        # Extremely randomised trees are random enough: each sees all rows.
-        bootstrap = self.forest == "random_forest"
-        return FORESTS[self.forest](bootstrap=bootstrap, class_weight=weight, random_state=seed)
-
-    def _folds(self, training: tuple[Any, Any, Any], seed: int) -> list[Any]:
-        D, target, groups = training
-        splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
-        return list(splitter(self.cv, shuffle=True, random_state=seed).split(D, target, groups))
-
-    def _search(
-        self, pipeline: Pipeline, grid: dict[str, list[Any]], training: Any, fold_seed: int
-    ) -> tuple[Pipeline, dict[str, Any], float | None]:
-        D, target, _ = training
-        if all(len(values) == 1 for values in grid.values()):
-            only = {name: values[0] for name, values in grid.items()}
-            pipeline.set_params(**{f"forest__{name}": value for name, value in only.items()})
-            return pipeline.fit(D, target), only, None
-        search = GridSearchCV(
-            pipeline,
-            {f"forest__{name}": values for name, values in grid.items()},
-            scoring="f1",
-            cv=self._folds(training, fold_seed),
-            n_jobs=self.n_jobs,
-        ).fit(D, target)
-        chosen = {
-            name.removeprefix("forest__"): value for name, value in search.best_params_.items()
-        }
-        return search.best_estimator_, chosen, float(search.best_score_)
-
     def _tune(
-        self, best: Pipeline, training: Any, fold_seed: int
+        self, best: Pipeline, training: TrainingSet, folds: list[Any]
     ) -> tuple[Calibrator | None, float]:
         """Calibrate and choose the threshold on predictions of rows that were not trained on."""
         if self.calibration is None and isinstance(self.threshold, int | float):
             return None, choose_threshold(None, None, self.threshold)
-        D, target, _ = training
-        held_out = cross_val_predict(
-            best,
-            D,
-            target,
-            cv=self._folds(training, fold_seed),
-            method="predict_proba",
-            n_jobs=self.n_jobs,
-        )[:, 1]
+        held_out = held_out_probabilities(best, training, folds, self.n_jobs)
         calibrator = None
         if self.calibration is not None:
-            calibrator = Calibrator.fit(held_out, target, self.calibration)
+            calibrator = Calibrator.fit(held_out, training.target, self.calibration)
             held_out = calibrator.apply(held_out)
-        return calibrator, choose_threshold(held_out, target, self.threshold)
+        return calibrator, choose_threshold(held_out, training.target, self.threshold)
 
     def _probabilities(self, D: NDArray[np.float64]) -> NDArray[np.float64]:
         positive = self.forest_.predict_positive(D)
@@ -401,32 +333,3 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
         self.classes_ = np.array([False, True])
         self.n_features_in_ = forest.n_features
         return self
-
-
-class _OnMatrix(ClassifierMixin, BaseEstimator):
-    """A fitted classifier that takes the descriptor matrix, for scikit-learn's inspection."""
-
-    def __init__(self, classifier: PhononGapClassifier) -> None:
-        self.classifier = classifier
-        self.classes_ = np.array([0, 1])
-
-    def fit(self, X: Any, y: Any) -> Self:  # noqa: ARG002 (the classifier is fitted already)
-        return self
-
-    @classmethod
-    def recommended(cls, *, use_structure: bool = False, **params: Any) -> Self:
-        """Return the settings that measured best without leakage.
-
-        Extremely randomised trees on the compact physics descriptors, SMOTE inside the fold;
-        docs/classifier.md has the figures and what else was tried.
-        """
-        best = {
-            "descriptors": "lattice_dynamics",
-            "use_structure": use_structure,
-            "forest": "extra_trees",
-            "param_grid": {"n_estimators": [500], "max_depth": [None]},
-        }
-        return cls(**{**best, **params})
-
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        return self.classifier._probabilities(X)  # noqa: SLF001
