@@ -33,7 +33,7 @@ def run_classifier(protocol: str, n_repeats: int, *, seed: int, progress: bool) 
 
     df = paper_frame("all")
     train, test = (df[df["paper_split"] == side] for side in ("train", "test"))
-    model = PhononGapClassifier(protocol=protocol, random_state=seed)
+    model = PhononGapClassifier(protocol=protocol, random_state=seed, n_jobs=-1)
     model.fit(train, train["has_phonon_bandgap"])
     truth = test["has_phonon_bandgap"].to_numpy(dtype=int)
     probability = model.predict_proba(test)[:, 1]

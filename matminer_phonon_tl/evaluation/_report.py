@@ -15,13 +15,15 @@ from matminer_phonon_tl.models.serialization import write_atomically
 
 STYLE = """
 :root { color-scheme: light; }
-body { font: 16px/1.55 system-ui, sans-serif; color: #1b1b1b; background: #fff; max-width: 62rem;
+body { font: 16px/1.55 system-ui, sans-serif; color: #1b1b1b; background: #fff; max-width: 68rem;
   margin: 0 auto; padding: 1rem; }
 h1 { font-size: 1.7rem; line-height: 1.2; } h2 { font-size: 1.25rem; margin-top: 2.4rem; }
 .figure { width: 100%; overflow-x: auto; } .figure > div { min-width: 30rem; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 0.9rem; } caption { text-align: left; }
-th, td { padding: 0.25rem 0.7rem; border-bottom: 1px solid #ddd; text-align: right; }
+table { border-collapse: collapse; font-size: 0.85rem; }
+.caption { font-size: 0.9rem; }
+th, td { padding: 0.2rem 0.6rem; border-bottom: 1px solid #ddd; text-align: right; }
+td:nth-child(n+4) { white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
 .published { color: #b2182b; } .leak_free { color: #2166ac; }
 aside { background: #f4f4f4; padding: 0.6rem 1rem; border-left: 4px solid #999; }
@@ -104,7 +106,7 @@ def _sections(contents: Sequence[Mapping[str, Any]], document: Mapping[str, Any]
     if len(comparison):
         parts.append(
             _table(
-                comparison,
+                comparison.drop(columns=["level", "n_architectures"]),
                 "TL minus non-TL, averaged over the architectures; 95 % "
                 "interval from a bootstrap over formulas",
             )
@@ -162,7 +164,7 @@ def _sections(contents: Sequence[Mapping[str, Any]], document: Mapping[str, Any]
         parts.append("<h2>Four compounds outside the data</h2>")
         parts.append(
             _table(
-                compounds,
+                compounds.drop(columns="n_architectures"),
                 "The references are the paper's. InN's measured gap "
                 "belongs to wurtzite, which has none by branch counting",
             )
@@ -208,44 +210,57 @@ def _finding(document: Mapping[str, Any]) -> str:
 
 
 def _score_table(scores: Sequence[Mapping[str, Any]]) -> str:
-    rows = []
+    """Published beside leak_free, a row for each experiment, target and model."""
+    rows: dict[tuple[str, ...], dict[str, Any]] = {}
     for score in scores:
+        target = figures.NAMES.get(score["target"], score["target"].replace("_", " "))
+        key = (score["experiment"], target, score["model"], score.get("split", ""))
         paper = score.get("published_figure") or {}
-        rows.append(
+        row = rows.setdefault(
+            key,
             {
-                "experiment": score["experiment"],
-                "target": figures.NAMES.get(score["target"], score["target"]),
-                "model": score["model"] + (f" ({score['split']})" if "split" in score else ""),
-                "protocol": score["protocol"],
-                "MAE": score["mae"],
-                "±": score.get("mae_std"),
-                "best MAE": (score.get("best") or {}).get("mae"),
-                "R2": score["r2"],
-                "F1": score.get("f1"),
-                "AUROC": score.get("auroc"),
-                "unit": figures.unit_of(score["target"]),
-                "paper: MAE or F1": paper.get("mae", paper.get("f1")),
-                "paper: R2 or AUROC": paper.get("r2", paper.get("auroc")),
+                "experiment": score["experiment"].replace("_", " "),
+                "target": ", ".join(filter(None, (target, figures.unit_of(score["target"])))),
+                "model": " ".join(filter(None, (score["model"], score.get("split")))),
+                "published": "",
+                "leak_free": "",
+                "the paper": _pair(
+                    paper.get("mae", paper.get("f1")), paper.get("r2", paper.get("auroc"))
+                ),
                 "networks": score["n_architectures"],
                 "rounds": score["n_repeats"],
-            }
+            },
         )
+        first = score["mae"] if score.get("f1") is None else score["f1"]
+        second = score["r2"] if score.get("f1") is None else score["auroc"]
+        row[score["protocol"]] = _pair(first, second, score.get("mae_std"))
     return _table(
-        pd.DataFrame(rows),
-        "MAE and R2 are means over the architectures, ± their spread "
-        "(of a single one, over its rounds); best: chosen by test score, as in the "
-        "paper",
+        pd.DataFrame(list(rows.values())),
+        "MAE ± spread / R2, means and spread over the architectures (of a single one, over its "
+        "rounds); of the classifier F1 / AUROC. The paper's TL figures are the best of its 250",
     )
+
+
+def _pair(first: float | None, second: float | None, spread: float | None = None) -> str:
+    if first is None:
+        return ""
+    text = f"{first:.3g}" if spread is None else f"{first:.3g} ± {spread:.2g}"
+    return text if second is None else f"{text} / {second:.3f}"
 
 
 def _table(frame: pd.DataFrame, caption: str) -> str:
     head = "".join(f"<th>{html.escape(str(name)).replace('_', ' ')}</th>" for name in frame.columns)
     body = "".join(
-        "<tr>" + "".join(f"<td{_class(value)}>{_cell(value)}</td>" for value in row) + "</tr>"
+        "<tr>"
+        + "".join(
+            f"<td{_class(name, value)}>{_cell(value)}</td>"
+            for name, value in zip(frame.columns, row, strict=True)
+        )
+        + "</tr>"
         for row in frame.itertuples(index=False)
     )
     return (
-        f'<div class="scroll"><table><caption>{html.escape(caption)}.</caption>'
+        f'<p class="caption">{html.escape(caption)}.</p><div class="scroll"><table>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
@@ -256,8 +271,11 @@ def _cell(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else html.escape(str(value))
 
 
-def _class(value: Any) -> str:
-    return f' class="{value}"' if value in ("published", "leak_free") else ""
+def _class(name: str, value: Any) -> str:
+    for protocol in ("published", "leak_free"):
+        if protocol in (name, value):
+            return f' class="{protocol}"'
+    return ""
 
 
 def _figure(figure: Any) -> str:

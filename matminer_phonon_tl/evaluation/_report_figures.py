@@ -217,8 +217,13 @@ def classifier_figure(found: Sequence[Mapping[str, Any]]) -> go.Figure | None:
             )  # fmt: skip
         if own["protocol"] == "leak_free":
             names, values = zip(*reversed(own["importances"].items()), strict=True)
-            figure.add_bar(x=values, y=names, orientation="h", marker_color="#777",
-                           showlegend=False, row=1, col=3)  # fmt: skip
+            # written into the bars: beside them the names would cover the neighbouring panel
+            figure.add_bar(
+                x=values, y=names, orientation="h", marker_color="#bbb", text=names,
+                textposition="inside", insidetextanchor="start", textangle=0, showlegend=False,
+                row=1, col=3,
+            )  # fmt: skip
+            figure.update_yaxes(showticklabels=False, row=1, col=3)
     for column, (x, y) in enumerate(
         (("false positive rate", "true positive rate"), ("recall", "precision")), 1
     ):
