@@ -206,7 +206,7 @@ def reproduce(
 
     Writes scores.json, CSV tables, figures and report.html. Prints first about how long it takes.
     """
-    from matminer_phonon_tl.evaluation.paper import estimate_minutes, plan_of, run
+    from matminer_phonon_tl.evaluation.paper import estimate_minutes, in_words, plan_of, run
 
     try:
         jobs = plan_of(quick=quick, scale=scale, experiments=experiment, random_state=seed)
@@ -214,7 +214,7 @@ def reproduce(
         raise typer.BadParameter(str(error)) from error
     if not as_json:
         typer.echo(
-            f"{len(jobs)} parts, about {estimate_minutes(jobs):.0f} minutes on two cores; "
+            f"{len(jobs)} parts, about {in_words(estimate_minutes(jobs))} on two cores; "
             "a run that is stopped goes on with --resume."
         )
     path = run(

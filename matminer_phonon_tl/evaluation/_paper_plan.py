@@ -66,6 +66,20 @@ def estimate_minutes(jobs: Sequence[Job]) -> float:
     return sum(job.cost for job in jobs) / FITS_PER_SECOND / 60
 
 
+def in_words(minutes: float) -> str:
+    """Say a duration as one would.
+
+    Examples
+    --------
+    >>> in_words(7.2), in_words(300.0), in_words(11_500.0)
+    ('7 minutes', '5 hours', '8 days')
+    """
+    for unit, size in (("day", 1440.0), ("hour", 60.0)):
+        if minutes >= 2 * size:
+            return f"{minutes / size:.0f} {unit}s"
+    return f"{minutes:.0f} minutes"
+
+
 def plan(
     scale: Scale, random_state: int = 0, device: str = "cpu", progress: bool = False
 ) -> Iterator[Job]:

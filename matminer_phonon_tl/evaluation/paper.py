@@ -16,11 +16,26 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from matminer_phonon_tl.evaluation._paper_data import SCALES, TARGETS, Scale
-from matminer_phonon_tl.evaluation._paper_plan import EXPERIMENTS, Job, estimate_minutes, plan
+from matminer_phonon_tl.evaluation._paper_plan import (
+    EXPERIMENTS,
+    Job,
+    estimate_minutes,
+    in_words,
+    plan,
+)
 from matminer_phonon_tl.exceptions import DatasetIntegrityError
 from matminer_phonon_tl.models.serialization import data_hash, library_versions, write_atomically
 
-__all__ = ["EXPERIMENTS", "SCALES", "Scale", "estimate_minutes", "plan", "plan_of", "run"]
+__all__ = [
+    "EXPERIMENTS",
+    "SCALES",
+    "Scale",
+    "estimate_minutes",
+    "in_words",
+    "plan",
+    "plan_of",
+    "run",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -83,10 +98,10 @@ def run(
     jobs = [job for job in plan(size, random_state, device, progress) if job.experiment in chosen]
     waiting = [job for job in jobs if not _part(parts, job).exists()]
     logger.info(
-        "%d of %d parts to do, about %.0f minutes on two cores",
+        "%d of %d parts to do, about %s on two cores",
         len(waiting),
         len(jobs),
-        estimate_minutes(waiting),
+        in_words(estimate_minutes(waiting)),
     )
     bar = tqdm(
         total=round(sum(job.cost for job in waiting)), unit="fit", unit_scale=True,
