@@ -15,6 +15,7 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from matminer_phonon_tl._version import __version__
 from matminer_phonon_tl.exceptions import PhononTLError
@@ -166,7 +167,7 @@ def train(
     dataset: Annotated[
         Path | None, typer.Option(help="A dataset in matminer's format; default: phonon_tl.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
 ) -> None:
     """Train the predictor, score it by cross-validation, and write it as JSON.
 
@@ -176,7 +177,14 @@ def train(
     from matminer_phonon_tl.models import save_model
     from matminer_phonon_tl.models.training import train_predictor
 
-    predictor = train_predictor(load_dataset(path=dataset), random_state=seed)
+    if not out.parent.is_dir() or out.is_dir() or not out.name.endswith((".json", ".json.gz")):
+        raise typer.BadParameter(
+            f"expected --out as a .json or .json.gz file in a folder that exists, got {out}"
+        )
+    try:
+        predictor = train_predictor(load_dataset(path=dataset), random_state=seed)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
     save_model(predictor, out)
     for score in predictor.card_["scores"]:
         typer.echo(", ".join(f"{key} {value}" for key, value in score.items()))
@@ -250,11 +258,11 @@ def _prediction_table(records: list[dict[str, Any]]) -> Table:
         table.add_column(header, justify="right", overflow="fold")
     for record in records:
         if record["error"]:
-            table.add_row(record["formula"], "error")
+            table.add_row(Text(record["formula"]), "error")
             continue
         answer = "yes" if record["has_phonon_bandgap"] else "no"
         table.add_row(
-            record["formula"],
+            Text(record["formula"]),
             f"{answer} ({record['has_gap_probability']:.2f})",
             _with_interval(record, "phonon_bandgap", "{:.0f} [{:.0f}, {:.0f}]"),
             _with_interval(record, "speed_of_sound", "{:.2f} [{:.1f}, {:.1f}]"),
@@ -290,7 +298,7 @@ def _model_card(file: str) -> dict[str, Any]:
         "model": document.get("@class"),
         "made by": f"matminer-phonon-tl {document.get('@version')}",
         "parameters": document["params"],
-        **document.get("card", {}),
+        "card": document.get("card") or "none",
         "sha256": document["sha256"],
     }
 
@@ -311,7 +319,10 @@ def _package_info() -> dict[str, Any]:
 def _in_words(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_in_words(member)}" for key, member in value.items())
-    return str(value)
+    if isinstance(value, list) and value:
+        return "; ".join(_in_words(member) for member in value)
+    # A stranger's file may hold what would steer the terminal.
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
 
 
 def _plain(record: dict[str, Any]) -> dict[str, Any]:

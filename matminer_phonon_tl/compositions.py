@@ -21,11 +21,15 @@ from matminer_phonon_tl.exceptions import CompositionError, UnknownElementError
 
 MAX_FORMULA_LENGTH = 500
 MAX_AMOUNT = 1e6
+SMALLEST_AMOUNT = 1e-6
+"""pymatgen drops amounts below 1e-8 without a word."""
 
 _TOKENS = re.compile(r"(?:[A-Z][a-z]?|\d+\.?\d*|\.\d+|[()\[\]{}\s])+")
 _SYMBOL = re.compile(r"[A-Z][a-z]?")
-# "CaSO4.2H2O": pymatgen reads O4.2 and H2O, the writer meant two waters.
-_HYDRATE = re.compile(r"\.\d*H2O[)\]}]*$")
+_SPECIES = re.compile(r"[A-Z][a-z]?(?:\d*\.?\d*[+-])?")
+# "CaSO4.2H2O": pymatgen reads O4.2 and H2O, the writer meant two waters. A decimal amount before
+# another symbol is ambiguous where an element is written twice, as adducts do.
+_DECIMAL_BEFORE_SYMBOL = re.compile(r"\d\.\d*[A-Z(\[{]")
 _SYMBOLS = frozenset(element.symbol for element in Element)
 _ISOTOPES = {"D": "deuterium", "T": "tritium"}
 
@@ -41,7 +45,7 @@ def as_composition(value: Any) -> Composition:
     Returns
     -------
     Composition
-        At least one element; every amount is positive and at most 10^6. Composition objects are
+        At least one element; every amount is above 0 and at most 10^6. Composition objects are
         returned as they came.
 
     Raises
@@ -64,7 +68,7 @@ def as_composition(value: Any) -> Composition:
     if isinstance(value, str):
         composition = _from_formula(value)
     elif isinstance(value, Composition):
-        composition = value
+        composition = _check_amounts(value)
     elif isinstance(value, SiteCollection):
         composition = value.composition
     elif isinstance(value, Mapping):
@@ -112,6 +116,11 @@ def composition_values(X: Any, column: str = "composition") -> list[Any]:
     if isinstance(X, pd.DataFrame):
         for name in (column, "formula", "structure"):
             if name in X.columns:
+                if isinstance(X[name], pd.DataFrame):
+                    raise CompositionError(
+                        f"expected one column {name!r}, got {X[name].shape[1]} of that name: "
+                        "rename the others"
+                    )
                 return X[name].tolist()
         raise CompositionError(
             f"expected a DataFrame with a column {column!r} (or 'formula' or 'structure'), "
@@ -267,25 +276,33 @@ def _from_formula(text: str) -> Composition:
         raise CompositionError(
             f"{expected}: only element symbols, amounts and brackets may stand in a formula"
         )
-    if _HYDRATE.search(formula):
+    symbols = _SYMBOL.findall(formula)
+    if _DECIMAL_BEFORE_SYMBOL.search(formula) and len(set(symbols)) < len(symbols):
         raise CompositionError(
-            f"{expected}: a dot is a decimal point here, so write a hydrate with brackets, "
-            "as in 'CaSO4(H2O)2'"
+            f"{expected}: a dot is a decimal point here, so write an adduct such as a hydrate with "
+            "brackets, as in 'CaSO4(H2O)2', and each element of other formulas once"
         )
-    for symbol in _SYMBOL.findall(formula):
-        if symbol in _ISOTOPES:
-            raise _isotope_error(symbol)
-        if symbol not in _SYMBOLS:
-            raise UnknownElementError(
-                f"expected chemical elements, got {symbol!r} in {_short(text)}, which is none"
-            )
+    _check_symbols(symbols, text)
     if not _brackets_match(formula):
         raise CompositionError(f"{expected}: its brackets do not match")
     try:
         composition = Composition(formula)
     except (ValueError, OverflowError) as error:
         raise CompositionError(f"{expected}: it cannot be read as one") from error
+    lost = set(symbols) - {element.symbol for element in composition.elements}
+    if lost and len(composition):
+        raise _amount_error(min(lost), 0.0)
     return _check_amounts(composition)
+
+
+def _check_symbols(symbols: list[str], text: str) -> None:
+    for symbol in symbols:
+        if symbol in _ISOTOPES:
+            raise _isotope_error(symbol)
+        if symbol not in _SYMBOLS:
+            raise UnknownElementError(
+                f"expected chemical elements, got {symbol!r} in {_short(text)}, which is none"
+            )
 
 
 def _from_mapping(amounts: Mapping[Any, Any]) -> Composition:
@@ -293,12 +310,13 @@ def _from_mapping(amounts: Mapping[Any, Any]) -> Composition:
     for key, amount in amounts.items():
         if isinstance(key, str) and key.startswith("@"):
             continue  # the marks of a serialised Composition
-        if not isinstance(key, str | Element | Species | DummySpecies):
+        is_symbol = isinstance(key, str) and _SPECIES.fullmatch(key)
+        if not is_symbol and not isinstance(key, Element | Species | DummySpecies):
             raise CompositionError(f"expected element symbols as keys, got {_short(key)}")
         if isinstance(amount, bool) or not isinstance(amount, Real):
             raise CompositionError(f"expected a number of {key} atoms, got {_short(amount)}")
         number = float(amount)
-        if not 0 <= number <= MAX_AMOUNT:
+        if not SMALLEST_AMOUNT <= number <= MAX_AMOUNT:
             raise _amount_error(key, number)
         checked[key] = number
     try:
@@ -307,7 +325,7 @@ def _from_mapping(amounts: Mapping[Any, Any]) -> Composition:
             _symbol(species)
     except CompositionError:
         raise
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, IndexError) as error:
         raise CompositionError(
             f"expected a dict of element to amount, got {_short(dict(amounts))}"
         ) from error
@@ -323,7 +341,8 @@ def _check_amounts(composition: Composition) -> Composition:
 
 def _amount_error(symbol: Any, amount: float) -> CompositionError:
     return CompositionError(
-        f"expected an amount of {symbol} above 0 and at most {MAX_AMOUNT:g}, got {amount:g}"
+        f"expected an amount of {symbol} above 0 and at most {MAX_AMOUNT:g}, got {amount:g}: "
+        "leave an element out rather than give it no atoms"
     )
 
 

@@ -1,8 +1,9 @@
 """Parse JSON that a stranger may have written, without putting the process at risk."""
 
 import json
+import math
 import re
-from typing import Any
+from typing import Any, NoReturn
 
 MAX_DEPTH = 100
 """Levels of nesting; datasets, phonon documents and models need a tenth of it."""
@@ -47,8 +48,16 @@ def parse_json(text: bytes, *, allow_nan: bool = False) -> Any:
                 raise ValueError(f"expected at most {MAX_DEPTH} levels of nesting, got more")
         elif first in b"]}":
             depth -= 1
-    return json.loads(text, parse_constant=None if allow_nan else _refuse)
+    if allow_nan:
+        return json.loads(text)
+    return json.loads(text, parse_constant=_refuse, parse_float=_finite)
 
 
-def _refuse(constant: str) -> None:
+def _finite(text: str) -> float:
+    """JSON may write 1e999, which is infinity to a float."""
+    number = float(text)
+    return number if math.isfinite(number) else _refuse(text)
+
+
+def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"expected finite numbers, got {constant}")

@@ -114,6 +114,26 @@ def test_version_and_info():
     assert info["versions"]["matminer-phonon-tl"] == matminer_phonon_tl.__version__
 
 
+def test_a_formula_cannot_steer_the_table(run):
+    code, out, _ = run("predict", "[red]InN")
+    assert code == 1
+    assert "[red]InN" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--out", "/no/such/folder/x.json"], "in a folder that exists"),
+        (["--out", "model.pkl"], "a .json or .json.gz file"),
+        (["--out", "x.json", "--seed", "-1"], "greater than or equal to 0"),
+    ],
+)
+def test_train_refuses_before_it_trains(arguments, sentence):
+    result = run_process("train", *arguments, COLUMNS="200")
+    assert result.returncode == 2
+    assert sentence in " ".join(result.stderr.split())
+
+
 def test_info_prints_a_model_files_card(run, tmp_path):
     path = tmp_path / "model.json.gz"
     PhononGapClassifier(cv=7).save(path)

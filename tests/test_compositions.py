@@ -28,7 +28,7 @@ ATOMIC_NUMBER = {"H": 1, "O": 8, "Fe": 26, "In": 49, "N": 7, "Ga": 31}
         ("[Fe(CN)6]2", {"Fe": 2, "C": 12, "N": 12}),
         ("Li0.5CoO2", {"Li": 0.5, "Co": 1, "O": 2}),
         ("La1.8Sr.2CuO4", {"La": 1.8, "Sr": 0.2, "Cu": 1, "O": 4}),
-        ("La1Sr0MnO3", {"La": 1, "Mn": 1, "O": 3}),
+        ("CH3CH2OH", {"C": 2, "H": 6, "O": 1}),
         ({"Ga": 1, "N": 1.0}, {"Ga": 1, "N": 1}),
         ({"Na+": 1, "Cl-": 1}, {"Na+": 1, "Cl-": 1}),
         (Composition("Fe4O6"), {"Fe": 4, "O": 6}),
@@ -54,7 +54,14 @@ def test_reads_amounts_as_written(value, expected):
         ("(NaCl]", CompositionError, "its brackets do not match"),
         ("1Na", CompositionError, "it cannot be read as one"),
         ("()", CompositionError, "it cannot be read as one"),
-        ("CaSO4.2H2O", CompositionError, "write a hydrate with brackets"),
+        ("CaSO4.2H2O", CompositionError, "write an adduct such as a hydrate with brackets"),
+        ("Al2O3.2SiO2", CompositionError, "write an adduct such as a hydrate with brackets"),
+        ("In0N", CompositionError, "an amount of In above 0 and at most 1e+06, got 0"),
+        ("InN0.0", CompositionError, "an amount of N above 0 and at most 1e+06, got 0"),
+        ("In0.000000001N", CompositionError, "an amount of In above 0"),
+        ({"In": 1, "N": 0}, CompositionError, "an amount of N above 0"),
+        ({"InN": 1}, CompositionError, "expected element symbols as keys, got 'InN'"),
+        ({"In2": 1}, CompositionError, "expected element symbols as keys, got 'In2'"),
         ("A" * 501, CompositionError, "it has 501 characters, more than 500"),
         ("Fe0", CompositionError, "expected at least one element"),
         ("Na1000001", CompositionError, "an amount of Na above 0 and at most 1e+06, got 1e+06"),
@@ -103,6 +110,9 @@ def test_a_single_value_is_no_table(single):
 
 
 def test_a_frame_without_compositions_says_what_it_has():
+    twice = pd.DataFrame([["GaN", "InN"]], columns=["formula", "formula"])
+    with pytest.raises(CompositionError, match="expected one column 'formula', got 2"):
+        as_compositions(twice)
     with pytest.raises(CompositionError, match=r"got the columns \['bandgap'\]"):
         as_compositions(pd.DataFrame({"bandgap": [1.0]}))
 

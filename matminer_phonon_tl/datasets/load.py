@@ -18,6 +18,7 @@ import pandas as pd
 from pymatgen.core import Composition, Lattice, Structure
 from tqdm.auto import tqdm
 
+from matminer_phonon_tl.compositions import as_composition
 from matminer_phonon_tl.exceptions import DatasetIntegrityError
 from matminer_phonon_tl.untrusted_json import parse_json
 
@@ -158,6 +159,10 @@ def read_frame(
         raise DatasetIntegrityError(
             f"expected the dataset file {path}, found none: {way_out}"
         ) from error
+    except IsADirectoryError as error:
+        raise DatasetIntegrityError(
+            f"expected the dataset file {path}, found a folder: {way_out}"
+        ) from error
     found = hashlib.sha256(content).hexdigest()
     if sha256 is not None and found != sha256:
         raise DatasetIntegrityError(
@@ -169,7 +174,9 @@ def read_frame(
             gzip.decompress(content) if path.suffix == ".gz" else content, allow_nan=True
         )
         return _decode(table, pbar=pbar)
-    except (ValueError, KeyError, TypeError, EOFError, OSError, zlib.error) as error:
+    except (
+        ValueError, LookupError, TypeError, AttributeError, EOFError, OSError, zlib.error,
+    ) as error:  # fmt: skip
         raise DatasetIntegrityError(
             f"expected {path} to be a dataset in matminer's format, but reading it failed "
             f"({type(error).__name__}: {error}): {way_out}"
@@ -189,7 +196,7 @@ def _decode(table: dict[str, Any], *, pbar: bool) -> pd.DataFrame:
 def _decode_composition(cell: dict[str, Any] | None) -> Composition | None:
     if cell is None:
         return None
-    return Composition({key: amount for key, amount in cell.items() if not key.startswith("@")})
+    return as_composition(cell)
 
 
 def _decode_structure(cell: dict[str, Any] | None) -> Structure | None:

@@ -77,8 +77,13 @@ class ElementTable:
     def index_of(self, symbol: str) -> int:
         """Row of an element; the mean element where imputation is asked for."""
         row = self.row_of.get(symbol)
-        if row is not None:
+        if row is not None and (self.impute_nan or symbol not in self.lacking):
             return row
+        if row is not None:
+            raise UnknownElementError(
+                f"expected a complete row of {symbol} in elemental_info, got one with missing "
+                "figures: complete it, or let impute_nan=True put the means in"
+            )
         if self.impute_nan:
             return len(self.values) - 1
         raise UnknownElementError(

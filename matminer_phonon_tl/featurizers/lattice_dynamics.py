@@ -52,6 +52,8 @@ STRUCTURE_COLUMNS = {
 
 NEIGHBOUR_SHELL = 1.2
 """Atoms within this many nearest-neighbour distances are neighbours."""
+SHORTEST_DISTANCE = 0.3
+"""No two atoms of a solid come so near, Angstrom; H2 has 0.74."""
 SYMPREC = 0.1
 """Tolerance of the symmetry search, Angstrom; as the Materials Project's."""
 
@@ -118,7 +120,14 @@ class LatticeDynamicsDescriptors(CompositionFeaturizer):
                 )
                 features[row] = np.nan
                 continue
-            features[row, n_composition:] = describe_structure(value)
+            try:
+                features[row, n_composition:] = describe_structure(value)
+            except (ValueError, ArithmeticError) as error:  # LinAlgError is a ValueError
+                errors[first_row + row] = CompositionError(
+                    f"row {first_row + row}: expected a structure with a lattice to vibrate, got "
+                    f"{value.composition.reduced_formula}, of which {error}"
+                )
+                features[row] = np.nan
         return features, dict(sorted(errors.items()))
 
 
@@ -177,6 +186,8 @@ def _describe_compositions(flat: FlatCompositions) -> NDArray[np.float64]:
 def describe_structure(structure: Structure) -> list[float]:
     """Structure columns of one structure, in the order of ``STRUCTURE_COLUMNS``."""
     composition = as_composition(structure.composition)
+    if not structure.is_valid(tol=SHORTEST_DISTANCE):
+        raise ValueError(f"two atoms are nearer than {SHORTEST_DISTANCE} Angstrom: check the sites")
     n_sites = len(structure)
     radii = np.array([site_mean(site, "covalent_radius_cordero") for site in structure])
     volume = structure.volume

@@ -1,5 +1,6 @@
 """Probabilities that mean what they say, and the threshold where they become a decision."""
 
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -62,6 +63,24 @@ class Calibrator:
         raise ModelFormatError(f"expected a sigmoid or isotonic calibration, got a bad {kind!r}")
 
 
+def check_threshold(wanted: Any) -> bool:
+    """Refuse what is no threshold; say whether it asks for a recall."""
+    if isinstance(wanted, Real) and not isinstance(wanted, bool) and 0 <= float(wanted) <= 1:
+        return False
+    for_recall = (
+        isinstance(wanted, tuple | list)
+        and len(wanted) == 2
+        and wanted[0] == "recall"
+        and isinstance(wanted[1], Real)
+        and 0 < float(wanted[1]) <= 1
+    )
+    if not for_recall and not (isinstance(wanted, str) and wanted == "f1"):
+        raise ValueError(
+            f"expected threshold as a number in 0-1, 'f1' or ('recall', number), got {wanted!r}"
+        )
+    return for_recall
+
+
 def choose_threshold(
     probability: NDArray[np.float64] | None, target: NDArray[np.int64] | None, wanted: Any
 ) -> float:
@@ -77,19 +96,11 @@ def choose_threshold(
     -------
     float
     """
-    if isinstance(wanted, int | float) and not isinstance(wanted, bool) and 0 <= wanted <= 1:
+    for_recall = check_threshold(wanted)
+    if isinstance(wanted, Real):
         return float(wanted)
-    for_recall = (
-        isinstance(wanted, tuple | list)
-        and len(wanted) == 2
-        and wanted[0] == "recall"
-        and isinstance(wanted[1], float | int)
-        and 0 < wanted[1] <= 1
-    )
-    if (wanted != "f1" and not for_recall) or probability is None:
-        raise ValueError(
-            f"expected threshold as a number in 0-1, 'f1' or ('recall', number), got {wanted!r}"
-        )
+    if probability is None:
+        raise ValueError(f"expected held-out predictions to choose a threshold for {wanted!r}")
     precision, recall, thresholds = precision_recall_curve(target, probability)
     precision, recall = precision[:-1], recall[:-1]  # the last point has no threshold
     if for_recall:

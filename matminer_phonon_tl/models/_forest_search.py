@@ -64,6 +64,18 @@ def check_two_classes(target: NDArray[np.float64], n_folds: int) -> NDArray[np.i
     return target.astype(np.int64)
 
 
+def check_folds(training: TrainingSet, folds: list[Any]) -> None:
+    """Refuse folds in which a class is missing, or too small for SMOTE."""
+    for train, test in folds:
+        gaps = int(training.target[train].sum())
+        if min(gaps, len(train) - gaps) <= SMOTE_NEIGHBOURS or not training.target[test].any():
+            raise TrainingError(
+                f"expected more than {SMOTE_NEIGHBOURS} materials of each kind on the training "
+                "side of every fold and a gap on the other, got fewer: give more materials, of "
+                "more formulas"
+            )
+
+
 def forest_pipeline(forest: str, balance: str, seed: int) -> Pipeline:
     """Oversampling, where it is asked for, and a forest: both see a fold's training side only."""
     weights = "balanced_subsample" if balance == "class_weight" else None
@@ -104,6 +116,7 @@ def search(
         scoring="f1",
         cv=folds,
         n_jobs=n_jobs,
+        error_score="raise",
     ).fit(training.D, training.target)
     chosen = {name.removeprefix("forest__"): value for name, value in found.best_params_.items()}
     return found.best_estimator_, chosen, float(found.best_score_)

@@ -11,6 +11,7 @@ import numpy as np
 from matminer_phonon_tl.exceptions import ModelFormatError
 
 MAX_DEPTH = 60
+MAX_DIMENSION = 2**31
 DTYPES = frozenset({"<f4", "<f8", "<i2", "<i4", "<i8", "|i1", "|u1", "|b1"})
 
 _ARRAY_KEYS = {"@array", "dtype", "shape"}
@@ -76,6 +77,8 @@ def decode(value: Any, decode_model: Callable[[dict[str, Any], int], Any], depth
         raise ModelFormatError(f"expected at most {MAX_DEPTH} levels of nesting, got more")
     if isinstance(value, list):
         return [decode(member, decode_model, depth + 1) for member in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ModelFormatError(f"expected finite numbers in a model, got {value}")
     if not isinstance(value, dict):
         return value
     if "@array" in value:
@@ -99,8 +102,10 @@ def decode_array(value: dict[str, Any]) -> np.ndarray:
         raise ModelFormatError(f"expected an array of one of {sorted(DTYPES)}, got {dtype!r}")
     if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
         raise ModelFormatError(f"expected an array's shape as a list of sizes, got {shape!r}")
-    if len(shape) > 8:
-        raise ModelFormatError(f"expected at most 8 dimensions, got {len(shape)}")
+    if len(shape) > 8 or any(n > MAX_DIMENSION for n in shape):
+        raise ModelFormatError(
+            f"expected at most 8 dimensions of at most {MAX_DIMENSION} each, got {shape!r}"
+        )
     n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
     # Four base64 characters hold three bytes; compared before anything is decoded.
     if len(text) != 4 * ((n_bytes + 2) // 3):

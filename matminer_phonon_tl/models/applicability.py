@@ -10,6 +10,9 @@ from scipy.spatial.distance import cdist
 from matminer_phonon_tl.exceptions import ModelFormatError
 from matminer_phonon_tl.featurizers import LatticeDynamicsDescriptors
 
+LARGEST_DESCRIPTOR = 1e6
+"""Far above every element property; what lies beyond cannot be told apart in floating point."""
+
 
 class Applicability:
     """Distance to the nearest training material, on the training materials' own scale.
@@ -76,7 +79,11 @@ class Applicability:
         is_matrix = isinstance(descriptors, np.ndarray) and descriptors.ndim == 2
         if not is_matrix or descriptors.shape[1] != width or len(descriptors) < 2:
             raise ModelFormatError(f"expected training descriptors of {width} columns")
-        known = isinstance(elements, np.ndarray) and elements.dtype == np.int16
+        if not (np.abs(descriptors) < LARGEST_DESCRIPTOR).all():
+            raise ModelFormatError("expected training descriptors of physical size")
+        known = (
+            isinstance(elements, np.ndarray) and elements.dtype == np.int16 and elements.ndim == 1
+        )
         if not known or not np.isin(elements, [e.Z for e in Element]).all():
             raise ModelFormatError("expected atomic numbers of the training elements")
         return cls(descriptors, elements)

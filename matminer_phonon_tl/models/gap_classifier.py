@@ -1,5 +1,6 @@
 """Does a compound have an acoustic-optical phonon gap? SMOTE and a forest, as in the paper."""
 
+from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
@@ -14,12 +15,13 @@ from sklearn.utils.validation import check_is_fitted
 from matminer_phonon_tl.compositions import as_compositions
 from matminer_phonon_tl.exceptions import ModelFormatError
 from matminer_phonon_tl.featurizers import XenonPyDescriptors
-from matminer_phonon_tl.models._calibration import Calibrator, choose_threshold
+from matminer_phonon_tl.models._calibration import Calibrator, check_threshold, choose_threshold
 from matminer_phonon_tl.models._descriptors import descriptor_labels, descriptor_matrix
 from matminer_phonon_tl.models._forest_search import (
     FORESTS,
     OnMatrix,
     TrainingSet,
+    check_folds,
     check_two_classes,
     forest_pipeline,
     held_out_probabilities,
@@ -145,6 +147,7 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
             If a composition cannot be described; names the row.
         """
         self._check_options()
+        self._forget_card()
         D = descriptor_matrix(X, self.descriptors, use_structure=self.use_structure)
         target = check_two_classes(check_target(y, len(D), "has_phonon_bandgap"), self.cv)
         random = check_random_state(self.random_state)
@@ -154,6 +157,7 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
         if self.protocol == "published":
             training, balance = training.oversampled(seed), "none"
         folds = training.folds(self.cv, fold_seed)
+        check_folds(training, folds)
         grid = {key: list(values) for key, values in (self.param_grid or PAPER_GRID).items()}
         best, self.best_params_, self.best_score_ = search(
             forest_pipeline(self.forest, balance, seed), grid, training, folds, self.n_jobs
@@ -252,10 +256,21 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
         return pd.Series(values, index=labels, name=kind).sort_values(ascending=False)
 
     def make_pipeline(self) -> Pipeline:
-        """Return the same steps as an unfitted imblearn Pipeline that takes compositions."""
+        """Return the paper's steps as an unfitted imblearn Pipeline that takes compositions.
+
+        The forest has the hyperparameters that were found, where the classifier is fitted.
+        """
+        if self.descriptors != "xenonpy" or self.use_structure:
+            raise ValueError(
+                "expected descriptors='xenonpy' without structure for a pipeline, got "
+                f"descriptors={self.descriptors!r}, use_structure={self.use_structure}: fit the "
+                "classifier itself"
+            )
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        steps = forest_pipeline(self.forest, self.balance, seed).steps
-        return Pipeline([("descriptors", XenonPyDescriptors()), *steps])
+        pipeline = forest_pipeline(self.forest, self.balance, seed)
+        for name, value in getattr(self, "best_params_", {}).items():
+            pipeline.set_params(**{f"forest__{name}": value})
+        return Pipeline([("descriptors", XenonPyDescriptors()), *pipeline.steps])
 
     def _groups(self, X: Any) -> NDArray[Any] | None:
         if not self.group_by_formula:
@@ -266,6 +281,10 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
                 "pass the formulas as groups, or set group_by_formula=False"
             )
         return np.array([c.reduced_formula for c in as_compositions(X)])
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Say whether there is anything to predict with."""
+        return hasattr(self, "forest_")
 
     def _check_options(self) -> None:
         for name, allowed in (
@@ -278,12 +297,25 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
                 raise ValueError(
                     f"expected {name} to be one of {allowed}, got {getattr(self, name)!r}"
                 )
+        descriptor_labels(self.descriptors, use_structure=bool(self.use_structure))
+        check_threshold(self.threshold)
+        if not isinstance(self.cv, Integral) or self.cv < 2:
+            raise ValueError(f"expected cv to be a number of folds from 2 on, got {self.cv!r}")
+        grid = self.param_grid
+        if grid is not None and not (
+            isinstance(grid, dict)
+            and all(isinstance(values, list | tuple) and values for values in grid.values())
+        ):
+            raise ValueError(
+                "expected param_grid to be a dict of hyperparameter to a list of values, got "
+                f"{grid!r}"
+            )
 
     def _tune(
         self, best: Pipeline, training: TrainingSet, folds: list[Any]
     ) -> tuple[Calibrator | None, float]:
         """Calibrate and choose the threshold on predictions of rows that were not trained on."""
-        if self.calibration is None and isinstance(self.threshold, int | float):
+        if self.calibration is None and isinstance(self.threshold, Real):
             return None, choose_threshold(None, None, self.threshold)
         held_out = held_out_probabilities(best, training, folds, self.n_jobs)
         calibrator = None
@@ -316,12 +348,18 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
         forest = Forest.from_state(state["forest"])
         labels = descriptor_labels(self.descriptors, use_structure=bool(self.use_structure))
         importances = state["impurity_importances"]
-        if forest.n_features != len(labels) or np.shape(importances) != (len(labels),):
+        is_vector = isinstance(importances, np.ndarray) and importances.shape == (len(labels),)
+        if forest.n_features != len(labels) or not is_vector:
             raise ModelFormatError(
                 f"expected a forest of {len(labels)} descriptors, got {forest.n_features}"
             )
-        if type(state["threshold"]) is not float or not isinstance(state["training_data"], dict):
-            raise ModelFormatError("expected a threshold and a record of the training data")
+        if importances.dtype != np.float64:
+            raise ModelFormatError("expected importances as numbers")
+        threshold = state["threshold"]
+        if type(threshold) is not float or not 0 <= threshold <= 1:
+            raise ModelFormatError("expected a threshold in 0-1")
+        if not isinstance(state["training_data"], dict):
+            raise ModelFormatError("expected a record of the training data")
         self.forest_ = forest
         self.threshold_ = state["threshold"]
         stored = state["calibrator"]

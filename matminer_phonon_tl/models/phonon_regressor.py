@@ -1,5 +1,6 @@
 """Regression of a phonon property on physics: kernel machines with intervals that hold."""
 
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -153,6 +154,7 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
             If there are too few rows, or labels are not finite.
         """
         transform = self._check_options()
+        self._forget_card()
         compositions = as_compositions(X)
         D = descriptor_matrix(X, self.descriptors, use_structure=self.use_structure)
         labels = check_target(y, len(D), "y")
@@ -161,7 +163,7 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
                 f"expected at least {LEAST_ROWS} materials to fit to, got {len(D)}: give more"
             )
         learnt = transform_target(transform, labels, compositions)
-        self._learn(D, learnt)
+        self._learn(D, learnt, labels)
         self._descriptors = D
         self.scores_ = np.empty(0)
         if self.intervals:
@@ -209,6 +211,10 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         reach = self._reach(level) * std
         return mean, np.maximum(mean - reach, 0.0), mean + reach
 
+    def __sklearn_is_fitted__(self) -> bool:
+        """Say whether there is anything to predict with."""
+        return hasattr(self, "machines_")
+
     def _check_options(self) -> str:
         unknown = [name for name in self.members if name not in MEMBERS]
         if unknown or not self.members:
@@ -219,12 +225,15 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         self,
         D: NDArray[np.float64],
         learnt: NDArray[np.float64],
+        labels: NDArray[np.float64],
         like: list[KernelMachine] | None = None,
     ) -> None:
         """Fit the machines; take hyperparameters over where ``like`` is given."""
         scaler = StandardScaler().fit(D)
         self._center, self._scale = scaler.mean_, scaler.scale_
         self._offset, self._unit = float(learnt.mean()), float(learnt.std()) or 1.0
+        # Where a transform is flat (a gap near zero), the spread is still not zero.
+        self._least_std = 1e-3 * float(np.abs(labels).mean()) or 1e-12
         X, z = (D - self._center) / self._scale, (learnt - self._offset) / self._unit
         if like is None:
             self.machines_ = [_fit_member(name, X, z) for name in self.members]
@@ -250,10 +259,8 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
             if machine.noise is not None:
                 variances.append(((label(z + spread) - label(z - spread)) / 2) ** 2)
         within = np.mean(variances, axis=0) if variances else 0.0
-        # Where a transform is flat (a gap of zero), the spread is still not zero.
-        least = 1e-3 * np.mean(np.abs(central))
         std = np.sqrt(within + np.var(central, axis=0))
-        return np.mean(central, axis=0), np.maximum(std, least)
+        return np.mean(central, axis=0), np.maximum(std, self._least_std)
 
     def _held_out_scores(
         self,
@@ -269,13 +276,13 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         like = self.machines_ if len(D) > HYPERPARAMETER_ROWS else None
         for train, test in folds.split(D, groups=groups):
             fold = PhononRegressor(**self.get_params())
-            fold._learn(D[train], learnt[train], like)
+            fold._learn(D[train], learnt[train], labels[train], like)
             mean, std = fold._predict_matrix(D[test], [compositions[row] for row in test])
             scores[test] = np.abs(labels[test] - mean) / std
         return np.sort(scores)
 
     def _reach(self, level: float) -> float:
-        if not 0 < level < 1:
+        if isinstance(level, bool) or not isinstance(level, Real) or not 0 < level < 1:
             raise ValueError(f"expected a level between 0 and 1, got {level!r}")
         if not len(self.scores_):
             raise ValueError(
@@ -297,35 +304,52 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
             "scale": self._scale,
             "offset": self._offset,
             "unit": self._unit,
+            "least_std": self._least_std,
             "descriptors": self._descriptors,
             "machines": [machine.get_state() for machine in self.machines_],
             "scores": self.scores_,
             "training_data": self.training_data_,
         }
 
-    def _set_state(self, state: dict[str, Any]) -> Self:
+    def _set_state(self, state: dict[str, Any]) -> Self:  # noqa: C901 (a list of checks)
         self._check_options()
         labels = descriptor_labels(self.descriptors, use_structure=bool(self.use_structure))
         n_features = len(labels)
         vectors = {"center": n_features, "scale": n_features, "scores": len(state["scores"])}
         for name, length in vectors.items():
             vector = state[name]
-            if not isinstance(vector, np.ndarray) or vector.shape != (length,):
+            if (
+                not isinstance(vector, np.ndarray)
+                or vector.shape != (length,)
+                or vector.dtype != np.float64
+            ):
                 raise ModelFormatError(f"expected {name} as a vector of {length} numbers")
-        scalars = (state["offset"], state["unit"])
-        if not all(type(value) is float for value in scalars) or not (state["scale"] > 0).all():
-            raise ModelFormatError("expected a scaler of finite numbers above zero")
-        if (np.diff(state["scores"]) < 0).any() or not isinstance(state["training_data"], dict):
-            raise ModelFormatError("expected ascending scores and a record of the training data")
+        scalars = (state["offset"], state["unit"], state["least_std"])
+        if not all(type(value) is float for value in scalars) or min(scalars[1:]) <= 0:
+            raise ModelFormatError("expected a scaler of finite numbers, its units above zero")
+        scores = state["scores"]
+        ordered = not len(scores) or (scores[0] >= 0 and (np.diff(scores) >= 0).all())
+        if not ordered or bool(len(scores)) != bool(self.intervals):
+            raise ModelFormatError("expected ascending scores, and none without intervals")
+        if not isinstance(state["training_data"], dict):
+            raise ModelFormatError("expected a record of the training data")
         D = state["descriptors"]
         if not isinstance(D, np.ndarray) or D.ndim != 2 or D.shape[1] != n_features or not len(D):
             raise ModelFormatError(f"expected training descriptors of {n_features} columns")
-        points = (D - state["center"]) / state["scale"]
+        if not (state["scale"] > 0).all():
+            raise ModelFormatError("expected a scaler of finite numbers, its units above zero")
+        with np.errstate(over="ignore"):
+            points = (D - state["center"]) / state["scale"]
+        if not np.isfinite(points).all():
+            raise ModelFormatError("expected standardised descriptors to be finite")
         machines = [KernelMachine.from_state(each, points) for each in state["machines"]]
         if len(machines) != len(self.members):
             raise ModelFormatError(f"expected {len(self.members)} machines, got {len(machines)}")
+        for name, machine in zip(self.members, machines, strict=True):
+            if (machine.noise is None) != (name == "svm"):
+                raise ModelFormatError(f"expected the machine {name} to be of its kind")
         self._center, self._scale, self.scores_ = (state[name] for name in vectors)
-        self._offset, self._unit = scalars
+        self._offset, self._unit, self._least_std = scalars
         self._descriptors = D
         self.machines_ = machines
         self.training_data_ = state["training_data"]

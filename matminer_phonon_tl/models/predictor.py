@@ -103,12 +103,8 @@ class PhononPredictor(BaseEstimator, JSONModel):
         progress : bool, optional
             Show a progress bar; default: on a terminal.
         """
-        needed = ["composition", "has_phonon_bandgap", *TARGETS]
-        missing = [name for name in needed if name not in df.columns]
-        if missing:
-            raise ValueError(
-                f"expected a DataFrame with the columns {needed}, got none named {missing}"
-            )
+        self._forget_card()
+        check_columns(df)
         regressors = self.regressors or {
             target: make_regressor(target, random_state=self.random_state) for target in TARGETS
         }
@@ -179,6 +175,10 @@ class PhononPredictor(BaseEstimator, JSONModel):
         frame.attrs["units"] = {name: UNITS[name] for name in TARGETS}
         return frame
 
+    def __sklearn_is_fitted__(self) -> bool:
+        """Say whether there is anything to predict with."""
+        return hasattr(self, "applicability_")
+
     def _columns(self, asked: list[Composition], conditional: bool, level: float) -> dict[str, Any]:
         probability, spread = self.classifier_.predict_gap(asked)
         has_gap = probability >= self.classifier_.threshold_
@@ -220,6 +220,16 @@ class PhononPredictor(BaseEstimator, JSONModel):
         self.regressors_ = {target: regressors[target] for target in TARGETS}
         self.applicability_ = Applicability.from_state(state["applicability"])
         return self
+
+
+def check_columns(df: pd.DataFrame) -> None:
+    """Refuse a table that lacks what the predictor is trained on."""
+    needed = ["composition", "formula", "has_phonon_bandgap", *TARGETS]
+    missing = [name for name in needed if name not in df.columns]
+    if missing:
+        raise ValueError(
+            f"expected a DataFrame with the columns {needed}, got none named {missing}"
+        )
 
 
 def default_classifier(random_state: int) -> PhononGapClassifier:

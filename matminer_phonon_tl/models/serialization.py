@@ -28,6 +28,7 @@ import numpy as np
 from monty.json import MSONable
 
 from matminer_phonon_tl._version import __version__
+from matminer_phonon_tl.citations import LIU_2020
 from matminer_phonon_tl.exceptions import ModelFormatError
 from matminer_phonon_tl.models._json_values import decode, encode
 from matminer_phonon_tl.untrusted_json import parse_json
@@ -69,6 +70,20 @@ class JSONModel(MSONable):
         """Constructor arguments to write; a subclass may replace what JSON can't hold."""
         return self.get_params(deep=False)  # type: ignore[attr-defined]
 
+    def _card(self) -> dict[str, Any]:
+        """What is known of any model, and what was recorded of this one."""
+        return {
+            "versions": library_versions(),
+            "training_data": getattr(self, "training_data_", None),
+            "scores": [],
+            "citation": LIU_2020,
+            **getattr(self, "card_", {}),
+        }
+
+    def _forget_card(self) -> None:
+        """A model that is fitted anew is not the one whose scores its card holds."""
+        self.__dict__.pop("card_", None)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the model as JSON-ready plain values; :meth:`from_dict` restores it exactly."""
         return {
@@ -78,7 +93,7 @@ class JSONModel(MSONable):
             "schema_version": SCHEMA_VERSION,
             "params": {name: encode(value) for name, value in self._json_params().items()},
             "state": encode(self._get_state()),
-            "card": {"versions": library_versions(), **getattr(self, "card_", {})},
+            "card": self._card(),
         }
 
     @classmethod
@@ -267,12 +282,14 @@ def _decode_model(document: dict[str, Any], depth: int) -> Any:
     unknown = params.keys() - set(cls._get_param_names())
     if unknown:
         raise ModelFormatError(f"expected the parameters of {name}, got also {sorted(unknown)}")
-    model = cls(**{key: decode(value, _decode_model, depth + 1) for key, value in params.items()})
-    if card:
-        model.card_ = card
-    if state is None:
-        return model
     try:
+        model = cls(
+            **{key: decode(value, _decode_model, depth + 1) for key, value in params.items()}
+        )
+        if card:
+            model.card_ = card
+        if state is None:
+            return model
         return model._set_state(decode(state, _decode_model, depth + 1))
     except ModelFormatError:
         raise

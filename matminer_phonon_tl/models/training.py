@@ -20,6 +20,7 @@ from matminer_phonon_tl.models.predictor import (
     GAP,
     TARGETS,
     PhononPredictor,
+    check_columns,
     default_classifier,
 )
 
@@ -44,6 +45,7 @@ def train_predictor(
     PhononPredictor
         ``card_["scores"]`` holds the scores with their protocol.
     """
+    check_columns(df)
     hidden = None if progress is None else not progress
     scores = []
     with tqdm(total=1 + len(TARGETS), desc="Scoring", unit="model", disable=hidden) as bar:

@@ -208,6 +208,7 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
             If training diverges.
         """
         given, y = read_input(self, X, y, fitting=True)
+        self._forget_card()
         sources = [self._resolve(source, given)]
         fit_together([self], given, y, [np.arange(len(y))], sources)
         return self

@@ -188,6 +188,22 @@ def test_a_file_that_is_no_dataset_is_refused(content, tmp_path):
         load_dataset(path=path)
 
 
+@pytest.mark.parametrize("cell", ["InN", 1, {"InN": 1}, {"Qq": 1}])
+def test_a_cell_that_is_no_composition_is_refused(cell, tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps({"data": [[cell]], "index": [0], "columns": ["composition"]}))
+    if cell == "InN":  # a formula is as good as a dict
+        assert load_dataset(path=path)["composition"][0] == Composition("InN")
+        return
+    with pytest.raises(DatasetIntegrityError, match="to be a dataset in matminer's format"):
+        load_dataset(path=path)
+
+
+def test_a_folder_is_no_dataset(tmp_path):
+    with pytest.raises(DatasetIntegrityError, match="found a folder"):
+        load_dataset(path=tmp_path)
+
+
 def test_no_module_that_a_file_names_is_imported(tmp_path):
     evil = {"@module": "this", "@class": "Structure", "lattice": {}, "sites": []}
     table = {"data": [[evil]], "index": [0], "columns": ["structure"]}

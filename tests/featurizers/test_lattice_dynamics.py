@@ -115,6 +115,16 @@ def test_wants_structures_when_told_so(zincblende_bas):
     assert np.isnan(array).all(axis=1).tolist() == [False, True, True]
 
 
+def test_atoms_on_one_another_are_an_error_of_their_row(zincblende_bas):
+    collapsed = Structure(Lattice.cubic(4), ["In", "N"], [[0, 0, 0], [0, 0, 0]])
+    featurizer = LatticeDynamicsDescriptors(use_structure=True)
+    with pytest.raises(CompositionError, match=r"^row 1: .*two atoms are nearer than 0.3"):
+        featurizer.featurize_array([zincblende_bas, collapsed])
+    with pytest.warns(FeaturizationWarning, match="1 of 2 rows"):
+        array = featurizer.featurize_array([zincblende_bas, collapsed], ignore_errors=True)
+    assert np.isnan(array).all(axis=1).tolist() == [False, True]
+
+
 def test_contract_of_a_featurizer():
     featurizer = LatticeDynamicsDescriptors(use_structure=True)
     assert clone(featurizer).get_params() == {"use_structure": True}

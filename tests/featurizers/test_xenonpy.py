@@ -226,6 +226,8 @@ def test_impute_nan_puts_the_mean_in_and_says_so():
     gappy = pd.DataFrame({"a": [1.0, np.nan, 3.0]}, index=["H", "He", "Li"])
     with pytest.warns(FeaturizationWarning, match="He has no complete row"):
         assert XenonPyDescriptors(gappy, impute_nan=True).featurize("He")[0] == 2.0
+    with pytest.raises(UnknownElementError, match="expected a complete row of He"):
+        XenonPyDescriptors(gappy).featurize("He")
     with pytest.raises(UnknownElementError):
         XenonPyDescriptors(impute_nan=True).featurize("Qq")
 

@@ -172,9 +172,9 @@ def test_the_papers_descriptors_matter(train):
 
 def test_make_pipeline_is_the_same_model(train, test):
     classifier = PhononGapClassifier(param_grid={"n_estimators": [10]}, random_state=0)
-    pipeline = classifier.make_pipeline().set_params(forest__n_estimators=10)
-    pipeline.fit(train["composition"], train["has_phonon_bandgap"])
     classifier.fit(train, train["has_phonon_bandgap"])
+    pipeline = classifier.make_pipeline()
+    pipeline.fit(train["composition"], train["has_phonon_bandgap"])
     assert list(pipeline.named_steps) == ["descriptors", "smote", "forest"]
     expected = pipeline.predict_proba(test["composition"])[:, 1]
     assert np.array_equal(classifier.predict_proba(test)[:, 1], expected)
@@ -199,6 +199,8 @@ def test_make_pipeline_is_the_same_model(train, test):
         ({"protocol": "strict"}, ValueError, "expected protocol to be one of"),
         ({"calibration": "beta"}, ValueError, "expected calibration to be one of"),
         ({"descriptors": "magpie"}, ValueError, "expected descriptors to be one of"),
+        ({"cv": "5"}, ValueError, "expected cv to be a number of folds"),
+        ({"param_grid": {"n_estimators": 5}}, ValueError, "expected param_grid to be a dict"),
         ({"threshold": 1.5}, ValueError, "expected threshold as a number in 0-1"),
         ({"threshold": ("recall", 2)}, ValueError, "expected threshold as a number in 0-1"),
         ({"threshold": "accuracy"}, ValueError, "expected threshold as a number in 0-1"),
@@ -207,9 +209,22 @@ def test_make_pipeline_is_the_same_model(train, test):
 def test_bad_input_is_one_sentence(change, error, sentence, phonon_tl):
     X = change.pop("X", phonon_tl[:60])
     y = change.pop("y", [True, False] * 30)
-    classifier = PhononGapClassifier(param_grid={"n_estimators": [2]}, **change)
+    classifier = PhononGapClassifier(**{"param_grid": {"n_estimators": [2]}, **change})
     with pytest.raises(error, match=sentence):
         classifier.fit(X, y)
+
+
+def test_folds_without_enough_gaps_are_refused(phonon_tl):
+    gapped = phonon_tl[phonon_tl["has_phonon_bandgap"]]
+    one_formula = pd.concat([gapped[:1]] * 12 + [phonon_tl[~phonon_tl["has_phonon_bandgap"]][:60]])
+    classifier = PhononGapClassifier(param_grid={"n_estimators": [2, 3]}, random_state=0)
+    with pytest.raises(TrainingError, match="of more formulas"):
+        classifier.fit(one_formula, one_formula["has_phonon_bandgap"])
+
+
+def test_a_pipeline_of_other_descriptors_is_refused():
+    with pytest.raises(ValueError, match="expected descriptors='xenonpy' without structure"):
+        PhononGapClassifier.recommended().make_pipeline()
 
 
 def test_unknown_importances(small_classifier):

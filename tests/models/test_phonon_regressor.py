@@ -107,10 +107,13 @@ def test_round_trip_is_exact(fitted, tmp_path):
     ("name", "value", "sentence"),
     [
         ("center", np.ones(3), "center as a vector"),
-        ("scale", np.zeros(306), "a scaler of finite numbers above zero"),
+        ("scale", np.zeros(306), "its units above zero"),
         ("offset", 1, "a scaler of finite numbers"),
         ("scores", np.array([2.0, 1.0]), "ascending scores"),
         ("descriptors", np.ones((4, 5)), "descriptors of 306 columns"),
+        ("unit", -1.0, "its units above zero"),
+        ("least_std", 0.0, "its units above zero"),
+        ("scores", np.empty(0), "none without intervals"),
         ("machines", [], "expected 2 machines, got 0"),
     ],
 )

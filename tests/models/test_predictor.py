@@ -38,6 +38,15 @@ def test_a_list_equals_one_by_one_and_any_order(small_predictor, phonon_tl):
         pd.testing.assert_frame_equal(other, whole, rtol=1e-6, check_dtype=False)
 
 
+def test_a_row_does_not_know_its_neighbours():
+    """However odd a compound is, it changes nothing for those asked about with it."""
+    predictor = PhononPredictor.from_pretrained()
+    alone = predictor.predict(["InN", "GaSb"])
+    together = predictor.predict(["InN", "GaSb", "InN1000000", {"InN": 1}, "PuH500"])
+    pd.testing.assert_frame_equal(together[:2], alone, rtol=1e-9)
+    assert "expected element symbols as keys" in together.loc[3, "error"]
+
+
 def test_only_a_compound_with_a_gap_gets_one(small_predictor, phonon_tl):
     frame = small_predictor.predict(phonon_tl[:200])
     has_gap = frame["has_phonon_bandgap"].astype(bool)
