@@ -170,10 +170,10 @@ def read_frame(
             f"is truncated or altered, so {way_out}"
         )
     try:
-        table = parse_json(
-            gzip.decompress(content) if path.suffix == ".gz" else content, allow_nan=True
-        )
-        return _decode(table, pbar=pbar)
+        text = gzip.decompress(content) if path.suffix == ".gz" else content
+        # What has the expected hash was checked when it was made.
+        table = json.loads(text) if sha256 else parse_json(text, allow_nan=True)
+        return _decode(table, checked=sha256 is not None, pbar=pbar)
     except (
         ValueError, LookupError, TypeError, AttributeError, EOFError, OSError, zlib.error,
     ) as error:  # fmt: skip
@@ -183,14 +183,24 @@ def read_frame(
         ) from error
 
 
-def _decode(table: dict[str, Any], *, pbar: bool) -> pd.DataFrame:
+def _decode(table: dict[str, Any], *, checked: bool, pbar: bool) -> pd.DataFrame:
     frame = pd.DataFrame(table["data"], index=table["index"], columns=table["columns"])
-    for column, decode in (("composition", _decode_composition), ("structure", _decode_structure)):
+    decoders = {
+        "composition": _decode_checked_composition if checked else _decode_composition,
+        "structure": _decode_structure,
+    }
+    for column, decode in decoders.items():
         if column in frame.columns:
             cells = tqdm(frame[column], desc=f"Decoding {column}", disable=not pbar)
             frame[column] = pd.Series([decode(c) for c in cells], index=frame.index, dtype=object)
     frame.attrs["units"] = {name: unit for name, unit in UNITS.items() if name in frame.columns}
     return frame
+
+
+def _decode_checked_composition(cell: dict[str, float] | None) -> Composition | None:
+    if cell is None:
+        return None
+    return Composition({key: amount for key, amount in cell.items() if not key.startswith("@")})
 
 
 def _decode_composition(cell: dict[str, Any] | None) -> Composition | None:
