@@ -28,7 +28,8 @@ th:first-child, td:first-child { text-align: left; }
 .published { color: #b2182b; } .leak_free { color: #2166ac; }
 aside { background: #f4f4f4; padding: 0.6rem 1rem; border-left: 4px solid #999; }
 aside dt { font-weight: 600; } aside dd { margin: 0 0 0.4rem; overflow-wrap: anywhere; }
-@media print { body { max-width: none; font-size: 9pt; margin: 0; } h2, h2 + p { break-after: avoid; }
+@media print { body { max-width: none; font-size: 9pt; margin: 0; }
+  h2, h2 + p { break-after: avoid; }
   .figure, tr, aside { break-inside: avoid; } .modebar { display: none !important; }
   * { overflow: visible !important; } table { font-size: 7.5pt; width: 100%; }
   th, td { padding: 1px 4px; white-space: normal; } }
