@@ -155,19 +155,16 @@ def test_importances_are_labelled(small_classifier, test):
     assert permuted.max() > 0
 
 
-def test_the_papers_descriptors_matter(train):
+def test_what_the_forest_looks_at_on_the_papers_split(train):
+    """Of the paper's top four only min:sound_velocity is near our top; docs/classifier.md has all."""
     grid = {"n_estimators": [200], "max_depth": [None]}
     classifier = PhononGapClassifier(param_grid=grid, random_state=0)
-    classifier.fit(train, train["has_phonon_bandgap"])
-    order = list(classifier.feature_importances().index)
-    ranks = [
-        order.index(name)
-        for name in (
-            "sum:fusion_enthalpy", "max:en_pauling", "sum:gs_bandgap", "min:sound_velocity",
-        )
-    ]  # fmt: skip
-    # Of 290 descriptors, in five families of near copies.
-    assert max(ranks) < 145
+    importances = classifier.fit(train, train["has_phonon_bandgap"]).feature_importances()
+    assert list(importances.index).index("min:sound_velocity") < 40
+    # Half of all importance is in the sums, which carry the size of the cell.
+    families = importances.groupby(importances.index.str.split(":").str[0]).sum()
+    assert families.idxmax() == "sum"
+    assert families["sum"] > 0.4
 
 
 def test_make_pipeline_is_the_same_model(train, test):
