@@ -156,7 +156,7 @@ def test_importances_are_labelled(small_classifier, test):
 
 
 def test_what_the_forest_looks_at_on_the_papers_split(train):
-    """Of the paper's top four only min:sound_velocity is near our top; docs/classifier.md has all."""
+    """Of the paper's top four, only min:sound_velocity is near ours; see docs/classifier.md."""
     grid = {"n_estimators": [200], "max_depth": [None]}
     classifier = PhononGapClassifier(param_grid=grid, random_state=0)
     importances = classifier.fit(train, train["has_phonon_bandgap"]).feature_importances()
