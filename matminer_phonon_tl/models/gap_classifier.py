@@ -186,7 +186,7 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
             "descriptors": "lattice_dynamics",
             "use_structure": use_structure,
             "forest": "extra_trees",
-            "param_grid": {"n_estimators": [500], "max_depth": [None]},
+            "param_grid": {"n_estimators": [200], "max_depth": [None]},
         }
         return cls(**{**best, **params})
 
