@@ -67,3 +67,7 @@ class TrainingWarning(PhononTLWarning):
 
 class ApplicabilityWarning(PhononTLWarning):
     """A prediction was asked for outside what the model has seen."""
+
+
+class CellSizeWarning(PhononTLWarning):
+    """A formula was read as one primitive cell, and training materials of it have another."""

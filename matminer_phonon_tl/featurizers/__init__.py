@@ -1,7 +1,13 @@
 """Descriptors of compositions as matminer featurizers."""
 
+from matminer_phonon_tl.featurizers.analogues import AnalogueDescriptors
 from matminer_phonon_tl.featurizers.element_table import load_element_table
 from matminer_phonon_tl.featurizers.lattice_dynamics import LatticeDynamicsDescriptors
 from matminer_phonon_tl.featurizers.xenonpy import XenonPyDescriptors
 
-__all__ = ["LatticeDynamicsDescriptors", "XenonPyDescriptors", "load_element_table"]
+__all__ = [
+    "AnalogueDescriptors",
+    "LatticeDynamicsDescriptors",
+    "XenonPyDescriptors",
+    "load_element_table",
+]

@@ -5,19 +5,25 @@ from typing import Any
 
 _MODULES = {
     "PhononGapClassifier": "gap_classifier",
+    "PhononPipe": "pipe",
     "PhononPredictor": "predictor",
     "PhononRegressor": "phonon_regressor",
+    "PhononTLFeaturizer": "prediction_featurizer",
     "TransferMLPRegressor": "transfer",
+    "explain": "explanation",
     "load_model": "serialization",
-    "make_regressor": "phonon_regressor",
+    "make_regressor": "regressor_choice",
     "save_model": "serialization",
 }
 
 __all__ = [
     "PhononGapClassifier",
+    "PhononPipe",
     "PhononPredictor",
     "PhononRegressor",
+    "PhononTLFeaturizer",
     "TransferMLPRegressor",
+    "explain",
     "load_model",
     "make_regressor",
     "save_model",

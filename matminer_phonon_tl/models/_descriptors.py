@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pymatgen.core import Structure
 
-from matminer_phonon_tl.compositions import composition_values
+from matminer_phonon_tl.compositions import as_compositions, composition_values
 from matminer_phonon_tl.exceptions import CompositionError
 from matminer_phonon_tl.featurizers.lattice_dynamics import (
     STRUCTURE_COLUMNS,
@@ -27,12 +27,75 @@ def descriptor_labels(name: str, *, use_structure: bool) -> list[str]:
     return labels + (list(STRUCTURE_COLUMNS) if use_structure else [])
 
 
+class Materials:
+    """Materials that several models are asked about: read once, each descriptor computed once.
+
+    Parameters
+    ----------
+    X : DataFrame, Series or sequence of compositions (structures, where they are used)
+
+    Raises
+    ------
+    CompositionError, UnknownElementError
+        Names the first row that is no composition.
+    """
+
+    def __init__(self, X: Any) -> None:
+        self._X = X
+        self.compositions = as_compositions(X)
+        self._blocks: dict[tuple[str, bool], NDArray[np.float64]] = {}
+
+    @classmethod
+    def of(cls, X: Any) -> "Materials":
+        """Return X itself where it is one already."""
+        return X if isinstance(X, cls) else cls(X)
+
+    def take(self, rows: NDArray[np.intp]) -> "Materials":
+        """Return some of the materials, with what is known of them."""
+        values = structures_of(self._X) if self._holds_structures() else self.compositions
+        part = Materials([values[row] for row in rows])
+        part._blocks = {key: block[rows] for key, block in self._blocks.items()}
+        return part
+
+    def matrix(self, name: str, *, use_structure: bool) -> NDArray[np.float64]:
+        """As :func:`descriptor_matrix`."""
+        _check_name(name)
+        blocks = []
+        if name != "lattice_dynamics":
+            blocks.append(self._block("xenonpy", use_structure=False))
+        if name != "xenonpy":
+            blocks.append(self._block("lattice_dynamics", use_structure=False))
+        if use_structure:
+            blocks.append(self._block("lattice_dynamics", use_structure=True))
+        return np.hstack(blocks)
+
+    def _block(self, name: str, *, use_structure: bool) -> NDArray[np.float64]:
+        """Descriptors of a set; with ``use_structure`` only those of the structure."""
+        key = (name, use_structure)
+        if key not in self._blocks:
+            if use_structure:
+                structures = structures_of(self._X)
+                whole = LatticeDynamicsDescriptors(use_structure=True).featurize_array(structures)
+                self._blocks[key] = whole[:, -len(STRUCTURE_COLUMNS) :]
+            else:
+                featurizer = (
+                    XenonPyDescriptors() if name == "xenonpy" else LatticeDynamicsDescriptors()
+                )
+                self._blocks[key] = featurizer.featurize_array(self.compositions)
+        return self._blocks[key]
+
+    def _holds_structures(self) -> bool:
+        if isinstance(self._X, pd.DataFrame):
+            return "structure" in self._X.columns
+        return bool(len(self._X)) and all(isinstance(value, Structure) for value in self._X)
+
+
 def descriptor_matrix(X: Any, name: str, *, use_structure: bool) -> NDArray[np.float64]:
     """Describe materials; nothing is learnt here, so no row can tell another anything.
 
     Parameters
     ----------
-    X : DataFrame, Series or sequence of compositions (structures, where they are used)
+    X : Materials, DataFrame, Series or sequence of compositions (structures, where they are used)
         Or the matrix itself, computed before, which is checked and passed on.
     name : {"xenonpy", "lattice_dynamics", "both"}
     use_structure : bool
@@ -45,15 +108,9 @@ def descriptor_matrix(X: Any, name: str, *, use_structure: bool) -> NDArray[np.f
     _check_name(name)
     if isinstance(X, np.ndarray) and X.ndim == 2:
         return _check_matrix(X, descriptor_labels(name, use_structure=use_structure))
-    values = structures_of(X) if use_structure else composition_values(X)
-    blocks = []
-    if name != "lattice_dynamics":
-        blocks.append(XenonPyDescriptors().featurize_array(values))
-    if name != "xenonpy" or use_structure:
-        lattice = LatticeDynamicsDescriptors(use_structure=use_structure).featurize_array(values)
-        n_structure = len(STRUCTURE_COLUMNS) if use_structure else 0
-        blocks.append(lattice[:, -n_structure:] if name == "xenonpy" else lattice)
-    return np.hstack(blocks)
+    if use_structure and not isinstance(X, Materials):
+        structures_of(X)  # says what is missing before anything else fails
+    return Materials.of(X).matrix(name, use_structure=use_structure)
 
 
 def structures_of(X: Any) -> list[Structure]:

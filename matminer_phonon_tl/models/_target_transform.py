@@ -1,12 +1,27 @@
-"""Transforms of the target: what the network learns in place of the label."""
+"""Transforms of the target: what a model learns in place of the label.
+
+A model of few materials learns best what is smooth over chemistry, so a label is first freed of
+what physics knows: the number of atoms, the mass that any spring has to move, quantum statistics.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pymatgen.core import Composition
+from scipy.special import exprel
 
-TARGET_TRANSFORMS = ("none", "sqrt", "log", "per_atom")
+from matminer_phonon_tl.compositions import FlatCompositions, flatten
+from matminer_phonon_tl.featurizers.element_table import ElementTable
+from matminer_phonon_tl.units import MOLAR_GAS_CONSTANT
+
+TARGET_TRANSFORMS = ("none", "sqrt", "log", "per_atom", "einstein", "log_stiffness")
+_NEEDS_COMPOSITIONS = frozenset({"per_atom", "einstein", "log_stiffness"})
+_POSITIVE = frozenset({"log", "log_stiffness"})
+
+SOFTEST, HARDEST = 1e-3, 20.0
+"""Bounds of an Einstein frequency, in units of k_B T / hbar; cold carbon has 4 at 300 K."""
 
 
 def check_transform(name: Any) -> str:
@@ -19,39 +34,48 @@ def check_transform(name: Any) -> str:
     return name
 
 
-def atoms_per_formula_unit(compositions: Sequence[Composition]) -> np.ndarray:
+def atoms_per_formula_unit(compositions: Sequence[Composition]) -> NDArray[np.float64]:
     """Return the number of atoms in each reduced formula unit.
 
     Examples
     --------
-    >>> atoms_per_formula_unit([Composition("In2N2"), Composition("Fe4O6")])
-    array([2., 5.])
+    >>> atoms_per_formula_unit([Composition("In2N2"), Composition("Fe4O6"), Composition("Na4O4")])
+    array([2., 5., 4.])
     """
-    return np.array([float(own.reduced_composition.num_atoms) for own in compositions])
-
-
-def _atoms(compositions: Sequence[Composition] | None) -> np.ndarray:
-    if compositions is None:
-        raise ValueError(
-            'expected compositions with target_transform="per_atom", got a plain matrix: pass a '
-            'DataFrame with a "composition" column or a list of formulas'
-        )
-    return atoms_per_formula_unit(compositions)
+    flat = _flat(compositions)
+    if not len(flat.counts):
+        return np.empty(0)
+    starts = np.cumsum(flat.counts) - flat.counts
+    whole = np.rint(flat.amounts)
+    divisor = np.gcd.reduceat(whole.astype(np.int64), starts).astype(np.float64)
+    atoms = np.add.reduceat(flat.amounts, starts)
+    result = atoms / np.maximum(divisor, 1.0)
+    # pymatgen writes peroxides and elemental gases doubled (Na2O2), broken amounts as they are.
+    odd = np.abs(flat.amounts - whole) > Composition.amount_tolerance
+    special = odd | np.isin(flat.elements, _rows_of_special_formulas())
+    few = np.add.reduceat(special.astype(int), starts) == flat.counts
+    for row in np.flatnonzero(few | np.logical_or.reduceat(odd, starts)):
+        result[row] = float(compositions[row].reduced_composition.num_atoms)
+    return result
 
 
 def transform_target(
     name: str, y: np.ndarray, compositions: Sequence[Composition] | None
 ) -> np.ndarray:
-    """Return what the network is to learn.
+    """Return what the model is to learn.
 
     Parameters
     ----------
-    name : {"none", "sqrt", "log", "per_atom"}
-        Transform.
+    name : {"none", "sqrt", "log", "per_atom", "einstein", "log_stiffness"}
+        - ``"per_atom"``: the label over the atoms of the reduced formula unit;
+        - ``"einstein"``: of a heat capacity at 300 K (J/mol/K per mole of reduced formula units),
+          the frequency of Einstein's crystal that has it, in k_B T / hbar;
+        - ``"log_stiffness"``: of a speed v, ln(v sqrt(M)) with M the mean atomic mass: the root
+          of a force constant, where v alone mixes force and mass.
     y : ndarray of shape (n_samples,)
         Labels.
     compositions : sequence of Composition, or None
-        For "per_atom": the label is divided by the atoms of the reduced formula unit.
+        Needed by the last three.
 
     Returns
     -------
@@ -62,19 +86,28 @@ def transform_target(
     ------
     ValueError
         If a label is outside the transform's domain.
+
+    References
+    ----------
+    A. Einstein, Ann. Phys. 327, 180 (1907), doi:10.1002/andp.19063270110.
     """
+    asked = _checked(name, compositions)
+    if name in _POSITIVE:
+        _refuse(y <= 0, y, name, "above 0")
+    if name == "sqrt":
+        _refuse(y < 0, y, name, "of 0 or more")
+        return np.sqrt(y)
+    if name == "log":
+        return np.log(y)
     if name == "per_atom":
-        return y / _atoms(compositions)
-    if name in ("sqrt", "log"):
-        bad = y < 0 if name == "sqrt" else y <= 0
-        if bad.any():
-            row = int(np.flatnonzero(bad)[0])
-            bound = "of 0 or more" if name == "sqrt" else "above 0"
-            raise ValueError(
-                f'expected labels {bound} with target_transform="{name}", got {y[row]:g} in row '
-                f"{row}: use another transform"
-            )
-        return np.sqrt(y) if name == "sqrt" else np.log(y)
+        return y / atoms_per_formula_unit(asked)
+    if name == "log_stiffness":
+        return np.log(y) + 0.5 * np.log(_mean_mass(asked))
+    if name == "einstein":
+        per_atom = y / atoms_per_formula_unit(asked)
+        outside = (per_atom <= 0) | (per_atom >= 3 * MOLAR_GAS_CONSTANT)
+        _refuse(outside, y, name, "between 0 and 3R a mole of atoms")
+        return _einstein_frequency(per_atom)
     return y
 
 
@@ -85,23 +118,94 @@ def inverse_transform(
 
     Parameters
     ----------
-    name : {"none", "sqrt", "log", "per_atom"}
-        Transform.
+    name : one of :data:`TARGET_TRANSFORMS`
     prediction : ndarray of shape (..., n_samples)
-        What the network predicts. A negative square root stands for 0: no root is negative, and
-        squaring it would make the least prediction a large one.
+        What the model predicts. A negative square root stands for 0: no root is negative, and
+        squaring it would make the least prediction a large one. Einstein frequencies are kept
+        within ``SOFTEST`` and ``HARDEST``, so that every heat capacity lies within (0, 3R).
     compositions : sequence of Composition, or None
-        For "per_atom".
+        As for :func:`transform_target`.
 
     Returns
     -------
     ndarray of shape (..., n_samples)
         Predictions in the label's units.
     """
-    if name == "per_atom":
-        return prediction * _atoms(compositions)
+    asked = _checked(name, compositions)
     if name == "sqrt":
         return np.square(np.maximum(prediction, 0.0))
     if name == "log":
         return np.exp(prediction)
+    if name == "per_atom":
+        return prediction * atoms_per_formula_unit(asked)
+    if name == "log_stiffness":
+        return np.exp(prediction) / np.sqrt(_mean_mass(asked))
+    if name == "einstein":
+        frequency = np.clip(prediction, SOFTEST, HARDEST)
+        return _heat_capacity(frequency) * atoms_per_formula_unit(asked)
     return prediction
+
+
+def label_bounds(
+    name: str, compositions: Sequence[Composition]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Least and largest label that physics allows each composition."""
+    least, most = np.zeros(len(compositions)), np.full(len(compositions), np.inf)
+    if name == "einstein":
+        most = 3 * MOLAR_GAS_CONSTANT * atoms_per_formula_unit(compositions)
+    return least, most
+
+
+def _heat_capacity(frequency: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Einstein's C_V a mole of atoms, 3R x^2 e^x / (e^x - 1)^2."""
+    return 3 * MOLAR_GAS_CONSTANT * np.exp(frequency) / exprel(frequency) ** 2
+
+
+def _einstein_frequency(per_atom: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Invert :func:`_heat_capacity`, which falls with frequency, by bisection."""
+    low = np.full(per_atom.shape, SOFTEST)
+    high = np.full(per_atom.shape, HARDEST)
+    for _ in range(60):  # beyond the last bit of a float
+        middle = (low + high) / 2
+        above = _heat_capacity(middle) > per_atom
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return (low + high) / 2
+
+
+def _mean_mass(compositions: Sequence[Composition]) -> NDArray[np.float64]:
+    """Mean atomic mass of each composition, u."""
+    flat = _flat(compositions)
+    if not len(flat.counts):
+        return np.empty(0)
+    mass = ElementTable.shipped().column("atomic_weight")[flat.elements]
+    starts = np.cumsum(flat.counts) - flat.counts
+    total = np.add.reduceat(mass * flat.amounts, starts)
+    return total / np.add.reduceat(flat.amounts, starts)
+
+
+def _flat(compositions: Sequence[Composition]) -> FlatCompositions:
+    return flatten(compositions, ElementTable.shipped().index_of)
+
+
+def _rows_of_special_formulas() -> list[int]:
+    table = ElementTable.shipped()
+    symbols = {e.symbol for f in Composition.special_formulas for e in Composition(f).elements}
+    return [table.index_of(symbol) for symbol in sorted(symbols)]
+
+
+def _checked(name: str, compositions: Sequence[Composition] | None) -> Sequence[Composition]:
+    if name in _NEEDS_COMPOSITIONS and compositions is None:
+        raise ValueError(
+            f'expected compositions with target_transform="{name}", got a plain matrix: pass a '
+            'DataFrame with a "composition" column or a list of formulas'
+        )
+    return compositions or ()
+
+
+def _refuse(bad: NDArray[np.bool_], y: np.ndarray, name: str, bound: str) -> None:
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise ValueError(
+            f'expected labels {bound} with target_transform="{name}", got {y[row]:g} in row '
+            f"{row}: use another transform"
+        )

@@ -86,7 +86,9 @@ class KernelMachine:
         per_feature : bool
             Learn a length scale for each descriptor (automatic relevance determination).
         """
-        scale = np.full(X.shape[1], 3.0) if per_feature else 3.0
+        # One scale for all: distances grow with the root of the number of descriptors, and the
+        # search must start where points are told apart.
+        scale = np.full(X.shape[1], 3.0) if per_feature else float(np.sqrt(X.shape[1]))
         kernel = ConstantKernel(1.0) * Matern(scale, _LENGTH_BOUNDS, nu=nu) + WhiteKernel(
             0.05, (1e-4, 1.0)
         )

@@ -5,35 +5,39 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from pymatgen.core import Composition
+from pymatgen.core import Composition, Structure
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from matminer_phonon_tl.compositions import as_composition, as_compositions, composition_values
+from matminer_phonon_tl.compositions import (
+    as_compositions,
+    composition_values,
+    flatten_valid,
+)
 from matminer_phonon_tl.datasets.load import UNITS
 from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError
-from matminer_phonon_tl.featurizers import XenonPyDescriptors
+from matminer_phonon_tl.featurizers.element_table import ElementTable
+from matminer_phonon_tl.models._cells import KnownCells, check_formula_units, read_cell
+from matminer_phonon_tl.models._descriptors import Materials
+from matminer_phonon_tl.models._prediction_frame import (
+    GAP,
+    PARTS,
+    TARGETS,
+    empty_frame,
+    formula_of,
+    in_words,
+    warn_of_cells,
+)
+from matminer_phonon_tl.models._target_transform import atoms_per_formula_unit
 from matminer_phonon_tl.models.applicability import Applicability
 from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
-from matminer_phonon_tl.models.phonon_regressor import SETTINGS, make_regressor
+from matminer_phonon_tl.models.phonon_regressor import PhononRegressor
+from matminer_phonon_tl.models.regressor_choice import make_regressor
 from matminer_phonon_tl.models.serialization import JSONModel, load_model
 
-TARGETS = tuple(SETTINGS)
-GAP = "phonon_bandgap"
-PARTS = ("", "_lower", "_upper", "_std")
-
-COLUMNS = (
-    "formula",
-    "has_phonon_bandgap",
-    "has_gap_probability",
-    "has_gap_probability_std",
-    *(f"{target}{part}" for target in TARGETS for part in PARTS),
-    "applicability",
-    "unseen_elements",
-    "error",
-)
-"""Columns of a prediction, in order."""
+IN_DOMAIN = 0.05
+"""Applicability below which a compound counts as unlike the training materials."""
 
 
 class PhononPredictor(BaseEstimator, JSONModel):
@@ -48,10 +52,12 @@ class PhononPredictor(BaseEstimator, JSONModel):
     ----------
     classifier : PhononGapClassifier, optional
         Unfitted. Default: the paper's, with 200 trees.
-    regressors : dict of target to regressor, optional
-        Unfitted, one for each of :data:`TARGETS`, with ``predict_interval(X, level)`` and
-        ``predict(X, return_std=True)``. Default: what
+    regressors : dict of target to PhononRegressor, optional
+        Unfitted, one for each of :data:`TARGETS`. Default: what
         :func:`~matminer_phonon_tl.models.make_regressor` gives.
+    use_structure : bool
+        Describe the structures of the compounds as well; everything that is predicted must then
+        be given as a structure. Concerns the default models.
     random_state : int
         Seed of the default models.
 
@@ -77,19 +83,29 @@ class PhononPredictor(BaseEstimator, JSONModel):
         *,
         classifier: PhononGapClassifier | None = None,
         regressors: dict[str, Any] | None = None,
+        use_structure: bool = False,
         random_state: int = 0,
     ) -> None:
         self.classifier = classifier
         self.regressors = regressors
+        self.use_structure = use_structure
         self.random_state = random_state
 
     @classmethod
-    def from_pretrained(cls) -> Self:
+    def from_pretrained(cls, *, structure: bool = False) -> Self:
         """Load the predictor that ships with the package, trained on the whole shipped set.
 
-        ``phonon-tl train`` makes that file; its ``card_`` holds the scores.
+        Parameters
+        ----------
+        structure : bool
+            The one that takes structures, which knows more and wants more.
+
+        Notes
+        -----
+        ``phonon-tl train`` makes these files; ``card_`` holds the scores.
         """
-        with as_file(files(__package__) / "pretrained" / "predictor.json.gz") as path:
+        name = "predictor_structure.json.gz" if structure else "predictor.json.gz"
+        with as_file(files(__package__) / "pretrained" / name) as path:
             return load_model(path)
 
     def fit(self, df: pd.DataFrame, *, progress: bool | None = None) -> Self:
@@ -106,13 +122,18 @@ class PhononPredictor(BaseEstimator, JSONModel):
         self._forget_card()
         check_columns(df)
         regressors = self.regressors or {
-            target: make_regressor(target, random_state=self.random_state) for target in TARGETS
+            target: make_regressor(
+                target, structure=self.use_structure, random_state=self.random_state
+            )
+            for target in TARGETS
         }
         if set(regressors) != set(TARGETS):
             raise ValueError(
                 f"expected a regressor for each of {TARGETS}, got {sorted(regressors)}"
             )
-        classifier = self.classifier or default_classifier(self.random_state)
+        classifier = self.classifier or default_classifier(
+            self.random_state, structure=self.use_structure
+        )
         gapped = df[df["has_phonon_bandgap"].astype(bool)]
         # disable=None: tqdm's own "only on a terminal".
         hidden = None if progress is None else not progress
@@ -126,22 +147,38 @@ class PhononPredictor(BaseEstimator, JSONModel):
                 rows = gapped if target == GAP else df
                 self.regressors_[target] = clone(regressors[target]).fit(rows, rows[target])
             bar.update()
-        self.applicability_ = Applicability.fit(as_compositions(df))
+        compositions = as_compositions(df)
+        self.applicability_ = Applicability.fit(compositions)
+        self._known_cells = KnownCells.fit(compositions)
         return self
 
-    def predict(self, X: Any, *, conditional: bool = False, level: float = 0.9) -> pd.DataFrame:
+    def predict(
+        self,
+        X: Any,
+        *,
+        conditional: bool = False,
+        level: float = 0.9,
+        n_formula_units: Any = None,
+        negligible: float = 0.0,
+    ) -> pd.DataFrame:
         """Predict the phonon properties of compounds.
 
         Parameters
         ----------
-        X : DataFrame with a ``composition`` or ``formula`` column, Series, or sequence
+        X : DataFrame with a ``composition``, ``formula`` or ``structure`` column, Series, sequence
             Of formulas, Compositions, Structures or dicts of element to amount. A formula is used
-            as written: ``InN`` is a primitive cell of two atoms, ``In2N2`` one of four.
+            as written: ``InN`` is a primitive cell of two atoms, ``In2N2`` one of four. Of a
+            Structure its primitive cell is taken.
         conditional : bool
             Give the gap that a compound would have if it had one, also where it is judged to have
             none.
         level : float
             Share of new compounds whose property the intervals are to hold.
+        n_formula_units : int, or one for each row, optional
+            So many reduced formula units make the primitive cell, whatever the formula says.
+        negligible : float
+            Probability of a gap below which its size is not computed and the expected gap is given
+            as 0; for lists so long that the gaps of compounds without one cost too much.
 
         Returns
         -------
@@ -150,52 +187,124 @@ class PhononPredictor(BaseEstimator, JSONModel):
             columns :data:`COLUMNS`:
 
             - ``has_gap_probability`` and its spread over the trees;
-            - each target with ``_lower`` and ``_upper`` ends of its interval and its ``_std``;
+            - each target with ``_lower`` and ``_upper`` ends of its interval and its ``_std``; the
+              gap is NaN where the compound is judged to have none;
+            - ``phonon_bandgap_expected``: the probability times the gap there would be;
+            - ``heat_capacity_per_atom``; ``heat_capacity`` is per mole of reduced formula units;
             - ``applicability``: share of training materials that lie at least as far from their
               nearest neighbour as this compound does; near 0 it is unlike anything seen;
             - ``unseen_elements``: those that no training material has;
+            - ``in_domain``: no unseen element, and an applicability of 0.05 or more;
+            - ``note``: what else to know, such as other cells known of the formula;
             - ``error``: why a row could not be predicted; the rest of it is missing then.
 
             ``df.attrs["units"]`` holds the units.
+
+        Warns
+        -----
+        CellSizeWarning
+            If a formula stands for another cell than training materials of that formula have.
         """
         check_is_fitted(self)
-        values = composition_values(X)
-        errors = XenonPyDescriptors().find_errors(values)
-        good = [row for row in range(len(values)) if row not in errors]
-        frame = _empty_frame(values)
-        frame["error"] = [
-            _sentence(errors[row], row) if row in errors else None for row in range(len(values))
-        ]
-        if good:
-            asked = [as_composition(values[row]) for row in good]
-            for name, column in self._columns(asked, conditional, level).items():
-                frame.loc[good, name] = column
+        if isinstance(X, pd.DataFrame) and self.use_structure and "structure" in X.columns:
+            values = X["structure"].tolist()
+        else:
+            values = composition_values(X)
+        cells, rows, errors = self._read(values, n_formula_units)
+        frame = empty_frame(values)
+        frame["error"] = [errors.get(row) for row in range(len(values))]
+        if cells:
+            asked = Materials(cells)
+            for name, column in self._columns(asked, conditional, level, negligible).items():
+                frame.loc[rows, name] = column
+            formulas = frame["formula"].tolist()
+            for row, cell in zip(rows, cells, strict=True):
+                if n_formula_units is not None or not isinstance(values[row], str):
+                    formulas[row] = formula_of(cell)
+            frame["formula"] = pd.Series(formulas, dtype=object)
+            if n_formula_units is None:
+                self._note_other_cells(frame, values, rows, asked.compositions)
         if isinstance(X, pd.DataFrame | pd.Series):
             frame.index = X.index
-        frame.attrs["units"] = {name: UNITS[name] for name in TARGETS}
+        frame.attrs["units"] = {name: UNITS[name] for name in (*TARGETS, "heat_capacity_per_atom")}
         return frame
 
     def __sklearn_is_fitted__(self) -> bool:
         """Say whether there is anything to predict with."""
         return hasattr(self, "applicability_")
 
-    def _columns(self, asked: list[Composition], conditional: bool, level: float) -> dict[str, Any]:
+    def _read(
+        self, values: list[Any], n_formula_units: Any
+    ) -> tuple[list[Composition | Structure], list[int], dict[int, str]]:
+        """Cells of the good rows, which these are, and a sentence for each of the others."""
+        cells, rows, errors = [], [], {}
+        units = check_formula_units(n_formula_units, len(values))
+        for row, (value, n) in enumerate(zip(values, units, strict=True)):
+            try:
+                cells.append(read_cell(value, n, needs_structure=self.use_structure))
+                rows.append(row)
+            except CompositionError as error:
+                errors[row] = str(error)
+        # What is a composition may still hold an element that the table does not know.
+        _, known, unknown = flatten_valid(cells, ElementTable.shipped().index_of)
+        for number, error in unknown.items():
+            errors[rows[number]] = str(error).removeprefix(f"row {number}: ")
+        return [cells[number] for number in known], [rows[number] for number in known], errors
+
+    def _columns(
+        self, asked: Materials, conditional: bool, level: float, negligible: float
+    ) -> dict[str, Any]:
+        compositions = asked.compositions
         probability, spread = self.classifier_.predict_gap(asked)
         has_gap = probability >= self.classifier_.threshold_
+        unseen = [self.applicability_.unseen_elements(c) for c in compositions]
+        rank = self.applicability_.rank(compositions)
         columns: dict[str, Any] = {
             "has_phonon_bandgap": has_gap,
             "has_gap_probability": probability,
             "has_gap_probability_std": spread,
-            "applicability": self.applicability_.rank(asked),
-            "unseen_elements": [", ".join(self.applicability_.unseen_elements(c)) for c in asked],
+            "applicability": rank,
+            "unseen_elements": [", ".join(symbols) for symbols in unseen],
+            "in_domain": (rank >= IN_DOMAIN) & ~np.array([bool(s) for s in unseen]),
         }
         for target, regressor in self.regressors_.items():
-            mean, lower, upper = regressor.predict_interval(asked, level)
-            _, std = regressor.predict(asked, return_std=True)
-            shown = np.ones(len(asked), bool) if target != GAP or conditional else has_gap
-            for part, values in zip(PARTS, (mean, lower, upper, std), strict=True):
-                columns[f"{target}{part}"] = np.where(shown, values, np.nan)
+            needed = np.ones(len(compositions), dtype=bool)
+            if target == GAP and not conditional:
+                needed = has_gap | (probability >= negligible)
+            parts = np.full((len(PARTS), len(compositions)), np.nan)
+            chosen = np.flatnonzero(needed)
+            if len(chosen):
+                of_these = asked if needed.all() else asked.take(chosen)
+                parts[:, chosen] = regressor.predict_interval(of_these, level, return_std=True)
+            if target == GAP:
+                columns["phonon_bandgap_expected"] = np.where(needed, probability * parts[0], 0.0)
+                parts[:, ~(has_gap | conditional)] = np.nan
+            columns |= {f"{target}{part}": v for part, v in zip(PARTS, parts, strict=True)}
+        atoms = atoms_per_formula_unit(compositions)
+        columns["heat_capacity_per_atom"] = columns["heat_capacity"] / atoms
         return columns
+
+    def _note_other_cells(
+        self,
+        frame: pd.DataFrame,
+        values: list[Any],
+        rows: list[int],
+        compositions: list[Composition],
+    ) -> None:
+        """Say where training materials of a formula have other cells; no structure is doubted."""
+        notes: list[Any] = frame["note"].tolist()
+        doubtful = []
+        for row, sizes in zip(rows, self._known_cells.other_sizes(compositions), strict=True):
+            notes[row] = ""
+            if sizes and not isinstance(values[row], Structure):
+                notes[row] = (
+                    f"training materials of this formula have cells of {in_words(sizes)} atoms"
+                )
+                if isinstance(values[row], str):
+                    doubtful.append(values[row])
+        frame["note"] = pd.Series(notes, dtype=object)
+        if doubtful:
+            warn_of_cells(doubtful)
 
     def _get_state(self) -> dict[str, Any] | None:
         if not hasattr(self, "applicability_"):
@@ -204,6 +313,7 @@ class PhononPredictor(BaseEstimator, JSONModel):
             "classifier": self.classifier_,
             "regressors": self.regressors_,
             "applicability": self.applicability_.get_state(),
+            "known_cells": self._known_cells.get_state(),
         }
 
     def _set_state(self, state: dict[str, Any]) -> Self:
@@ -212,12 +322,13 @@ class PhononPredictor(BaseEstimator, JSONModel):
             raise ModelFormatError(
                 f"expected a classifier and regressors for {TARGETS}, got something else"
             )
-        if not all(hasattr(r, "predict_interval") for r in regressors.values()):
+        if not all(isinstance(r, PhononRegressor) for r in regressors.values()):
             raise ModelFormatError("expected regressors that predict intervals")
         for model in (classifier, *regressors.values()):
             check_is_fitted(model)
         self.classifier_ = classifier
         self.regressors_ = {target: regressors[target] for target in TARGETS}
+        self._known_cells = KnownCells.from_state(state["known_cells"])
         self.applicability_ = Applicability.from_state(state["applicability"])
         return self
 
@@ -232,34 +343,9 @@ def check_columns(df: pd.DataFrame) -> None:
         )
 
 
-def default_classifier(random_state: int) -> PhononGapClassifier:
+def default_classifier(random_state: int, *, structure: bool = False) -> PhononGapClassifier:
     """The classifier that is trained where none is given."""
+    if structure:
+        return PhononGapClassifier.recommended(use_structure=True, random_state=random_state)
     grid = {"n_estimators": [200], "max_depth": [None]}
     return PhononGapClassifier(param_grid=grid, random_state=random_state)
-
-
-def _empty_frame(values: list[Any]) -> pd.DataFrame:
-    """All columns, with their types and nothing in them but the formulas."""
-    n_rows = len(values)
-    columns: dict[str, Any] = dict.fromkeys(COLUMNS)
-    for name in columns:
-        columns[name] = np.full(n_rows, np.nan)
-    columns["formula"] = pd.Series([_formula(value) for value in values], dtype=object)
-    columns["has_phonon_bandgap"] = pd.array([pd.NA] * n_rows, dtype="boolean")
-    for name in ("unseen_elements", "error"):
-        columns[name] = pd.Series([None] * n_rows, dtype=object)
-    return pd.DataFrame(columns)
-
-
-def _sentence(error: CompositionError, row: int) -> str:
-    """Return the error without its row, which stands beside it anyway."""
-    return str(error).removeprefix(f"row {row}: ")
-
-
-def _formula(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    composition = getattr(value, "composition", value)
-    if isinstance(composition, Composition) and len(composition):
-        return composition.formula.replace(" ", "")
-    return str(value)

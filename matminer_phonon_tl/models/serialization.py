@@ -37,6 +37,7 @@ SCHEMA_VERSION = 1
 
 MODEL_CLASSES = {
     "PhononGapClassifier": "matminer_phonon_tl.models.gap_classifier",
+    "PhononPipe": "matminer_phonon_tl.models.pipe",
     "PhononPredictor": "matminer_phonon_tl.models.predictor",
     "PhononRegressor": "matminer_phonon_tl.models.phonon_regressor",
     "TransferMLPRegressor": "matminer_phonon_tl.models.transfer",

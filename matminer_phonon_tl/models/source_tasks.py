@@ -66,11 +66,13 @@ def load_source(name: str) -> pd.DataFrame:
 
     Parameters
     ----------
-    name : {"bandgap", "multitask"}
+    name : {"bandgap", "multitask", "structures"}
         "bandgap": the electronic band gaps (eV) of all 1245 materials, the paper's source.
         "multitask": band gap (eV), speed of sound (km/s), heat capacity per atom (J/mol/K), volume
         per atom (Angstrom^3) and formation energy per atom (eV) of the materials that have **no**
         acoustic-optical gap: a model of the gapped ones cannot meet its own labels in it.
+        "structures": the structures of all 1245, without any label; no task for a network, but what
+        :class:`~matminer_phonon_tl.models.PhononRegressor` borrows.
 
     Returns
     -------
@@ -87,12 +89,14 @@ def load_source(name: str) -> pd.DataFrame:
     >>> load_source("bandgap").shape, load_source("multitask").shape
     ((1245, 2), (1121, 6))
     """
-    if name not in NAMED_SOURCES:
+    if name not in (*NAMED_SOURCES, "structures"):
         raise ValueError(
             f"expected source to be one of {', '.join(map(repr, NAMED_SOURCES))}, None, a "
             f"DataFrame or (X_source, Y_source), got {name!r}"
         )
     frame = _shipped()
+    if name == "structures":
+        return frame[["composition", "structure"]].copy()
     if name == "bandgap":
         return frame[["composition", "bandgap"]].copy()
     ungapped = frame[~frame["has_phonon_bandgap"].to_numpy(dtype=bool)]

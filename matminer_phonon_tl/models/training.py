@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 from sklearn.metrics import (
     average_precision_score,
     f1_score,
@@ -15,7 +14,7 @@ from sklearn.metrics import (
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 from tqdm.auto import tqdm
 
-from matminer_phonon_tl.models.phonon_regressor import make_regressor
+from matminer_phonon_tl.datasets.load import UNITS
 from matminer_phonon_tl.models.predictor import (
     GAP,
     TARGETS,
@@ -23,12 +22,17 @@ from matminer_phonon_tl.models.predictor import (
     check_columns,
     default_classifier,
 )
+from matminer_phonon_tl.models.regressor_choice import make_regressor
 
 PROTOCOL = "leak_free: 5 folds grouped by formula, everything fitted inside the fold"
 
 
 def train_predictor(
-    df: pd.DataFrame, *, random_state: int = 0, progress: bool | None = None
+    df: pd.DataFrame,
+    *,
+    structure: bool = False,
+    random_state: int = 0,
+    progress: bool | None = None,
 ) -> PhononPredictor:
     """Score the default models by cross-validation, then train them on every row.
 
@@ -36,6 +40,8 @@ def train_predictor(
     ----------
     df : DataFrame
         As :func:`~matminer_phonon_tl.load_phonon_tl` gives it.
+    structure : bool
+        Use the structures as well.
     random_state : int
     progress : bool, optional
         Show a progress bar; default: on a terminal.
@@ -49,28 +55,30 @@ def train_predictor(
     hidden = None if progress is None else not progress
     scores = []
     with tqdm(total=1 + len(TARGETS), desc="Scoring", unit="model", disable=hidden) as bar:
-        scores.append(_score_classifier(df, random_state))
+        scores.append(_score_classifier(df, random_state, structure=structure))
         for target in TARGETS:
             bar.update()
             rows = df[df["has_phonon_bandgap"]] if target == GAP else df
-            scores.append(_score_regressor(rows, target, random_state))
+            scores.append(_score_regressor(df, rows, target, random_state, structure=structure))
         bar.update()
-    predictor = PhononPredictor(random_state=random_state).fit(df, progress=progress)
+    predictor = PhononPredictor(use_structure=structure, random_state=random_state)
+    predictor.fit(df, progress=progress)
     predictor.card_ = {
         "training_data": predictor.classifier_.training_data_,
         "scores": scores,
-        "units": {GAP: "cm-1", "speed_of_sound": "km/s", "heat_capacity": "J/mol/K"},
+        "units": {target: UNITS[target] for target in TARGETS},
         "citation": "doi:10.1126/sciadv.abd1356",
     }
     return predictor
 
 
-def _score_classifier(df: pd.DataFrame, random_state: int) -> dict[str, Any]:
+def _score_classifier(df: pd.DataFrame, random_state: int, *, structure: bool) -> dict[str, Any]:
     truth = df["has_phonon_bandgap"].to_numpy()
     held_out = np.empty(len(df))
     folds = StratifiedGroupKFold(5, shuffle=True, random_state=random_state)
     for train, test in folds.split(df, truth, df["formula"]):
-        model = default_classifier(random_state).fit(df.iloc[train], truth[train])
+        model = default_classifier(random_state, structure=structure)
+        model.fit(df.iloc[train], truth[train])
         held_out[test] = model.predict_proba(df.iloc[test])[:, 1]
     return {
         "target": "has_phonon_bandgap",
@@ -82,19 +90,23 @@ def _score_classifier(df: pd.DataFrame, random_state: int) -> dict[str, Any]:
     }
 
 
-def _score_regressor(df: pd.DataFrame, target: str, random_state: int) -> dict[str, Any]:
-    truth = df[target].to_numpy()
-    held_out, inside = np.empty(len(df)), np.empty(len(df), dtype=bool)
+def _score_regressor(
+    df: pd.DataFrame, rows: pd.DataFrame, target: str, random_state: int, *, structure: bool
+) -> dict[str, Any]:
+    truth = rows[target].to_numpy()
+    held_out, inside = np.empty(len(rows)), np.empty(len(rows), dtype=bool)
     folds = GroupKFold(5, shuffle=True, random_state=random_state)
-    for train, test in folds.split(df, groups=df["formula"]):
-        model = clone(make_regressor(target, random_state=random_state))
-        model.fit(df.iloc[train], truth[train])
-        held_out[test], lower, upper = model.predict_interval(df.iloc[test], 0.9)
+    for train, test in folds.split(rows, groups=rows["formula"]):
+        # Relatives' structures come from the other formulas too, their labels do not.
+        known = df.loc[~df["formula"].isin(rows["formula"].iloc[test])]
+        model = make_regressor(target, structure=structure, random_state=random_state)
+        model.fit(rows.iloc[train], truth[train], source=known[["composition", "structure"]])
+        held_out[test], lower, upper = model.predict_interval(rows.iloc[test], 0.9)
         inside[test] = (lower <= truth[test]) & (truth[test] <= upper)
     return {
         "target": target,
         "protocol": PROTOCOL,
-        "rows": len(df),
+        "rows": len(rows),
         "mae": round(float(mean_absolute_error(truth, held_out)), 4),
         "r2": round(float(r2_score(truth, held_out)), 4),
         "coverage_of_90_percent_intervals": round(float(inside.mean()), 4),

@@ -29,21 +29,23 @@ def fitted(gapped):
 @pytest.mark.parametrize(
     ("target", "structure", "bar"),
     [
-        ("phonon_bandgap", False, 19.0),
+        ("phonon_bandgap", False, 17.5),
         ("phonon_bandgap", True, 15.5),
-        ("speed_of_sound", False, 0.40),
-        ("heat_capacity", False, 1.65),
+        ("speed_of_sound", False, 0.36),
+        ("heat_capacity", False, 1.45),
     ],
 )
-def test_accuracy_in_one_cross_validation(gapped, target, structure, bar):
-    """Looser than docs/accuracy.md, which averages over repeats."""
+def test_accuracy_in_one_cross_validation(phonon_tl, gapped, target, structure, bar):
+    """Looser than docs/accuracy.md, which averages; no tested structure is borrowed."""
     y = gapped[target].to_numpy()
     predicted, inside = np.empty(len(y)), np.empty(len(y), dtype=bool)
     for train, test in KFold(5, shuffle=True, random_state=0).split(gapped):
         model = make_regressor(target, structure=structure, random_state=0)
         if target == "phonon_bandgap":
             model.set_params(members=("gp25", "svm"))  # the third costs ten times as much
-        model.fit(gapped.iloc[train], y[train])
+        known = ~phonon_tl["formula"].isin(gapped["formula"].iloc[test])
+        source = phonon_tl.loc[known, ["composition", "structure"]]
+        model.fit(gapped.iloc[train], y[train], source=source)
         predicted[test], lower, upper = model.predict_interval(gapped.iloc[test])
         inside[test] = (lower <= y[test]) & (y[test] <= upper)
     assert np.abs(predicted - y).mean() < bar
@@ -114,7 +116,8 @@ def test_round_trip_is_exact(fitted, tmp_path):
         ("unit", -1.0, "its units above zero"),
         ("least_std", 0.0, "its units above zero"),
         ("scores", np.empty(0), "none without intervals"),
-        ("machines", [], "expected 2 machines, got 0"),
+        ("machines", [], "expected 1 machines, got 0"),
+        ("relatives", {}, "relatives' structures just where analogues=True"),
     ],
 )
 def test_damage_is_refused(fitted, name, value, sentence):
@@ -125,6 +128,62 @@ def test_damage_is_refused(fitted, name, value, sentence):
     document["state"] = {"center": 1}
     with pytest.raises(ModelFormatError):
         decode_model(document)
+
+
+def test_a_source_with_labels_trains_along(phonon_tl, gapped):
+    """Rows of the source count as training rows, each once, and a gap of zero is none."""
+    train, test = gapped[:100], gapped[100:]
+    source = phonon_tl[~phonon_tl["formula"].isin(test["formula"])]
+    errors = []
+    for given in (None, source):
+        model = make_regressor("heat_capacity").set_params(intervals=False)
+        model.fit(train, train["heat_capacity"], source=given)
+        errors.append(np.abs(model.predict(test) - test["heat_capacity"]).mean())
+    assert errors[1] < 0.75 * errors[0]
+    again = ~source["material_id"].isin(train["material_id"])
+    record = model.training_data_
+    assert record["rows"] == 100
+    assert record["rows_from_source"] == again.sum()
+    gap = make_regressor("phonon_bandgap").set_params(intervals=False, members=("svm",))
+    gap.fit(train, train["phonon_bandgap"], source=source)
+    assert gap.training_data_["rows_from_source"] == (again & source["has_phonon_bandgap"]).sum()
+
+
+def test_relatives_come_from_the_source(phonon_tl, gapped):
+    model = make_regressor("phonon_bandgap").set_params(intervals=False, members=("svm",))
+    model.fit(gapped, gapped["phonon_bandgap"])
+    assert model.count_relatives(["BAs", "Xe7C3"]).tolist() == [8, 0]
+    few = phonon_tl.loc[phonon_tl["formula"].isin(["NaCl"]), ["composition", "structure"]]
+    model.fit(gapped, gapped["phonon_bandgap"], source=few)
+    assert model.count_relatives(["BAs"]).tolist() == [1]
+    with pytest.raises(TrainingError, match="expected a source with a column 'structure'"):
+        model.fit(gapped, gapped["phonon_bandgap"], source=few[["composition"]])
+    with pytest.raises(ValueError, match="expected source as 'structures', None or a DataFrame"):
+        model.set_params(source="bandgap").fit(gapped, gapped["phonon_bandgap"])
+
+
+def test_the_gaps_model_travels_with_its_relatives(gapped, tmp_path):
+    model = make_regressor("phonon_bandgap").set_params(intervals=False, members=("svm",))
+    model.fit(gapped, gapped["phonon_bandgap"])
+    save_model(model, tmp_path / "gap.json")
+    asked = ["BAs", "Li2Te", "SrTiO3", "Xe7C3"]
+    assert np.array_equal(load_model(tmp_path / "gap.json").predict(asked), model.predict(asked))
+    state = model._get_state()
+    for name, value in (
+        ("n_analogues", 10**6),
+        ("library", {**state["relatives"]["library"], "counts": np.array([99], np.int32)}),
+        ("library", {**state["relatives"]["library"], "counts": np.array([9.5])}),
+    ):
+        damaged = {**state, "relatives": {**state["relatives"], name: value}}
+        with pytest.raises(ModelFormatError, match="expected"):
+            clone(model)._set_state(damaged)
+
+
+def test_heat_capacity_stays_below_dulong_and_petit(gapped):
+    model = make_regressor("heat_capacity", random_state=0).fit(gapped, gapped["heat_capacity"])
+    mean, lower, upper = model.predict_interval(["CsI", "PbTe", "H4C1"], 0.99)
+    most = 3 * 8.314462618 * np.array([2, 2, 5]) + 1e-9
+    assert ((lower > 0) & (lower < mean) & (mean < upper) & (upper <= most)).all()
 
 
 def test_bad_input_is_one_sentence(gapped, fitted):

@@ -1,0 +1,153 @@
+"""A structure whose elements are exchanged: neighbours found once, bands for many cells at once."""
+
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+from pymatgen.core import Lattice, Structure
+from scipy.sparse import csr_array
+
+from matminer_phonon_tl.compositions import FlatCompositions
+from matminer_phonon_tl.featurizers.element_table import ElementTable
+from matminer_phonon_tl.featurizers.spring_model import BENDING, DECAY, REACH
+
+_HALVES = np.array(sorted(product((0.0, 0.5), repeat=3)))
+"""Zone centre, corners, edges and faces: phases are real there, and bands have their extremes."""
+_FLOOR = 1e-3
+"""Smallest frequency told from zero, as a share of the highest."""
+
+
+class Prototype:
+    """A structure with its elements taken out.
+
+    Parameters
+    ----------
+    lattice : ndarray of shape (3, 3)
+        Cell vectors, Angstrom.
+    elements : ndarray of int, shape (n_sites,)
+        Rows of the element table.
+    coordinates : ndarray of shape (n_sites, 3)
+        Fractional.
+    """
+
+    def __init__(
+        self,
+        lattice: NDArray[np.float64],
+        elements: NDArray[np.intp],
+        coordinates: NDArray[np.float64],
+    ) -> None:
+        self.lattice = lattice
+        self.of_site = elements
+        self.coordinates = coordinates
+        one_cell = FlatCompositions(np.array([len(elements)]), elements, np.ones(len(elements)))
+        ((self.elements, amounts),) = cells(one_cell)
+        self.amounts = tuple(amounts)
+        self.slot = np.array([list(self.elements).index(element) for element in elements])
+        self._size = _radii()[elements].sum()
+        self._volume = abs(float(np.linalg.det(lattice)))
+        self._reach = 0.0
+
+    def describe(self, elements: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Columns of shape (n_cells, n_columns) with other elements in the structure's slots."""
+        n_sites = len(self.slot)
+        of_site = elements[:, self.slot]
+        mass, radius = _masses()[of_site], _radii()[of_site]
+        scale = radius.sum(axis=1) / self._size
+        self._join(2 * REACH * float((radius.max(axis=1) / scale).max()))
+        values = _squared_frequencies(self, mass, radius, scale)
+        mean_square = np.maximum(values.mean(axis=(1, 2)), np.finfo(float).tiny)
+        frequency = np.sqrt(np.maximum(values, 0.0))
+        highest = np.maximum(frequency.max(axis=(1, 2)), np.finfo(float).tiny)
+        floor = _FLOOR * highest
+        acoustic = np.maximum(frequency[:, :, 2].max(axis=1), floor)
+        optical = acoustic
+        if n_sites > 1:
+            optical = np.maximum(frequency[:, :, 3].min(axis=1), floor)
+        rms = np.sqrt(mean_square)
+        volume = self._volume * scale**3 / n_sites
+        return np.column_stack(
+            [
+                (optical - acoustic) / highest,
+                np.log(optical / acoustic),
+                acoustic / rms,
+                optical / rms,
+                np.log(volume),
+            ]
+        )
+
+    def _join(self, reach: float) -> None:
+        """Find the neighbours within a distance, in Angstrom of the unscaled structure."""
+        if reach <= self._reach:
+            return
+        self._reach = 1.2 * reach  # room for the next to ask
+        symbols = list(ElementTable.shipped().row_of)
+        structure = Structure(
+            Lattice(self.lattice), [symbols[row] for row in self.of_site], self.coordinates
+        )
+        centre, neighbour, image, distance = structure.get_neighbor_list(self._reach)
+        # In one order whatever the reach, so that sums are the same to the last bit.
+        order = np.lexsort((*image.T, neighbour, centre))
+        self.centre, self.neighbour = centre[order], neighbour[order]
+        image, self.distance = image[order], distance[order]
+        step = structure.frac_coords[self.neighbour] + image - structure.frac_coords[self.centre]
+        along = structure.lattice.get_cartesian_coords(step) / self.distance[:, None]
+        share = (1 - BENDING) * along[:, :, None] * along[:, None, :] + BENDING * np.eye(3)
+        self.direction = share.reshape(-1, 9)
+        self.phase = np.cos(2 * np.pi * (_HALVES @ image.T))
+
+
+def _squared_frequencies(
+    cell: Prototype,
+    mass: NDArray[np.float64],
+    radius: NDArray[np.float64],
+    scale: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Eigenvalues of the dynamical matrices, shape (n_cells, n_q, 3 n_sites), ascending.
+
+    The same springs as :func:`~matminer_phonon_tl.featurizers.spring_model.spring_frequencies`.
+    """
+    n_cells, n_sites = mass.shape
+    bond = radius[:, cell.centre] + radius[:, cell.neighbour]
+    stretched = scale[:, None] * cell.distance / bond
+    near = np.flatnonzero((stretched < REACH).any(axis=0))
+    stretched = stretched[:, near]
+    stiffness = np.where(stretched < REACH, np.exp(-DECAY * (stretched - 1)), 0.0)
+    springs = stiffness.T[:, :, None] * cell.direction[near, None, :]
+    springs = springs.reshape(len(near), n_cells * 9)
+    bonds, ones = np.arange(len(near)), np.ones(len(near))
+    onto_site = csr_array((ones, (cell.centre[near], bonds)), (n_sites, len(near)))
+    pair = cell.centre[near] * n_sites + cell.neighbour[near]
+    at_rest = (onto_site @ springs).reshape(n_sites, n_cells, 3, 3)
+    matrix = np.empty((n_cells, len(_HALVES), n_sites, 3, n_sites, 3))
+    site = np.arange(n_sites)
+    for number, phase in enumerate(cell.phase[:, near]):
+        onto_pair = csr_array((phase, (pair, bonds)), (n_sites**2, len(near)))
+        at_q = -(onto_pair @ springs).reshape(n_sites, n_sites, n_cells, 3, 3)
+        at_q[site, site] += at_rest
+        matrix[:, number] = at_q.transpose(2, 0, 3, 1, 4)
+    root = np.sqrt(mass)[:, None, :, None, None, None]
+    matrix /= root * root.transpose(0, 1, 4, 3, 2, 5)
+    return np.linalg.eigvalsh(matrix.reshape(n_cells, len(_HALVES), 3 * n_sites, 3 * n_sites))
+
+
+def cells(flat: FlatCompositions) -> list[tuple[NDArray[np.intp], NDArray[np.float64]]]:
+    """Elements and amounts of each row, by amount and then electronegativity, ascending."""
+    negativity = ElementTable.shipped().column("en_pauling")
+    n_elements = len(negativity)
+    row = np.repeat(np.arange(len(flat.counts)), flat.counts)
+    # An element may stand twice (Fe2+ and Fe3+): merge.
+    owned, place = np.unique(row * n_elements + flat.elements, return_inverse=True)
+    amount = np.bincount(place, flat.amounts)
+    row, element = np.divmod(owned, n_elements)
+    order = np.lexsort((element, negativity[element], amount, row))
+    row, element, amount = row[order], element[order], amount[order]
+    ends = np.cumsum(np.bincount(row, minlength=len(flat.counts)))[:-1]
+    return list(zip(np.split(element, ends), np.split(amount, ends), strict=True))
+
+
+def _masses() -> NDArray[np.float64]:
+    return ElementTable.shipped().column("atomic_weight")
+
+
+def _radii() -> NDArray[np.float64]:
+    return ElementTable.shipped().column("covalent_radius_cordero") / 100  # pm to Angstrom

@@ -1,0 +1,280 @@
+"""Phonons of the structures a composition would have if it crystallised as its relatives do.
+
+The structure of a new compound is unknown, but compounds of like elements in like amounts often
+share one. The elements are put into the structures of the nearest relatives, the cell is scaled by
+the covalent radii, and the spring model of :mod:`spring_model` gives each of them bands. Averaged
+over the relatives, these bands know what no average over elements does: who is bonded to whom.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pymatgen.core import Element, Structure
+
+from matminer_phonon_tl.citations import LIU_2020
+from matminer_phonon_tl.compositions import FlatCompositions, composition_values, flatten_valid
+from matminer_phonon_tl.exceptions import CompositionError
+from matminer_phonon_tl.featurizers._base import CompositionFeaturizer
+from matminer_phonon_tl.featurizers._prototypes import Prototype, cells
+from matminer_phonon_tl.featurizers.element_table import ElementTable
+
+ANALOGUE_COLUMNS = {
+    "analogue_gap": "(bottom of branch 4 - top of branch 3) / highest frequency",
+    "analogue_log_ratio": "ln(bottom of branch 4 / top of branch 3)",
+    "analogue_acoustic_top": "top of branch 3 / root mean square frequency",
+    "analogue_optical_bottom": "bottom of branch 4 / root mean square frequency",
+    "analogue_log_volume": "ln of the scaled cell's volume per atom, Angstrom^3",
+}
+"""Meaning of each column, a mean over the relatives' structures."""
+
+_UNITS_OF_LIKENESS = {"en_pauling": 0.6, "covalent_radius_cordero": 30.0}
+_GROUPS, _ROWS = 6.0, 1.5
+"""Differences in electronegativity, radius (pm), group and period that count alike."""
+_DECAY_OF_WEIGHT = 1.0
+_CELLS_AT_ONCE = 256
+SMALLEST_VOLUME = 1.0
+"""No atom of a solid takes less, Angstrom^3: diamond has 5.7."""
+LONGEST_EDGE = 1e3
+"""Angstrom, of a cell of a dozen atoms."""
+
+
+class AnalogueDescriptors(CompositionFeaturizer):
+    """Spring-model bands of a composition in the structures of its nearest relatives.
+
+    A relative has other elements in the same amounts per primitive cell; elements of equal amounts
+    are matched in the order of their electronegativities. Structures of the asked formula itself
+    are never used, so a material of the library is described as a new one would be.
+
+    Parameters
+    ----------
+    n_analogues : int
+        Nearest relatives to average over, weighted by exp(-distance) beyond the nearest.
+    max_sites : int
+        Larger cells get no relatives: the cost grows with the cube, and no material of the shipped
+        set with more than 12 atoms in its cell has an acoustic-optical gap.
+
+    Attributes
+    ----------
+    prototypes_ : list
+        The structures that were given to :meth:`fit`, of at most ``max_sites`` sites.
+
+    Notes
+    -----
+    A composition without relatives (no other compound of the library has its amounts, or the cell
+    is too large) has NaN in every column; :meth:`count` says how many relatives each has.
+
+    Examples
+    --------
+    >>> from matminer_phonon_tl import load_phonon_tl
+    >>> library = load_phonon_tl()["structure"]
+    >>> described = AnalogueDescriptors().fit(library).featurize_array(["BAs", "GaAs"])
+    >>> described.shape, bool(described[0, 0] > described[1, 0])  # BAs has the wide gap
+    ((2, 5), True)
+    """
+
+    def __init__(self, n_analogues: int = 8, max_sites: int = 12) -> None:
+        self.n_analogues = n_analogues
+        self.max_sites = max_sites
+
+    def fit(self, X: Iterable[Structure], y: Any = None) -> Self:  # noqa: ARG002
+        """Take structures as the library.
+
+        Parameters
+        ----------
+        X : iterable of Structure
+            Primitive cells.
+        y : ignored
+
+        Raises
+        ------
+        CompositionError
+            If one of them is no ordered structure; names its row.
+        """
+        structures = list(X)
+        for row, structure in enumerate(structures):
+            if not isinstance(structure, Structure) or not structure.is_ordered:
+                raise CompositionError(
+                    f"row {row}: expected an ordered Structure for the library of relatives, got "
+                    f"{type(structure).__name__}: leave it out"
+                )
+        if not structures:
+            raise CompositionError("expected structures for the library of relatives, got none")
+        row_of = ElementTable.shipped().index_of
+        return self._take(
+            [
+                Prototype(
+                    structure.lattice.matrix,
+                    np.array([row_of(site.specie.symbol) for site in structure]),
+                    structure.frac_coords,
+                )
+                for structure in structures
+                if len(structure) <= self.max_sites
+            ]
+        )
+
+    def get_library(self) -> dict[str, NDArray[Any]]:
+        """Return the library as arrays; :meth:`from_library` restores it."""
+        prototypes = self.prototypes_
+        return {
+            "counts": np.array([len(p.of_site) for p in prototypes], dtype=np.int32),
+            "lattices": np.array([p.lattice for p in prototypes]),
+            "elements": np.concatenate([p.of_site for p in prototypes]).astype(np.int16),
+            "coordinates": np.concatenate([p.coordinates for p in prototypes]),
+        }
+
+    @classmethod
+    def from_library(cls, library: dict[str, NDArray[Any]], **params: int) -> Self:
+        """Restore a fitted featurizer.
+
+        Parameters
+        ----------
+        library : dict
+            ``counts`` (n,), ``lattices`` (n, 3, 3) in Angstrom, ``elements`` (n_sites,) as rows of
+            the element table and fractional ``coordinates`` (n_sites, 3).
+
+        Raises
+        ------
+        ValueError
+            If these do not describe crystals.
+        """
+        counts, lattices = library["counts"], library["lattices"]
+        elements, coordinates = library["elements"], library["coordinates"]
+        n_elements = len(ElementTable.shipped().row_of)
+        fits = (
+            counts.ndim == 1
+            and len(counts) > 0
+            and (counts > 0).all()
+            and lattices.shape == (len(counts), 3, 3)
+            and elements.shape == (counts.sum(),)
+            and coordinates.shape == (counts.sum(), 3)
+            and ((elements >= 0) & (elements < n_elements)).all()
+        )
+        if not fits or not (np.abs(np.linalg.det(lattices)) > SMALLEST_VOLUME * counts).all():
+            raise ValueError("expected a library of crystals of the known elements")
+        featurizer = cls(**params)
+        if counts.max() > featurizer.max_sites or np.abs(lattices).max() > LONGEST_EDGE:
+            raise ValueError(f"expected crystals of at most {featurizer.max_sites} sites a cell")
+        ends = np.cumsum(counts)[:-1]
+        return featurizer._take(
+            [
+                Prototype(*each)
+                for each in zip(
+                    lattices,
+                    np.split(elements.astype(np.intp), ends),
+                    np.split(coordinates, ends),
+                    strict=True,
+                )
+            ]
+        )
+
+    def _take(self, prototypes: list[Prototype]) -> Self:
+        self.prototypes_ = prototypes
+        library: dict[tuple[float, ...], list[int]] = defaultdict(list)
+        for number, prototype in enumerate(prototypes):
+            library[prototype.amounts].append(number)
+        self._library = {
+            amounts: (np.array(members), np.array([prototypes[m].elements for m in members]))
+            for amounts, members in library.items()
+        }
+        return self
+
+    def count(self, compositions: Any) -> NDArray[np.intp]:
+        """How many relatives each composition is described by, shape (n_compositions,)."""
+        values = composition_values(compositions)
+        counts = np.zeros(len(values), dtype=np.intp)
+        flat, rows, _ = flatten_valid(values, self._index_of)
+        counts[rows] = np.bincount(self._relatives(flat).row, minlength=len(rows))
+        return counts
+
+    def feature_labels(self) -> list[str]:
+        """Names of the columns."""
+        return list(ANALOGUE_COLUMNS)
+
+    def citations(self) -> list[str]:
+        """BibTeX entry of the paper whose question the descriptors serve."""
+        return [LIU_2020]
+
+    def implementors(self) -> list[str]:
+        """Who wrote this featurizer."""
+        return ["The matminer-phonon-tl developers"]
+
+    def _index_of(self, symbol: str) -> int:
+        return ElementTable.shipped().index_of(symbol)
+
+    def _describe(self, flat: FlatCompositions) -> NDArray[np.float64]:
+        found = self._relatives(flat)
+        bands = np.empty((len(found.row), len(ANALOGUE_COLUMNS)))
+        order = np.argsort(found.prototype, kind="stable")
+        borders = np.flatnonzero(np.diff(found.prototype[order])) + 1
+        for own in np.split(order, borders):
+            for start in range(0, len(own), _CELLS_AT_ONCE):
+                block = own[start : start + _CELLS_AT_ONCE]
+                prototype = self.prototypes_[found.prototype[block[0]]]
+                bands[block] = prototype.describe(np.array([found.elements[b] for b in block]))
+        total = np.zeros((len(flat.counts), bands.shape[1]))
+        weight = np.zeros(len(flat.counts))
+        np.add.at(total, found.row, found.weight[:, None] * bands)
+        np.add.at(weight, found.row, found.weight)
+        with np.errstate(invalid="ignore"):  # 0 / 0, NaN, where there is no relative
+            return total / weight[:, None]
+
+    def _relatives(self, flat: FlatCompositions) -> "_Relatives":
+        """The nearest relatives of each row: one entry a pair."""
+        if not hasattr(self, "_library"):
+            raise ValueError(
+                "expected a library of structures before compositions, got none: call fit first"
+            )
+        likeness = _element_distances()
+        by_amounts: dict[tuple[float, ...], list[tuple[int, NDArray[np.intp]]]] = defaultdict(list)
+        for row, (elements, amounts) in enumerate(cells(flat)):
+            if tuple(amounts) in self._library:
+                by_amounts[tuple(amounts)].append((row, elements))
+        rows, prototypes, weights, placed = [], [], [], []
+        for key, members in by_amounts.items():
+            numbers, theirs = self._library[key]
+            asked = np.array([elements for _, elements in members])
+            distance = likeness[asked[:, None, :], theirs[None, :, :]].mean(axis=2)
+            distance[(asked[:, None, :] == theirs[None, :, :]).all(axis=2)] = np.inf
+            nearest = np.argsort(distance, axis=1, kind="stable")[:, : self.n_analogues]
+            apart = np.take_along_axis(distance, nearest, axis=1)
+            for (row, elements), chosen, far in zip(members, nearest, apart, strict=True):
+                known = np.isfinite(far)
+                rows += [row] * int(known.sum())
+                prototypes.append(numbers[chosen[known]])
+                weights.append(np.exp(-(far[known] - far[0]) / _DECAY_OF_WEIGHT))
+                placed += [elements] * int(known.sum())
+        return _Relatives(
+            np.array(rows, dtype=np.intp),
+            np.concatenate([np.empty(0, np.intp), *prototypes]),
+            np.concatenate([np.empty(0), *weights]),
+            placed,
+        )
+
+
+class _Relatives(NamedTuple):
+    """Pairs of a composition and a structure it is put into."""
+
+    row: NDArray[np.intp]
+    prototype: NDArray[np.intp]
+    weight: NDArray[np.float64]
+    elements: list[NDArray[np.intp]]
+    """Table rows of the composition's elements, in the order of the structure's."""
+
+
+def _element_distances() -> NDArray[np.float64]:
+    """How unlike two elements are, shape (n_elements, n_elements), by table row."""
+    table = ElementTable.shipped()
+    known = [Element(symbol) for symbol in table.row_of]
+    inner_shells = [{"d": 1.0, "f": 2.0}.get(element.block, 0.0) for element in known]
+    place = np.column_stack(
+        [
+            *(table.column(name) / unit for name, unit in _UNITS_OF_LIKENESS.items()),
+            np.array([element.group for element in known]) / _GROUPS,
+            np.array([element.row for element in known]) / _ROWS,
+            np.array(inner_shells),
+        ]
+    )
+    return np.linalg.norm(place[:, None, :] - place[None, :, :], axis=2)

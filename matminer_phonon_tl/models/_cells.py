@@ -1,0 +1,153 @@
+"""Which primitive cell is meant, and whether training materials of the formula have another."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pymatgen.core import Composition, Structure
+
+from matminer_phonon_tl.compositions import FlatCompositions, as_composition, flatten
+from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError
+from matminer_phonon_tl.featurizers.element_table import ElementTable
+
+MOST_FORMULA_UNITS = 1000
+_BROKEN = 1e-6
+"""Amounts nearer to whole numbers than this are whole."""
+
+
+def read_cell(value: Any, n_formula_units: Any = None, *, needs_structure: bool = False) -> Any:
+    """Return the primitive cell that a value stands for.
+
+    Parameters
+    ----------
+    value : Structure, or anything :func:`~matminer_phonon_tl.compositions.as_composition` takes
+    n_formula_units : int, optional
+        Reduced formula units in the primitive cell of a formula or composition.
+    needs_structure : bool
+        Refuse all but structures.
+
+    Returns
+    -------
+    Structure or Composition
+        Of a Structure its primitive cell; of a formula what it says, or so many reduced units.
+
+    Raises
+    ------
+    CompositionError
+        If it is no composition, or a structure without a primitive cell.
+    """
+    if isinstance(value, Structure):
+        as_composition(value)
+        try:
+            return value.get_primitive_structure()
+        except (ValueError, ArithmeticError, TypeError) as error:
+            raise CompositionError(
+                f"expected a crystal with a primitive cell, got {value.composition.formula}, whose "
+                f"cell cannot be reduced ({error}): check its sites"
+            ) from error
+    if needs_structure:
+        raise CompositionError(
+            f"expected a Structure, which this predictor needs, got {type(value).__name__}: give "
+            "one, or use the predictor of compositions"
+        )
+    composition = as_composition(value)
+    if n_formula_units is None:
+        return composition
+    return composition.reduced_composition * float(n_formula_units)
+
+
+def check_formula_units(n_formula_units: Any, n_rows: int) -> list[int | None]:
+    """Return the number of formula units of each row; None where the formula says it."""
+    if n_formula_units is None:
+        return [None] * n_rows
+    given = np.asarray(n_formula_units)
+    if given.ndim == 0:
+        given = np.full(n_rows, given)
+    good = given.shape == (n_rows,) and np.issubdtype(given.dtype, np.integer)
+    if not good or ((given < 1) | (given > MOST_FORMULA_UNITS)).any():
+        raise ValueError(
+            f"expected n_formula_units as a whole number in 1-{MOST_FORMULA_UNITS}, or one for "
+            f"each of {n_rows} rows, got {n_formula_units!r}"
+        )
+    return [int(n) for n in given]
+
+
+class KnownCells:
+    """Atoms in the primitive cells of training materials, by formula.
+
+    Parameters
+    ----------
+    flat : FlatCompositions
+        Of the training materials, elements as rows of the element table.
+    """
+
+    def __init__(self, flat: FlatCompositions) -> None:
+        self._flat = flat
+        sizes = defaultdict(set)
+        for key, size in zip(*_keys(flat), strict=True):
+            sizes[key].add(size)
+        self._sizes = {key: sorted(known) for key, known in sizes.items()}
+
+    @classmethod
+    def fit(cls, compositions: Sequence[Composition]) -> Self:
+        """Remember the training materials."""
+        return cls(flatten(compositions, ElementTable.shipped().index_of))
+
+    def other_sizes(self, compositions: Sequence[Composition]) -> list[list[int]]:
+        """For each composition, sizes of training cells of its formula other than its own."""
+        flat = flatten(compositions, ElementTable.shipped().index_of)
+        return [
+            [known for known in self._sizes.get(key, []) if known != size]
+            for key, size in zip(*_keys(flat), strict=True)
+        ]
+
+    def get_state(self) -> dict[str, Any]:
+        """Plain arrays."""
+        return {
+            "counts": self._flat.counts.astype(np.int32),
+            "elements": self._flat.elements.astype(np.int16),
+            "amounts": self._flat.amounts,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """Restore and check."""
+        counts, elements, amounts = (state[name] for name in ("counts", "elements", "amounts"))
+        dtypes = (np.int32, np.int16, np.float64)
+        arrays = (counts, elements, amounts)
+        if not all(
+            isinstance(a, np.ndarray) and a.ndim == 1 and a.dtype == dtype
+            for a, dtype in zip(arrays, dtypes, strict=True)
+        ):
+            raise ModelFormatError("expected training cells as three vectors")
+        n_elements = len(ElementTable.shipped().row_of)
+        if (
+            not (counts > 0).all()
+            or counts.sum() != len(elements)
+            or len(elements) != len(amounts)
+            or not ((elements >= 0) & (elements < n_elements)).all()
+            or not (amounts > 0).all()
+        ):
+            raise ModelFormatError("expected training cells of known elements")
+        return cls(FlatCompositions(counts.astype(np.intp), elements.astype(np.intp), amounts))
+
+
+def _keys(flat: FlatCompositions) -> tuple[list[tuple[tuple[int, float], ...]], NDArray[Any]]:
+    """Reduced formula of each row as a key, and the atoms in its cell, to whole numbers."""
+    if not len(flat.counts):
+        return [], np.empty(0)
+    starts = np.cumsum(flat.counts) - flat.counts
+    whole = np.rint(flat.amounts)
+    divisor = np.gcd.reduceat(whole.astype(np.int64), starts)
+    broken = np.logical_or.reduceat(np.abs(flat.amounts - whole) > _BROKEN, starts)
+    divisor[broken | (divisor == 0)] = 1
+    amounts = flat.amounts / np.repeat(divisor, flat.counts)
+    sizes = np.rint(np.add.reduceat(flat.amounts, starts)).astype(int)
+    pairs = list(zip(flat.elements.tolist(), amounts.tolist(), strict=True))
+    keys = [
+        tuple(sorted(pairs[start : start + count]))
+        for start, count in zip(starts.tolist(), flat.counts.tolist(), strict=True)
+    ]
+    return keys, sizes

@@ -1,0 +1,55 @@
+"""The regressor that measured best for each target."""
+
+from typing import Any
+
+from matminer_phonon_tl.models.phonon_regressor import PhononRegressor
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "phonon_bandgap": {
+        "descriptors": "lattice_dynamics",
+        "analogues": True,
+        "members": ("gp25", "gp25_per_feature", "svm"),
+        "target_transform": "sqrt",
+    },
+    "speed_of_sound": {
+        "descriptors": "both",
+        "members": ("gp15",),
+        "target_transform": "log_stiffness",
+    },
+    "heat_capacity": {
+        "descriptors": "xenonpy",
+        "members": ("gp15",),
+        "target_transform": "einstein",
+    },
+}
+"""What measured best without leakage for each target; docs/accuracy.md has the figures."""
+
+
+def make_regressor(
+    target: str, structure: bool = False, random_state: int | None = None
+) -> PhononRegressor:
+    """Return the unfitted regressor that measured best for a target.
+
+    Parameters
+    ----------
+    target : {"phonon_bandgap", "speed_of_sound", "heat_capacity"}
+    structure : bool
+        Use descriptors of the structure as well; ``fit`` and ``predict`` then want structures.
+    random_state : int, optional
+        Seed of the folds behind the intervals.
+
+    Returns
+    -------
+    PhononRegressor
+
+    Examples
+    --------
+    >>> make_regressor("heat_capacity").target_transform
+    'einstein'
+    """
+    if target not in SETTINGS:
+        raise ValueError(f"expected target to be one of {tuple(SETTINGS)}, got {target!r}")
+    settings = {**SETTINGS[target], "target": target, "random_state": random_state}
+    if structure:  # a structure at hand leaves nothing to borrow
+        settings |= {"use_structure": True, "analogues": False}
+    return PhononRegressor(**settings)
