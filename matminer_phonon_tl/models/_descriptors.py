@@ -10,21 +10,21 @@ from pymatgen.core import Structure
 from matminer_phonon_tl.compositions import composition_values
 from matminer_phonon_tl.exceptions import CompositionError
 from matminer_phonon_tl.featurizers.lattice_dynamics import (
-    STRUCTURE_COLUMNS,
+    COMPOSITION_COLUMNS,
     LatticeDynamicsDescriptors,
 )
 from matminer_phonon_tl.featurizers.xenonpy import XenonPyDescriptors
 
-DESCRIPTOR_SETS = ("xenonpy", "lattice_dynamics", "both")
+DESCRIPTOR_SETS = ("xenonpy", "lattice_dynamics", "both", "bond_valence")
+"""``"bond_valence"`` is ``"lattice_dynamics"`` with another spring model of the structure."""
 
 
 def descriptor_labels(name: str, *, use_structure: bool) -> list[str]:
     """Names of the columns that :func:`descriptor_matrix` gives."""
     _check_name(name)
-    labels = [] if name == "lattice_dynamics" else XenonPyDescriptors().feature_labels()
-    if name != "xenonpy":
-        labels += LatticeDynamicsDescriptors().feature_labels()
-    return labels + (list(STRUCTURE_COLUMNS) if use_structure else [])
+    labels = XenonPyDescriptors().feature_labels() if name in ("xenonpy", "both") else []
+    lattice = _lattice_dynamics(name, use_structure).feature_labels()
+    return labels + (lattice[len(COMPOSITION_COLUMNS) :] if name == "xenonpy" else lattice)
 
 
 def descriptor_matrix(X: Any, name: str, *, use_structure: bool) -> NDArray[np.float64]:
@@ -34,7 +34,7 @@ def descriptor_matrix(X: Any, name: str, *, use_structure: bool) -> NDArray[np.f
     ----------
     X : DataFrame, Series or sequence of compositions (structures, where they are used)
         Or the matrix itself, computed before, which is checked and passed on.
-    name : {"xenonpy", "lattice_dynamics", "both"}
+    name : {"xenonpy", "lattice_dynamics", "both", "bond_valence"}
     use_structure : bool
         Append the structure columns of LatticeDynamicsDescriptors.
 
@@ -47,12 +47,11 @@ def descriptor_matrix(X: Any, name: str, *, use_structure: bool) -> NDArray[np.f
         return _check_matrix(X, descriptor_labels(name, use_structure=use_structure))
     values = structures_of(X) if use_structure else composition_values(X)
     blocks = []
-    if name != "lattice_dynamics":
+    if name in ("xenonpy", "both"):
         blocks.append(XenonPyDescriptors().featurize_array(values))
     if name != "xenonpy" or use_structure:
-        lattice = LatticeDynamicsDescriptors(use_structure=use_structure).featurize_array(values)
-        n_structure = len(STRUCTURE_COLUMNS) if use_structure else 0
-        blocks.append(lattice[:, -n_structure:] if name == "xenonpy" else lattice)
+        lattice = _lattice_dynamics(name, use_structure).featurize_array(values)
+        blocks.append(lattice[:, len(COMPOSITION_COLUMNS) :] if name == "xenonpy" else lattice)
     return np.hstack(blocks)
 
 
@@ -90,6 +89,11 @@ def _check_matrix(X: NDArray[Any], labels: list[str]) -> NDArray[np.float64]:
             f"({len(bad)} such rows): drop these rows first"
         )
     return matrix
+
+
+def _lattice_dynamics(name: str, use_structure: bool) -> LatticeDynamicsDescriptors:
+    springs = "bond_valence" if name == "bond_valence" else "covalent"
+    return LatticeDynamicsDescriptors(use_structure=use_structure, springs=springs)
 
 
 def _check_name(name: str) -> None:
