@@ -127,7 +127,9 @@ def _squared_frequencies(
         matrix[:, number] = at_q.transpose(2, 0, 3, 1, 4)
     root = np.sqrt(mass)[:, None, :, None, None, None]
     matrix /= root * root.transpose(0, 1, 4, 3, 2, 5)
-    return np.linalg.eigvalsh(matrix.reshape(n_cells, len(_HALVES), 3 * n_sites, 3 * n_sites))
+    size = 3 * n_sites
+    values = np.linalg.eigvalsh(matrix.reshape(n_cells, len(_HALVES), size, size))
+    return np.asarray(values, dtype=np.float64)
 
 
 def cells(flat: FlatCompositions) -> list[tuple[NDArray[np.intp], NDArray[np.float64]]]:

@@ -10,6 +10,10 @@ from matminer_phonon_tl.citations import LIU_2020
 from matminer_phonon_tl.compositions import FlatCompositions, as_composition
 from matminer_phonon_tl.exceptions import CompositionError
 from matminer_phonon_tl.featurizers._base import CompositionFeaturizer
+from matminer_phonon_tl.featurizers.bond_valence_model import (
+    BOND_VALENCE_COLUMNS,
+    describe_bond_valence_model,
+)
 from matminer_phonon_tl.featurizers.element_table import ElementTable
 from matminer_phonon_tl.featurizers.spring_model import (
     SPRING_COLUMNS,
@@ -37,7 +41,7 @@ COMPOSITION_COLUMNS = {
 }
 """Physics of each column that the composition alone gives."""
 
-STRUCTURE_COLUMNS = {
+GEOMETRY_COLUMNS = {
     "volume_per_atom": "Angstrom^3: the longer the bonds, the softer",
     "density": "g/cm3: with the stiffness it gives the speed of sound",
     "packing_fraction": "volume of the covalent spheres over that of the cell",
@@ -46,9 +50,12 @@ STRUCTURE_COLUMNS = {
     "bond_length_spread": "relative spread of the nearest-neighbour distances",
     "coordination": "mean number of neighbours within 1.2 nearest-neighbour distances",
     "heavy_heavy_distance": "shortest distance between atoms of the heaviest element, Angstrom",
-    **SPRING_COLUMNS,
 }
-"""Physics of each column that needs the structure."""
+"""Physics of each column that the structure gives without a model."""
+MODEL_COLUMNS = {"covalent": SPRING_COLUMNS, "bond_valence": BOND_VALENCE_COLUMNS}
+"""Columns of each model that springs hold together."""
+STRUCTURE_COLUMNS = {**GEOMETRY_COLUMNS, **SPRING_COLUMNS}
+"""Physics of each column that needs the structure, with the default springs."""
 
 NEIGHBOUR_SHELL = 1.2
 """Atoms within this many nearest-neighbour distances are neighbours."""
@@ -68,6 +75,9 @@ class LatticeDynamicsDescriptors(CompositionFeaturizer):
     ----------
     use_structure : bool
         Append the structure columns; every input must then be a Structure.
+    springs : {"covalent", "bond_valence"}
+        Model behind the last of these: springs whose stiffness follows the covalent radii, or
+        bond-valence springs between charged atoms, which tell gaps better.
 
     References
     ----------
@@ -81,12 +91,13 @@ class LatticeDynamicsDescriptors(CompositionFeaturizer):
     1.93...
     """
 
-    def __init__(self, *, use_structure: bool = False) -> None:
+    def __init__(self, *, use_structure: bool = False, springs: str = "covalent") -> None:
         self.use_structure = use_structure
+        self.springs = springs
 
     def feature_labels(self) -> list[str]:
         """Names of the columns."""
-        return [*COMPOSITION_COLUMNS, *(STRUCTURE_COLUMNS if self.use_structure else ())]
+        return [*COMPOSITION_COLUMNS, *(self._structure_columns() if self.use_structure else ())]
 
     def citations(self) -> list[str]:
         """BibTeX entry of the paper whose question the descriptors serve."""
@@ -95,6 +106,13 @@ class LatticeDynamicsDescriptors(CompositionFeaturizer):
     def implementors(self) -> list[str]:
         """Who wrote this featurizer."""
         return ["The matminer-phonon-tl developers"]
+
+    def _structure_columns(self) -> list[str]:
+        if self.springs not in MODEL_COLUMNS:
+            raise ValueError(
+                f"expected springs to be one of {tuple(MODEL_COLUMNS)}, got {self.springs!r}"
+            )
+        return [*GEOMETRY_COLUMNS, *MODEL_COLUMNS[self.springs]]
 
     def _index_of(self, symbol: str) -> int:
         return ElementTable.shipped().index_of(symbol)
@@ -109,7 +127,8 @@ class LatticeDynamicsDescriptors(CompositionFeaturizer):
         if not self.use_structure:
             return features, errors
         n_composition = len(COMPOSITION_COLUMNS)
-        features = np.hstack([features, np.full((len(values), len(STRUCTURE_COLUMNS)), np.nan)])
+        n_structure = len(self._structure_columns())
+        features = np.hstack([features, np.full((len(values), n_structure), np.nan)])
         for row, value in enumerate(values):
             if first_row + row in errors:
                 continue
@@ -121,7 +140,7 @@ class LatticeDynamicsDescriptors(CompositionFeaturizer):
                 features[row] = np.nan
                 continue
             try:
-                features[row, n_composition:] = describe_structure(value)
+                features[row, n_composition:] = describe_structure(value, self.springs)
             except (ValueError, ArithmeticError) as error:  # LinAlgError is a ValueError
                 errors[first_row + row] = CompositionError(
                     f"row {first_row + row}: expected a structure with a lattice to vibrate, got "
@@ -183,8 +202,8 @@ def _describe_compositions(flat: FlatCompositions) -> NDArray[np.float64]:
     return np.column_stack([columns[name] for name in COMPOSITION_COLUMNS])
 
 
-def describe_structure(structure: Structure) -> list[float]:
-    """Structure columns of one structure, in the order of ``STRUCTURE_COLUMNS``."""
+def describe_structure(structure: Structure, springs: str = "covalent") -> list[float]:
+    """``GEOMETRY_COLUMNS`` and ``MODEL_COLUMNS[springs]`` of one structure."""
     composition = as_composition(structure.composition)
     if not structure.is_valid(tol=SHORTEST_DISTANCE):
         raise ValueError(f"two atoms are nearer than {SHORTEST_DISTANCE} Angstrom: check the sites")
@@ -208,6 +227,7 @@ def describe_structure(structure: Structure) -> list[float]:
     between_heavy = distance[is_heavy[centre] & is_heavy[neighbour]]
     # None within the sphere: at least that far.
     heavy_distance = between_heavy.min() if len(between_heavy) else cutoff
+    describe_model = describe_spring_model if springs == "covalent" else describe_bond_valence_model
     _, space_group = structure.get_space_group_info(symprec=SYMPREC)
     return [
         volume / n_sites,
@@ -218,5 +238,5 @@ def describe_structure(structure: Structure) -> list[float]:
         float(nearest.std() / nearest.mean()),
         float(coordination),
         float(heavy_distance),
-        *describe_spring_model(structure),
+        *describe_model(structure),
     ]

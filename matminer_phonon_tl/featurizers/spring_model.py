@@ -98,15 +98,19 @@ def spring_frequencies(structure: Structure) -> NDArray[np.float64]:
 
 
 def describe_spring_model(structure: Structure) -> list[float]:
-    """Columns of one structure, in the order of ``SPRING_COLUMNS``.
+    """Columns of one structure, in the order of ``SPRING_COLUMNS``."""
+    return describe_frequencies(spring_frequencies(structure))
+
+
+def describe_frequencies(frequencies: NDArray[np.float64]) -> list[float]:
+    """What ``SPRING_COLUMNS`` tells of bands, ascending, of shape (n_q, 3 n_sites).
 
     A cell of one atom has no branch 4: its place is taken by the top of branch 3.
     """
-    frequencies = spring_frequencies(structure)
     smallest = np.finfo(float).tiny
     highest = max(frequencies.max(), smallest)
     acoustic = max(frequencies[:, 2].max(), smallest)
-    upper = frequencies[:, 3:6] if len(structure) > 1 else np.full((1, 1), acoustic)
+    upper = frequencies[:, 3:6] if frequencies.shape[1] > 3 else np.full((1, 1), acoustic)
     optical = max(upper[:, 0].min(), smallest)
     return [
         float((optical - acoustic) / highest),

@@ -10,21 +10,21 @@ from pymatgen.core import Structure
 from matminer_phonon_tl.compositions import as_compositions, composition_values
 from matminer_phonon_tl.exceptions import CompositionError
 from matminer_phonon_tl.featurizers.lattice_dynamics import (
-    STRUCTURE_COLUMNS,
+    COMPOSITION_COLUMNS,
     LatticeDynamicsDescriptors,
 )
 from matminer_phonon_tl.featurizers.xenonpy import XenonPyDescriptors
 
-DESCRIPTOR_SETS = ("xenonpy", "lattice_dynamics", "both")
+DESCRIPTOR_SETS = ("xenonpy", "lattice_dynamics", "both", "bond_valence")
+"""``"bond_valence"`` is ``"lattice_dynamics"`` with another spring model of the structure."""
 
 
 def descriptor_labels(name: str, *, use_structure: bool) -> list[str]:
     """Names of the columns that :func:`descriptor_matrix` gives."""
     _check_name(name)
-    labels = [] if name == "lattice_dynamics" else XenonPyDescriptors().feature_labels()
-    if name != "xenonpy":
-        labels += LatticeDynamicsDescriptors().feature_labels()
-    return labels + (list(STRUCTURE_COLUMNS) if use_structure else [])
+    labels = XenonPyDescriptors().feature_labels() if name in ("xenonpy", "both") else []
+    lattice = _lattice_dynamics(name, use_structure=use_structure).feature_labels()
+    return labels + (lattice[len(COMPOSITION_COLUMNS) :] if name == "xenonpy" else lattice)
 
 
 class Materials:
@@ -43,7 +43,7 @@ class Materials:
     def __init__(self, X: Any) -> None:
         self._X = X
         self.compositions = as_compositions(X)
-        self._blocks: dict[tuple[str, bool], NDArray[np.float64]] = {}
+        self._blocks: dict[str, NDArray[np.float64]] = {}
 
     @classmethod
     def of(cls, X: Any) -> "Materials":
@@ -61,27 +61,19 @@ class Materials:
         """As :func:`descriptor_matrix`."""
         _check_name(name)
         blocks = []
-        if name != "lattice_dynamics":
-            blocks.append(self._block("xenonpy", use_structure=False))
+        if name in ("xenonpy", "both"):
+            blocks.append(self._once("xenonpy", XenonPyDescriptors(), self.compositions))
         if name != "xenonpy":
-            blocks.append(self._block("lattice_dynamics", use_structure=False))
+            blocks.append(self._once("lattice", LatticeDynamicsDescriptors(), self.compositions))
         if use_structure:
-            blocks.append(self._block("lattice_dynamics", use_structure=True))
+            lattice = _lattice_dynamics(name, use_structure=True)
+            whole = self._once(lattice.springs, lattice, structures_of(self._X))
+            blocks.append(whole[:, len(COMPOSITION_COLUMNS) :])
         return np.hstack(blocks)
 
-    def _block(self, name: str, *, use_structure: bool) -> NDArray[np.float64]:
-        """Descriptors of a set; with ``use_structure`` only those of the structure."""
-        key = (name, use_structure)
+    def _once(self, key: str, featurizer: Any, values: list[Any]) -> NDArray[np.float64]:
         if key not in self._blocks:
-            if use_structure:
-                structures = structures_of(self._X)
-                whole = LatticeDynamicsDescriptors(use_structure=True).featurize_array(structures)
-                self._blocks[key] = whole[:, -len(STRUCTURE_COLUMNS) :]
-            else:
-                featurizer = (
-                    XenonPyDescriptors() if name == "xenonpy" else LatticeDynamicsDescriptors()
-                )
-                self._blocks[key] = featurizer.featurize_array(self.compositions)
+            self._blocks[key] = featurizer.featurize_array(values)
         return self._blocks[key]
 
     def _holds_structures(self) -> bool:
@@ -97,7 +89,7 @@ def descriptor_matrix(X: Any, name: str, *, use_structure: bool) -> NDArray[np.f
     ----------
     X : Materials, DataFrame, Series or sequence of compositions (structures, where they are used)
         Or the matrix itself, computed before, which is checked and passed on.
-    name : {"xenonpy", "lattice_dynamics", "both"}
+    name : {"xenonpy", "lattice_dynamics", "both", "bond_valence"}
     use_structure : bool
         Append the structure columns of LatticeDynamicsDescriptors.
 
@@ -147,6 +139,11 @@ def _check_matrix(X: NDArray[Any], labels: list[str]) -> NDArray[np.float64]:
             f"({len(bad)} such rows): drop these rows first"
         )
     return matrix
+
+
+def _lattice_dynamics(name: str, *, use_structure: bool) -> LatticeDynamicsDescriptors:
+    springs = "bond_valence" if name == "bond_valence" else "covalent"
+    return LatticeDynamicsDescriptors(use_structure=use_structure, springs=springs)
 
 
 def _check_name(name: str) -> None:

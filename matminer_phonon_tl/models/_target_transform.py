@@ -54,7 +54,7 @@ def atoms_per_formula_unit(compositions: Sequence[Composition]) -> NDArray[np.fl
     odd = np.abs(flat.amounts - whole) > Composition.amount_tolerance
     special = odd | np.isin(flat.elements, _rows_of_special_formulas())
     few = np.add.reduceat(special.astype(int), starts) == flat.counts
-    for row in np.flatnonzero(few | np.logical_or.reduceat(odd, starts)):
+    for row in np.flatnonzero(few | np.logical_or.reduceat(odd, starts)).tolist():
         result[row] = float(compositions[row].reduced_composition.num_atoms)
     return result
 

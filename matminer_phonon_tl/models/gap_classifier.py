@@ -1,6 +1,6 @@
 """Does a compound have an acoustic-optical phonon gap? SMOTE and a forest, as in the paper."""
 
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -8,24 +8,26 @@ import pandas as pd
 from imblearn.pipeline import Pipeline
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.inspection import permutation_importance
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from matminer_phonon_tl.compositions import as_compositions
-from matminer_phonon_tl.exceptions import ModelFormatError
 from matminer_phonon_tl.featurizers import XenonPyDescriptors
-from matminer_phonon_tl.models._calibration import Calibrator, check_threshold, choose_threshold
+from matminer_phonon_tl.models._calibration import Calibrator, choose_threshold
 from matminer_phonon_tl.models._descriptors import descriptor_labels, descriptor_matrix
 from matminer_phonon_tl.models._forest_search import (
-    FORESTS,
-    OnMatrix,
     TrainingSet,
     check_folds,
     check_two_classes,
     forest_pipeline,
     held_out_probabilities,
     search,
+)
+from matminer_phonon_tl.models._gap_classifier_checks import CheckedState, check_options
+from matminer_phonon_tl.models._importances import (
+    KINDS,
+    clustered_importances,
+    permuted_importances,
 )
 from matminer_phonon_tl.models._inputs import check_target
 from matminer_phonon_tl.models.forest import Forest
@@ -44,8 +46,9 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
 
     Parameters
     ----------
-    descriptors : {"xenonpy", "lattice_dynamics", "both"}
-        The 290 descriptors of the paper, the compact physics set, or both.
+    descriptors : {"xenonpy", "lattice_dynamics", "both", "bond_valence"}
+        The 290 descriptors of the paper, the compact physics set, or both; or the compact set
+        whose spring model is of charged atoms, which differs where ``use_structure``.
     use_structure : bool
         Append descriptors of the structure; X must then hold structures.
     forest : {"random_forest", "extra_trees"}
@@ -146,7 +149,7 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
         UnknownElementError, CompositionError
             If a composition cannot be described; names the row.
         """
-        self._check_options()
+        check_options(self)
         self._forget_card()
         D = descriptor_matrix(X, self.descriptors, use_structure=self.use_structure)
         target = check_two_classes(check_target(y, len(D), "has_phonon_bandgap"), self.cv)
@@ -183,7 +186,7 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
         docs/classifier.md has the figures and what else was tried.
         """
         best = {
-            "descriptors": "lattice_dynamics",
+            "descriptors": "bond_valence" if use_structure else "lattice_dynamics",
             "use_structure": use_structure,
             "forest": "extra_trees",
             "param_grid": {"n_estimators": [200], "max_depth": [None]},
@@ -222,11 +225,12 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
 
         Parameters
         ----------
-        kind : {"impurity", "permutation"}
-            Mean decrease of Gini impurity in training, or mean loss of average precision when the
-            descriptor's values are shuffled in ``X``.
+        kind : {"impurity", "permutation", "clustered"}
+            Mean decrease of Gini impurity in training; mean loss of average precision when the
+            descriptor's values are shuffled in ``X``; or the same when its near copies (rank
+            correlation about 0.8 in ``X``) are shuffled with it, all with the same value.
         X, y : as in ``fit``
-            Materials to shuffle in, best none of the training; needed for ``"permutation"``.
+            Materials to shuffle in, best none of the training; not needed for ``"impurity"``.
         n_repeats : int
             Shuffles of each descriptor.
 
@@ -236,24 +240,20 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
             Labelled with the descriptors.
         """
         check_is_fitted(self)
+        if kind not in KINDS:
+            raise ValueError(f"expected kind to be one of {KINDS}, got {kind!r}")
         labels = descriptor_labels(self.descriptors, use_structure=self.use_structure)
         if kind == "impurity":
             values = self.impurity_importances_
-        elif kind == "permutation":
-            if X is None or y is None:
-                raise ValueError("expected X and y with kind='permutation', got none: give both")
-            D = descriptor_matrix(X, self.descriptors, use_structure=self.use_structure)
-            values = permutation_importance(
-                OnMatrix(self),
-                D,
-                check_target(y, len(D), "y"),
-                scoring="average_precision",
-                n_repeats=n_repeats,
-                random_state=self.random_state,
-            ).importances_mean
         else:
-            raise ValueError(f"expected kind 'impurity' or 'permutation', got {kind!r}")
-        return pd.Series(values, index=labels, name=kind).sort_values(ascending=False)
+            if X is None or y is None:
+                raise ValueError(f"expected X and y with kind={kind!r}, got none: give both")
+            D = descriptor_matrix(X, self.descriptors, use_structure=self.use_structure)
+            truth = check_target(y, len(D), "y")
+            measure = permuted_importances if kind == "permutation" else clustered_importances
+            values = measure(self, D, truth, n_repeats=n_repeats, random_state=self.random_state)
+        importances = pd.Series(values, index=labels, name=kind)
+        return importances.sort_values(ascending=False, kind="stable")
 
     def make_pipeline(self) -> Pipeline:
         """Return the paper's steps as an unfitted imblearn Pipeline that takes compositions.
@@ -285,31 +285,6 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
     def __sklearn_is_fitted__(self) -> bool:
         """Say whether there is anything to predict with."""
         return hasattr(self, "forest_")
-
-    def _check_options(self) -> None:
-        for name, allowed in (
-            ("forest", tuple(FORESTS)),
-            ("balance", ("smote", "class_weight")),
-            ("protocol", ("leak_free", "published")),
-            ("calibration", (None, "sigmoid", "isotonic")),
-        ):
-            if getattr(self, name) not in allowed:
-                raise ValueError(
-                    f"expected {name} to be one of {allowed}, got {getattr(self, name)!r}"
-                )
-        descriptor_labels(self.descriptors, use_structure=bool(self.use_structure))
-        check_threshold(self.threshold)
-        if not isinstance(self.cv, Integral) or self.cv < 2:
-            raise ValueError(f"expected cv to be a number of folds from 2 on, got {self.cv!r}")
-        grid = self.param_grid
-        if grid is not None and not (
-            isinstance(grid, dict)
-            and all(isinstance(values, list | tuple) and values for values in grid.values())
-        ):
-            raise ValueError(
-                "expected param_grid to be a dict of hyperparameter to a list of values, got "
-                f"{grid!r}"
-            )
 
     def _tune(
         self, best: Pipeline, training: TrainingSet, folds: list[Any]
@@ -344,30 +319,16 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
         }
 
     def _set_state(self, state: dict[str, Any]) -> Self:
-        self._check_options()
-        forest = Forest.from_state(state["forest"])
+        check_options(self)
         labels = descriptor_labels(self.descriptors, use_structure=bool(self.use_structure))
-        importances = state["impurity_importances"]
-        is_vector = isinstance(importances, np.ndarray) and importances.shape == (len(labels),)
-        if forest.n_features != len(labels) or not is_vector:
-            raise ModelFormatError(
-                f"expected a forest of {len(labels)} descriptors, got {forest.n_features}"
-            )
-        if importances.dtype != np.float64:
-            raise ModelFormatError("expected importances as numbers")
-        threshold = state["threshold"]
-        if type(threshold) is not float or not 0 <= threshold <= 1:
-            raise ModelFormatError("expected a threshold in 0-1")
-        if not isinstance(state["training_data"], dict):
-            raise ModelFormatError("expected a record of the training data")
-        self.forest_ = forest
-        self.threshold_ = state["threshold"]
-        stored = state["calibrator"]
-        self._calibrator = None if stored is None else Calibrator.from_state(stored)
-        self.impurity_importances_ = importances
+        checked = CheckedState.of(state, len(labels))
+        self.forest_ = checked.forest
+        self.threshold_ = checked.threshold
+        self._calibrator = checked.calibrator
+        self.impurity_importances_ = checked.importances
+        self.training_data_ = checked.training_data
         self.best_params_ = state["best_params"]
         self.best_score_ = state["best_score"]
-        self.training_data_ = state["training_data"]
         self.classes_ = np.array([False, True])
-        self.n_features_in_ = forest.n_features
+        self.n_features_in_ = len(labels)
         return self

@@ -51,7 +51,7 @@ class PhononPredictor(BaseEstimator, JSONModel):
     Parameters
     ----------
     classifier : PhononGapClassifier, optional
-        Unfitted. Default: the paper's, with 200 trees.
+        Unfitted. Default: :meth:`PhononGapClassifier.recommended`.
     regressors : dict of target to PhononRegressor, optional
         Unfitted, one for each of :data:`TARGETS`. Default: what
         :func:`~matminer_phonon_tl.models.make_regressor` gives.
@@ -247,8 +247,8 @@ class PhononPredictor(BaseEstimator, JSONModel):
                 errors[row] = str(error)
         # What is a composition may still hold an element that the table does not know.
         _, known, unknown = flatten_valid(cells, ElementTable.shipped().index_of)
-        for number, error in unknown.items():
-            errors[rows[number]] = str(error).removeprefix(f"row {number}: ")
+        for number, refusal in unknown.items():
+            errors[rows[number]] = str(refusal).removeprefix(f"row {number}: ")
         return [cells[number] for number in known], [rows[number] for number in known], errors
 
     def _columns(
@@ -345,7 +345,4 @@ def check_columns(df: pd.DataFrame) -> None:
 
 def default_classifier(random_state: int, *, structure: bool = False) -> PhononGapClassifier:
     """The classifier that is trained where none is given."""
-    if structure:
-        return PhononGapClassifier.recommended(use_structure=True, random_state=random_state)
-    grid = {"n_estimators": [200], "max_depth": [None]}
-    return PhononGapClassifier(param_grid=grid, random_state=random_state)
+    return PhononGapClassifier.recommended(use_structure=structure, random_state=random_state)

@@ -7,8 +7,10 @@ from sklearn.base import clone
 
 from matminer_phonon_tl.exceptions import CompositionError, FeaturizationWarning
 from matminer_phonon_tl.featurizers import LatticeDynamicsDescriptors
+from matminer_phonon_tl.featurizers.bond_valence_model import BOND_VALENCE_COLUMNS
 from matminer_phonon_tl.featurizers.lattice_dynamics import (
     COMPOSITION_COLUMNS,
+    GEOMETRY_COLUMNS,
     STRUCTURE_COLUMNS,
 )
 
@@ -127,8 +129,21 @@ def test_atoms_on_one_another_are_an_error_of_their_row(zincblende_bas):
 
 def test_contract_of_a_featurizer():
     featurizer = LatticeDynamicsDescriptors(use_structure=True)
-    assert clone(featurizer).get_params() == {"use_structure": True}
+    assert clone(featurizer).get_params() == {"use_structure": True, "springs": "covalent"}
     assert len(featurizer.feature_labels()) == len(COMPOSITION_COLUMNS) + len(STRUCTURE_COLUMNS)
     assert featurizer.citations()
     assert featurizer.implementors()
     assert LatticeDynamicsDescriptors().precheck(Composition("Cm")) is False
+
+
+def test_other_springs_change_their_own_columns_only(zincblende_bas):
+    covalent = described(zincblende_bas, use_structure=True)
+    charged = described(zincblende_bas, use_structure=True, springs="bond_valence")
+    shared = covalent.keys() & charged.keys()
+    assert set(shared) == {*COMPOSITION_COLUMNS, *GEOMETRY_COLUMNS}
+    assert all(charged[name] == covalent[name] for name in shared)
+    assert list(charged)[len(shared) :] == list(BOND_VALENCE_COLUMNS)
+    assert charged["bond_valence_gap"] > 0.1  # BAs has a wide gap
+    assert len(described("BAs", springs="bond_valence")) == len(COMPOSITION_COLUMNS)
+    with pytest.raises(ValueError, match=r"expected springs to be one of .* got 'rubber'"):
+        LatticeDynamicsDescriptors(use_structure=True, springs="rubber").feature_labels()

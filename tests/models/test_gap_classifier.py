@@ -1,5 +1,7 @@
 """The gap classifier: the paper's split, no leak inside, thresholds, importances, bad input."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 from matminer_phonon_tl.exceptions import CompositionError, TrainingError, UnknownElementError
 from matminer_phonon_tl.featurizers import XenonPyDescriptors
 from matminer_phonon_tl.models import PhononGapClassifier
+from matminer_phonon_tl.models._importances import clustered_importances, near_copies
 
 SMALL = {"n_estimators": [25], "max_depth": [8]}
 
@@ -155,8 +158,8 @@ def test_importances_are_labelled(small_classifier, test):
     assert permuted.max() > 0
 
 
-def test_what_the_forest_looks_at_on_the_papers_split(train):
-    """Of the paper's top four, only min:sound_velocity is near ours; see docs/classifier.md."""
+def test_what_the_forest_looks_at_on_the_papers_split(train, test):
+    """Where the paper's top four stand; see docs/classifier.md."""
     grid = {"n_estimators": [200], "max_depth": [None]}
     classifier = PhononGapClassifier(param_grid=grid, random_state=0)
     importances = classifier.fit(train, train["has_phonon_bandgap"]).feature_importances()
@@ -165,6 +168,54 @@ def test_what_the_forest_looks_at_on_the_papers_split(train):
     families = importances.groupby(importances.index.str.split(":").str[0]).sum()
     assert families.idxmax() == "sum"
     assert families["sum"] > 0.4
+    # One by one, most of the four are far below: near copies share what they are worth together.
+    clustered = classifier.feature_importances(
+        "clustered", test, test["has_phonon_bandgap"], n_repeats=3
+    )
+    ranks = clustered.rank(method="dense", ascending=False)
+    assert ranks.max() > 80  # clusters, most of them of one descriptor or few
+    assert ranks["max:en_pauling"] <= 5
+    assert ranks["min:sound_velocity"] <= 20
+
+
+def test_near_copies_share_one_importance():
+    """Two copies of the telling column: shuffled one by one neither matters, together all does."""
+    random = np.random.default_rng(0)
+    D = random.normal(size=(300, 5))
+    D[:, 1] = np.exp(D[:, 0])  # the same order, turned upside down below
+    D[:, 2] = -D[:, 0]
+    D[:, 4] = 1.0  # never varies
+    truth = D[:, 0] > 0.5
+
+    class Vote:
+        """Two of three copies decide."""
+
+        def predict_proba(self, D):
+            votes = np.sum([D[:, 0] > 0.5, D[:, 1] > np.exp(0.5), D[:, 2] < -0.5], axis=0)
+            share = (votes >= 2).astype(float)
+            return np.column_stack([1 - share, share])
+
+    clusters = near_copies(D)
+    assert clusters[0] == clusters[1] == clusters[2]
+    assert len(set(clusters)) == 3
+    values = clustered_importances(Vote(), D, truth, n_repeats=2, random_state=0)
+    assert values[0] == values[1] == values[2] > 0.4
+    assert (values[3:] == 0).all()
+
+
+def test_recommended_settings_by_what_there_is(phonon_tl):
+    part = pd.concat([phonon_tl[phonon_tl["has_phonon_bandgap"]][:30], phonon_tl[:60]])
+    classifier = PhononGapClassifier.recommended(
+        use_structure=True, param_grid=SMALL, random_state=0
+    )
+    classifier.fit(part, part["has_phonon_bandgap"])
+    labels = set(classifier.feature_importances().index)
+    assert {"bond_valence_gap", "coordination", "log_mass_ratio"} <= labels
+    assert "spring_gap" not in labels
+    restored = PhononGapClassifier.from_dict(json.loads(json.dumps(classifier.as_dict())))
+    rows = part[::7]
+    assert np.array_equal(restored.predict_proba(rows), classifier.predict_proba(rows))
+    assert PhononGapClassifier.recommended().descriptors == "lattice_dynamics"
 
 
 def test_make_pipeline_is_the_same_model(train, test):
@@ -225,7 +276,8 @@ def test_a_pipeline_of_other_descriptors_is_refused():
 
 
 def test_unknown_importances(small_classifier):
-    with pytest.raises(ValueError, match="expected kind 'impurity' or 'permutation', got 'shap'"):
+    with pytest.raises(ValueError, match=r"expected kind to be one of .* got 'shap'"):
         small_classifier.feature_importances("shap")
-    with pytest.raises(ValueError, match="expected X and y with kind='permutation'"):
-        small_classifier.feature_importances("permutation")
+    for kind in ("permutation", "clustered"):
+        with pytest.raises(ValueError, match=f"expected X and y with kind='{kind}'"):
+            small_classifier.feature_importances(kind)
