@@ -4,8 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from pymatgen.core import Composition
+from numpy.typing import NDArray
+from pymatgen.core import Composition, Element
 
+from matminer_phonon_tl.compositions import FlatCompositions, flatten
+
+TOLERANCE = Composition.amount_tolerance
 TARGET_TRANSFORMS = ("none", "sqrt", "log", "per_atom")
 
 
@@ -27,7 +31,42 @@ def atoms_per_formula_unit(compositions: Sequence[Composition]) -> np.ndarray:
     >>> atoms_per_formula_unit([Composition("In2N2"), Composition("Fe4O6")])
     array([2., 5.])
     """
-    return np.array([float(own.reduced_composition.num_atoms) for own in compositions])
+    if not len(compositions):
+        return np.empty(0)
+    atoms = np.array([float(own.num_atoms) for own in compositions])
+    units = formula_units(compositions)
+    return atoms / units
+
+
+def formula_units(compositions: Sequence[Composition]) -> NDArray[np.float64]:
+    """Return how many reduced formula units each composition is, as pymatgen counts them.
+
+    Examples
+    --------
+    >>> formula_units([Composition("Fe4O6"), Composition("O2"), Composition("Li0.5CoO2")])
+    array([2., 1., 1.])
+    """
+    flat = flatten(compositions, lambda symbol: Element(symbol).Z)
+    starts = np.cumsum(flat.counts) - flat.counts
+    whole = np.rint(flat.amounts)
+    is_whole = np.logical_and.reduceat(np.abs(flat.amounts - whole) < TOLERANCE, starts)
+    divisors = np.gcd.reduceat(whole.astype(np.int64), starts)
+    units = np.where(is_whole, divisors, 1.0)
+    for row in np.flatnonzero(_is_special(flat, starts)).tolist():
+        # H2O2, O2 and their like, which pymatgen does not reduce further; or an element twice.
+        units[row] = compositions[row].get_reduced_composition_and_factor()[1]
+    return units
+
+
+def _is_special(flat: FlatCompositions, starts: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Whether pymatgen must be asked: equal amounts of one or two elements, or one twice."""
+    most, least = (f.reduceat(flat.amounts, starts) for f in (np.maximum, np.minimum))
+    equal = (flat.counts <= 2) & (most - least < TOLERANCE)
+    row = np.repeat(np.arange(len(starts)), flat.counts)
+    order = np.lexsort((flat.elements, row))
+    again = (np.diff(row[order]) == 0) & (np.diff(flat.elements[order]) == 0)
+    equal[row[order][1:][again]] = True
+    return equal
 
 
 def _atoms(compositions: Sequence[Composition] | None) -> np.ndarray:
