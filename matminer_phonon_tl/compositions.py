@@ -18,20 +18,18 @@ from pymatgen.core import Composition, DummySpecies, Element, Species
 from pymatgen.core.structure import SiteCollection
 
 from matminer_phonon_tl.exceptions import CompositionError, UnknownElementError
+from matminer_phonon_tl.formulas import (
+    ISOTOPES,
+    MAX_AMOUNT,
+    SMALLEST_AMOUNT,
+    amount_error,
+    check_amounts,
+    isotope_error,
+    read_formula,
+    short,
+)
 
-MAX_FORMULA_LENGTH = 500
-MAX_AMOUNT = 1e6
-SMALLEST_AMOUNT = 1e-6
-"""pymatgen drops amounts below 1e-8 without a word."""
-
-_TOKENS = re.compile(r"(?:[A-Z][a-z]?|\d+\.?\d*|\.\d+|[()\[\]{}\s])+")
-_SYMBOL = re.compile(r"[A-Z][a-z]?")
 _SPECIES = re.compile(r"[A-Z][a-z]?(?:\d*\.?\d*[+-])?")
-# "CaSO4.2H2O": pymatgen reads O4.2 and H2O, the writer meant two waters. A decimal amount before
-# another symbol is ambiguous where an element is written twice, as adducts do.
-_DECIMAL_BEFORE_SYMBOL = re.compile(r"\d\.\d*[A-Z(\[{]")
-_SYMBOLS = frozenset(element.symbol for element in Element)
-_ISOTOPES = {"D": "deuterium", "T": "tritium"}
 
 
 def as_composition(value: Any) -> Composition:
@@ -66,9 +64,9 @@ def as_composition(value: Any) -> Composition:
 'Ca(OH)2', got 'H2O)': its brackets do not match
     """
     if isinstance(value, str):
-        composition = _from_formula(value)
+        composition = read_formula(value)
     elif isinstance(value, Composition):
-        composition = _check_amounts(value)
+        composition = check_amounts(value)
     elif isinstance(value, SiteCollection):
         composition = value.composition
     elif isinstance(value, Mapping):
@@ -76,11 +74,11 @@ def as_composition(value: Any) -> Composition:
     else:
         raise CompositionError(
             "expected a Composition, a Structure, a formula or a dict of element to amount, "
-            f"got {_short(value)} ({type(value).__name__})"
+            f"got {short(value)} ({type(value).__name__})"
         )
     if not len(composition):
         raise CompositionError(
-            f"expected at least one element, got the empty composition {_short(value)}"
+            f"expected at least one element, got the empty composition {short(value)}"
         )
     return composition
 
@@ -124,13 +122,13 @@ def composition_values(X: Any, column: str = "composition") -> list[Any]:
                 return X[name].tolist()
         raise CompositionError(
             f"expected a DataFrame with a column {column!r} (or 'formula' or 'structure'), "
-            f"got the columns {_short(list(X.columns))}"
+            f"got the columns {short(list(X.columns))}"
         )
     if isinstance(X, pd.Series | pd.Index):
         return X.tolist()
     if isinstance(X, str | Mapping | SiteCollection) or not isinstance(X, Iterable):
         raise CompositionError(
-            f"expected a sequence of compositions, got {_short(X)} ({type(X).__name__}): "
+            f"expected a sequence of compositions, got {short(X)} ({type(X).__name__}): "
             "put a single one into a list"
         )
     return list(X)
@@ -210,7 +208,7 @@ def flatten(
     )
     if not (amounts.min(initial=1.0) > 0 and amounts.max(initial=1.0) <= MAX_AMOUNT):
         worst = int(np.argmin((amounts > 0) & (amounts <= MAX_AMOUNT)))
-        raise _amount_error(_symbol(species[worst]), amounts[worst])
+        raise amount_error(_symbol(species[worst]), amounts[worst])
     return FlatCompositions(
         counts=np.fromiter(map(len, cells), np.intp, len(cells)),
         elements=np.fromiter(map(index_of_identity.__getitem__, identities), np.intp, len(species)),
@@ -253,56 +251,14 @@ def flatten_valid(
 def _symbol(species: Element | Species | DummySpecies) -> str:
     if isinstance(species, Element):
         # pymatgen gives isotopes the symbol H; only the name tells them apart.
-        if species.name in _ISOTOPES:
-            raise _isotope_error(species.name)
+        if species.name in ISOTOPES:
+            raise isotope_error(species.name)
         return species.symbol
     if isinstance(species, DummySpecies):
         raise UnknownElementError(
             f"expected chemical elements, got {species.symbol!r}, which is none"
         )
     return species.symbol
-
-
-def _from_formula(text: str) -> Composition:
-    formula = text.strip()
-    expected = f"expected a chemical formula such as 'GaN' or 'Ca(OH)2', got {_short(text)}"
-    if not formula:
-        raise CompositionError(f"{expected}: it is empty")
-    if len(formula) > MAX_FORMULA_LENGTH:
-        raise CompositionError(
-            f"{expected}: it has {len(formula)} characters, more than {MAX_FORMULA_LENGTH}"
-        )
-    if not formula.isascii() or not _TOKENS.fullmatch(formula):
-        raise CompositionError(
-            f"{expected}: only element symbols, amounts and brackets may stand in a formula"
-        )
-    symbols = _SYMBOL.findall(formula)
-    if _DECIMAL_BEFORE_SYMBOL.search(formula) and len(set(symbols)) < len(symbols):
-        raise CompositionError(
-            f"{expected}: a dot is a decimal point here, so write an adduct such as a hydrate with "
-            "brackets, as in 'CaSO4(H2O)2', and each element of other formulas once"
-        )
-    _check_symbols(symbols, text)
-    if not _brackets_match(formula):
-        raise CompositionError(f"{expected}: its brackets do not match")
-    try:
-        composition = Composition(formula)
-    except (ValueError, OverflowError) as error:
-        raise CompositionError(f"{expected}: it cannot be read as one") from error
-    lost = set(symbols) - {element.symbol for element in composition.elements}
-    if lost and len(composition):
-        raise _amount_error(min(lost), 0.0)
-    return _check_amounts(composition)
-
-
-def _check_symbols(symbols: list[str], text: str) -> None:
-    for symbol in symbols:
-        if symbol in _ISOTOPES:
-            raise _isotope_error(symbol)
-        if symbol not in _SYMBOLS:
-            raise UnknownElementError(
-                f"expected chemical elements, got {symbol!r} in {_short(text)}, which is none"
-            )
 
 
 def _from_mapping(amounts: Mapping[Any, Any]) -> Composition:
@@ -312,12 +268,12 @@ def _from_mapping(amounts: Mapping[Any, Any]) -> Composition:
             continue  # the marks of a serialised Composition
         is_symbol = isinstance(key, str) and _SPECIES.fullmatch(key)
         if not is_symbol and not isinstance(key, Element | Species | DummySpecies):
-            raise CompositionError(f"expected element symbols as keys, got {_short(key)}")
+            raise CompositionError(f"expected element symbols as keys, got {short(key)}")
         if isinstance(amount, bool) or not isinstance(amount, Real):
-            raise CompositionError(f"expected a number of {key} atoms, got {_short(amount)}")
+            raise CompositionError(f"expected a number of {key} atoms, got {short(amount)}")
         number = float(amount)
         if not SMALLEST_AMOUNT <= number <= MAX_AMOUNT:
-            raise _amount_error(key, number)
+            raise amount_error(key, number)
         checked[key] = number
     try:
         composition = Composition(checked)
@@ -327,45 +283,6 @@ def _from_mapping(amounts: Mapping[Any, Any]) -> Composition:
         raise
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise CompositionError(
-            f"expected a dict of element to amount, got {_short(dict(amounts))}"
+            f"expected a dict of element to amount, got {short(dict(amounts))}"
         ) from error
     return composition
-
-
-def _check_amounts(composition: Composition) -> Composition:
-    for species, amount in composition.items():
-        if not 0 < amount <= MAX_AMOUNT:
-            raise _amount_error(species, amount)
-    return composition
-
-
-def _amount_error(symbol: Any, amount: float) -> CompositionError:
-    return CompositionError(
-        f"expected an amount of {symbol} above 0 and at most {MAX_AMOUNT:g}, got {amount:g}: "
-        "leave an element out rather than give it no atoms"
-    )
-
-
-def _isotope_error(symbol: str) -> UnknownElementError:
-    return UnknownElementError(
-        f"expected chemical elements, got the isotope {symbol!r} ({_ISOTOPES[symbol]}), which no "
-        "descriptor table covers: write H where hydrogen will do"
-    )
-
-
-def _brackets_match(formula: str) -> bool:
-    closing = {")": "(", "]": "[", "}": "{"}
-    open_brackets: list[str] = []
-    for character in formula:
-        if character in "([{":
-            open_brackets.append(character)
-        elif character in closing and (
-            not open_brackets or open_brackets.pop() != closing[character]
-        ):
-            return False
-    return not open_brackets
-
-
-def _short(value: Any, limit: int = 60) -> str:
-    text = repr(value)
-    return text if len(text) <= limit else f"{text[: limit - 3]}..."

@@ -41,6 +41,10 @@ class ModelFormatError(PhononTLError, ValueError):
     """A model file is truncated, altered, or of a format this version does not read."""
 
 
+class ScreeningError(PhononTLError, ValueError):
+    """A screening was asked for something it cannot do, or its input or output cannot be used."""
+
+
 class TrainingError(PhononTLError, ValueError):
     """The training data cannot be trained on, or the training diverged."""
 

@@ -97,7 +97,7 @@ class Checkpoint:
         except OSError as error:
             self._file.close()
             raise DatasetIntegrityError(
-                f"expected {self.path} for this build alone, found it in use by another one; "
+                f"expected {self.path} for this run alone, found it in use by another one; "
                 "wait for that, or choose another output"
             ) from error
 
@@ -134,6 +134,6 @@ class Checkpoint:
         )
         self._file.close()
         raise DatasetIntegrityError(
-            f"expected {self.path} to be the checkpoint of this build, got one that differs in "
+            f"expected {self.path} to be the checkpoint of this run, got one that differs in "
             f"{', '.join(changed)}; choose another output, or delete it to start anew"
         )

@@ -20,6 +20,7 @@ TARGET_TRANSFORMS = ("none", "sqrt", "log", "per_atom", "einstein", "log_stiffne
 _NEEDS_COMPOSITIONS = frozenset({"per_atom", "einstein", "log_stiffness"})
 _POSITIVE = frozenset({"log", "log_stiffness"})
 
+_WHOLE = Composition.amount_tolerance
 SOFTEST, HARDEST = 1e-3, 20.0
 """Bounds of an Einstein frequency, in units of k_B T / hbar; cold carbon has 4 at 300 K."""
 
@@ -39,24 +40,45 @@ def atoms_per_formula_unit(compositions: Sequence[Composition]) -> NDArray[np.fl
 
     Examples
     --------
-    >>> atoms_per_formula_unit([Composition("In2N2"), Composition("Fe4O6"), Composition("Na4O4")])
-    array([2., 5., 4.])
+    >>> atoms_per_formula_unit([Composition("In2N2"), Composition("Fe4O6")])
+    array([2., 5.])
+    """
+    if not len(compositions):
+        return np.empty(0)
+    atoms = np.array([float(own.num_atoms) for own in compositions])
+    units = formula_units(compositions)
+    return atoms / units
+
+
+def formula_units(compositions: Sequence[Composition]) -> NDArray[np.float64]:
+    """Return how many reduced formula units each composition is, as pymatgen counts them.
+
+    Examples
+    --------
+    >>> formula_units([Composition("Fe4O6"), Composition("O2"), Composition("Li0.5CoO2")])
+    array([2., 1., 1.])
     """
     flat = _flat(compositions)
-    if not len(flat.counts):
-        return np.empty(0)
     starts = np.cumsum(flat.counts) - flat.counts
     whole = np.rint(flat.amounts)
-    divisor = np.gcd.reduceat(whole.astype(np.int64), starts).astype(np.float64)
-    atoms = np.add.reduceat(flat.amounts, starts)
-    result = atoms / np.maximum(divisor, 1.0)
-    # pymatgen writes peroxides and elemental gases doubled (Na2O2), broken amounts as they are.
-    odd = np.abs(flat.amounts - whole) > Composition.amount_tolerance
-    special = odd | np.isin(flat.elements, _rows_of_special_formulas())
-    few = np.add.reduceat(special.astype(int), starts) == flat.counts
-    for row in np.flatnonzero(few | np.logical_or.reduceat(odd, starts)).tolist():
-        result[row] = float(compositions[row].reduced_composition.num_atoms)
-    return result
+    is_whole = np.logical_and.reduceat(np.abs(flat.amounts - whole) < _WHOLE, starts)
+    divisors = np.gcd.reduceat(whole.astype(np.int64), starts)
+    units = np.where(is_whole, divisors, 1.0)
+    for row in np.flatnonzero(_is_special(flat, starts)).tolist():
+        # H2O2, O2 and their like, which pymatgen does not reduce further; or an element twice.
+        units[row] = compositions[row].get_reduced_composition_and_factor()[1]
+    return units
+
+
+def _is_special(flat: FlatCompositions, starts: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Whether pymatgen must be asked: equal amounts of one or two elements, or one twice."""
+    most, least = (f.reduceat(flat.amounts, starts) for f in (np.maximum, np.minimum))
+    equal = (flat.counts <= 2) & (most - least < _WHOLE)
+    row = np.repeat(np.arange(len(starts)), flat.counts)
+    order = np.lexsort((flat.elements, row))
+    again = (np.diff(row[order]) == 0) & (np.diff(flat.elements[order]) == 0)
+    equal[row[order][1:][again]] = True
+    return equal
 
 
 def transform_target(
@@ -185,12 +207,6 @@ def _mean_mass(compositions: Sequence[Composition]) -> NDArray[np.float64]:
 
 def _flat(compositions: Sequence[Composition]) -> FlatCompositions:
     return flatten(compositions, ElementTable.shipped().index_of)
-
-
-def _rows_of_special_formulas() -> list[int]:
-    table = ElementTable.shipped()
-    symbols = {e.symbol for f in Composition.special_formulas for e in Composition(f).elements}
-    return [table.index_of(symbol) for symbol in sorted(symbols)]
 
 
 def _checked(name: str, compositions: Sequence[Composition] | None) -> Sequence[Composition]:

@@ -10,6 +10,7 @@ from scipy.spatial.distance import cdist
 from matminer_phonon_tl.exceptions import ModelFormatError
 from matminer_phonon_tl.featurizers import LatticeDynamicsDescriptors
 
+ROWS_AT_ONCE = 256
 LARGEST_DESCRIPTOR = 1e6
 """Far above every element property; what lies beyond cannot be told apart in floating point."""
 
@@ -38,6 +39,7 @@ class Applicability:
         between = cdist(self._points, self._points)
         np.fill_diagonal(between, np.inf)
         self._own_distances = np.sort(between.min(axis=1))
+        self._seen = set(elements.tolist())
 
     @classmethod
     def fit(cls, compositions: list[Composition]) -> Self:
@@ -56,16 +58,25 @@ class Applicability:
         """
         described = LatticeDynamicsDescriptors().featurize_array(compositions)
         points = (described - self._center) / self._scale
-        nearest = cdist(points, self._points).min(axis=1)
+        nearest = np.linalg.norm(points - self._points[self._nearest(points)], axis=1)
         # Round-off in the scaler must not push a training material from itself.
         nearest[nearest < 1e-9] = 0.0
         below = np.searchsorted(self._own_distances, nearest, side="left")
         return 1.0 - below / len(self._own_distances)
 
+    def _nearest(self, points: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Which training material is nearest to each point."""
+        half_squares = np.einsum("ij,ij->i", self._points, self._points) / 2
+        nearest = np.empty(len(points), dtype=np.intp)
+        for first in range(0, len(points), ROWS_AT_ONCE):
+            rows = slice(first, first + ROWS_AT_ONCE)
+            # Of |x - y|^2 / 2, without |x|^2 / 2, which is the same for every material.
+            nearest[rows] = np.argmin(half_squares - points[rows] @ self._points.T, axis=1)
+        return nearest
+
     def unseen_elements(self, composition: Composition) -> list[str]:
         """Symbols of the elements that no training material has."""
-        seen = set(self.elements.tolist())
-        return sorted({e.symbol for e in composition.elements if e.Z not in seen})
+        return sorted({e.symbol for e in composition.elements if e.Z not in self._seen})
 
     def get_state(self) -> dict[str, Any]:
         """Plain arrays."""

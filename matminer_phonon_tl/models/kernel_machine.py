@@ -5,12 +5,13 @@ machine is plain numbers: it travels as JSON and predicts alike under any scikit
 """
 
 import warnings
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, solve_triangular
-from scipy.spatial.distance import cdist
+from scipy.linalg.blas import dtrmm
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
@@ -21,6 +22,8 @@ from matminer_phonon_tl.exceptions import ModelFormatError
 KERNELS = ("matern15", "matern25", "rbf")
 _STATE = ("kernel", "amplitude", "length_scale", "weights", "offset", "noise")
 _JITTER = 1e-10
+BLOCK_ROWS = 128
+"""Rows evaluated at once: enough for matrix products, few enough for a core's cache."""
 HYPERPARAMETER_ROWS = 400
 """So many rows tell a few hyperparameters as well as all do; the cost grows with their cube."""
 _LENGTH_BOUNDS = (0.1, 1e3)
@@ -65,9 +68,10 @@ class KernelMachine:
         self.offset = offset
         self.noise = noise
         # Only these count; the factor below needs all of a process's points anyway.
-        self._used = np.flatnonzero(weights) if noise is None else np.arange(len(points))
-        self._scaled = points[self._used] / length_scale
+        self.used = np.flatnonzero(weights) if noise is None else np.arange(len(points))
+        self.scaled = points[self.used] / length_scale
         self._factor: NDArray[np.float64] | None = None
+        self._inverse: NDArray[np.float64] | None = None
 
     @classmethod
     def fit_gaussian_process(
@@ -132,16 +136,12 @@ class KernelMachine:
         )
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Predict standardised labels, shape (n_samples,)."""
-        return self._covariance(X) @ self.weights[self._used] + self.offset
+        """Predict standardised labels, shape (n_rows,)."""
+        return evaluate([self], X, spread=False)[0][0]
 
     def predict_std(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Standard deviation of a new label, noise included; zero for support vectors."""
-        if self.noise is None:
-            return np.zeros(len(X))
-        explained = solve_triangular(self._cholesky(), self._covariance(X).T, lower=True)
-        variance = self.amplitude + self.noise - np.sum(explained**2, axis=0)
-        return np.sqrt(np.maximum(variance, self.noise))
+        """Predicted spread of new labels, shape (n_rows,); zero for a support vector machine."""
+        return evaluate([self], X)[0][1]
 
     def get_state(self) -> dict[str, Any]:
         """Plain values and arrays; the points are the model's to keep."""
@@ -173,23 +173,103 @@ class KernelMachine:
             raise ModelFormatError("expected a kernel machine's arrays to fit each other")
         return cls(points=points, **machine)
 
-    def _covariance(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        distance = cdist(X / self.length_scale, self._scaled)
+    def covariance(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of points at such distances, in units of the length scale."""
         if self.kernel == "rbf":
             return self.amplitude * np.exp(-0.5 * distance**2)
-        if self.kernel == "matern15":
-            scaled = np.sqrt(3.0) * distance
-            return self.amplitude * (1 + scaled) * np.exp(-scaled)
-        scaled = np.sqrt(5.0) * distance
-        return self.amplitude * (1 + scaled + scaled**2 / 3) * np.exp(-scaled)
+        root = np.sqrt(3.0 if self.kernel == "matern15" else 5.0)
+        scaled = root * distance
+        polynomial = scaled + 1.0
+        if self.kernel == "matern25":
+            polynomial += scaled**2 / 3.0
+        np.negative(scaled, out=scaled)
+        polynomial *= np.exp(scaled, out=scaled)
+        polynomial *= self.amplitude
+        return polynomial
 
     def _cholesky(self) -> NDArray[np.float64]:
         """Factor of the training covariance; made when first needed, and not stored in files."""
         if self._factor is None:
-            covariance = self._covariance(self.points)
+            scaled = self.points / self.length_scale
+            covariance = self.covariance(_distances(scaled, scaled))
             covariance[np.diag_indices_from(covariance)] += (self.noise or 0.0) + _JITTER
             self._factor = cholesky(covariance, lower=True)
         return self._factor
+
+    def mean(self, covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Prediction where the covariances with the points are such."""
+        return self.offset + covariance @ self.weights[self.used]
+
+    def spread(self, covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Spread where the covariances with the points are such."""
+        if self.noise is None:
+            return np.zeros(len(covariance))
+        if self._inverse is None:
+            factor = self._cholesky()
+            self._inverse = np.asfortranarray(
+                solve_triangular(factor, np.eye(len(factor)), lower=True)
+            )
+        # A product with the inverted factor is four times as fast as solving for a few rows.
+        solved = dtrmm(1.0, self._inverse, covariance.T, lower=1)
+        variance = self.amplitude + self.noise - np.einsum("ji,ji->i", solved, solved)
+        return np.sqrt(np.maximum(variance, self.noise))
+
+
+def evaluate(
+    machines: Sequence[KernelMachine], X: NDArray[np.float64], *, spread: bool = True
+) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Predict with several machines at once.
+
+    Distances are the costly part; machines that share their points and have one length scale share
+    them too. Rows are taken in blocks of one size, the last filled up, so that a row's prediction
+    does not depend on the rows beside it, to the last bit.
+
+    Parameters
+    ----------
+    machines : sequence of KernelMachine
+    X : ndarray of shape (n_rows, n_features)
+        Standardised descriptors.
+    spread : bool
+        Also the spread, which costs as much again.
+
+    Returns
+    -------
+    list of (prediction, spread)
+        Of each machine, both of shape (n_rows,); the spread is zero where it is not asked for.
+    """
+    results = [(np.empty(len(X)), np.zeros(len(X))) for _ in machines]
+    for first in range(0, len(X), BLOCK_ROWS):
+        block = X[first : first + BLOCK_ROWS]
+        n_rows = len(block)
+        filled = np.zeros((BLOCK_ROWS, X.shape[1]))
+        filled[:n_rows] = block
+        shared: dict[int, NDArray[np.float64]] = {}
+        for machine, (prediction, std) in zip(machines, results, strict=True):
+            covariance = machine.covariance(_scaled_distances(machine, filled, shared))
+            rows = slice(first, first + n_rows)
+            prediction[rows] = machine.mean(covariance)[:n_rows]
+            if spread:
+                std[rows] = machine.spread(covariance)[:n_rows]
+    return results
+
+
+def _scaled_distances(
+    machine: KernelMachine, X: NDArray[np.float64], shared: dict[int, NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    if machine.noise is None or len(machine.length_scale) > 1:
+        return _distances(X / machine.length_scale, machine.scaled)
+    known = id(machine.points)
+    if known not in shared:
+        shared[known] = _distances(X, machine.points)
+    return shared[known] / machine.length_scale
+
+
+def _distances(X: NDArray[np.float64], Y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Euclidean distances through one matrix product; off by 1e-8 of the rows' size at most."""
+    squared = X @ (-2.0 * Y.T)
+    squared += np.einsum("ij,ij->i", X, X)[:, None]
+    squared += np.einsum("ij,ij->i", Y, Y)
+    return np.sqrt(np.maximum(squared, 0.0, out=squared), out=squared)
 
 
 def _some(n_rows: int) -> NDArray[np.intp]:

@@ -22,7 +22,7 @@ from matminer_phonon_tl.models._target_transform import (
     label_bounds,
     transform_target,
 )
-from matminer_phonon_tl.models.kernel_machine import HYPERPARAMETER_ROWS, KernelMachine
+from matminer_phonon_tl.models.kernel_machine import HYPERPARAMETER_ROWS, KernelMachine, evaluate
 from matminer_phonon_tl.models.serialization import JSONModel, data_hash
 
 MEMBERS = ("gp15", "gp25", "gp25_per_feature", "svm")
@@ -246,8 +246,8 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
             return inverse_transform(transform, self.scaling_.unstandard(z), compositions)
 
         central, variances = [], []
-        for machine in self.machines_:
-            z, spread = machine.predict(X), machine.predict_std(X)
+        found = evaluate(self.machines_, X)
+        for machine, (z, spread) in zip(self.machines_, found, strict=True):
             central.append(label(z))
             if machine.noise is not None:
                 variances.append(((label(z + spread) - label(z - spread)) / 2) ** 2)

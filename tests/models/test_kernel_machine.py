@@ -8,7 +8,7 @@ from sklearn.svm import SVR
 
 from matminer_phonon_tl.exceptions import ModelFormatError
 from matminer_phonon_tl.models import kernel_machine as module
-from matminer_phonon_tl.models.kernel_machine import KernelMachine
+from matminer_phonon_tl.models.kernel_machine import KernelMachine, evaluate
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +64,50 @@ def test_hyperparameters_of_many_rows_come_of_some(monkeypatch, data):
     assert len(machine.points) == 80
     assert np.abs(machine.predict(X) - z).mean() < 0.1
     assert np.isfinite(machine.predict_std(new)).all()
+
+
+@pytest.fixture(scope="module")
+def machines(data):
+    """Return machines of every kind; all but one of them share their distances."""
+    X, z, _ = data
+    return [
+        KernelMachine.fit_gaussian_process(X, z, nu=1.5, per_feature=False),
+        KernelMachine.fit_gaussian_process(X, z, nu=2.5, per_feature=False),
+        KernelMachine.fit_gaussian_process(X, z, nu=2.5, per_feature=True),
+        KernelMachine.fit_support_vectors(X, z),
+    ]
+
+
+def test_together_they_predict_as_alone(machines):
+    X = np.random.default_rng(3).normal(size=(300, 4))
+    for machine, (mean, std) in zip(machines, evaluate(machines, X), strict=True):
+        np.testing.assert_allclose(mean, machine.predict(X), rtol=1e-12)
+        np.testing.assert_allclose(std, machine.predict_std(X), rtol=1e-12)
+    assert all((std == 0).all() for _, std in evaluate(machines, X, spread=False))
+
+
+def test_a_row_does_not_depend_on_the_rows_beside_it(machines):
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(2 * module.BLOCK_ROWS + 17, 4))
+    order = rng.permutation(len(X))
+    for machine, shuffled, some in zip(
+        evaluate(machines, X), evaluate(machines, X[order]), evaluate(machines, X[5:9]), strict=True
+    ):
+        for whole, other, few in zip(machine, shuffled, some, strict=True):
+            assert np.array_equal(whole[order], other)
+            assert np.array_equal(whole[5:9], few)
+
+
+def test_distances_far_out_and_of_equal_points(data):
+    X, z, _ = data
+    machine = KernelMachine.fit_gaussian_process(X, z, nu=2.5, per_feature=False)
+    at_points = machine.predict_std(X)
+    assert (at_points < np.sqrt(machine.amplitude + machine.noise)).all()
+    far = np.full((1, 4), 1e8)
+    assert machine.predict(far) == 0
+    np.testing.assert_allclose(
+        machine.predict_std(far), np.sqrt(machine.amplitude + machine.noise), rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,101 @@
+"""How the command shows what it has: tables, cards, JSON."""
+
+import json
+import math
+from typing import Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+
+def _prediction_table(records: list[dict[str, Any]]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("formula", overflow="fold")
+    for header in ("has gap", "gap, cm-1", "sound, km/s", "Cv, J/mol/K", "applies"):
+        table.add_column(header, justify="right", overflow="fold")
+    for record in records:
+        if record["error"]:
+            table.add_row(Text(record["formula"]), "error")
+            continue
+        answer = "yes" if record["has_phonon_bandgap"] else "no"
+        table.add_row(
+            Text(record["formula"]),
+            f"{answer} ({record['has_gap_probability']:.2f})",
+            _with_interval(record, "phonon_bandgap", "{:.0f} [{:.0f}, {:.0f}]"),
+            _with_interval(record, "speed_of_sound", "{:.2f} [{:.1f}, {:.1f}]"),
+            _with_interval(record, "heat_capacity", "{:.1f} [{:.0f}, {:.0f}]"),
+            f"{record['applicability']:.2f}",
+        )
+    return table
+
+
+def _with_interval(record: dict[str, Any], name: str, form: str) -> str:
+    if record[name] is None:
+        return "-"
+    return form.format(*(record[f"{name}{part}"] for part in ("", "_lower", "_upper")))
+
+
+def _score_line(score: dict[str, Any]) -> str:
+    values = [
+        f"{name} {score[name]:.4g}"
+        for name in ("mae", "r2", "f1", "auroc", "auprc")
+        if score.get(name) is not None
+    ]
+    return (
+        f"{score['experiment']}: {score['target']}, {score['model']} [{score['protocol']}] "
+        f"{', '.join(values)}"
+    )
+
+
+def _model_card(file: str) -> dict[str, Any]:
+    from matminer_phonon_tl.models.serialization import read_document
+
+    document = read_document(file)
+    return {
+        "model": document.get("@class"),
+        "made by": f"matminer-phonon-tl {document.get('@version')}",
+        "parameters": document["params"],
+        "card": document.get("card") or "none",
+        "sha256": document["sha256"],
+    }
+
+
+def _package_info() -> dict[str, Any]:
+    from matminer_phonon_tl.datasets import dataset_metadata
+    from matminer_phonon_tl.models.serialization import library_versions
+
+    return {
+        "datasets": {
+            name: f"{entry['num_entries']} rows, sha256 {entry['hash']}"
+            for name, entry in dataset_metadata().items()
+        },
+        "versions": library_versions(),
+    }
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_in_words(member)}" for key, member in value.items())
+    if isinstance(value, list) and value:
+        return "; ".join(_in_words(member) for member in value)
+    # A stranger's file may hold what would steer the terminal.
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
+
+
+def _plain(record: dict[str, Any]) -> dict[str, Any]:
+    """Turn what pandas calls missing into None."""
+    return {key: None if _is_missing(value) else value for key, value in record.items()}
+
+
+def _is_missing(value: Any) -> bool:
+    return (
+        value is None
+        or type(value).__name__ == "NAType"
+        or (isinstance(value, float) and math.isnan(value))
+    )
+
+
+def _print_json(content: Any) -> None:
+    typer.echo(json.dumps(content, indent=2, allow_nan=False))

@@ -1,0 +1,104 @@
+"""``phonon-tl screen``."""
+
+import warnings
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from matminer_phonon_tl.exceptions import PhononTLWarning
+
+
+def screen(
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="INPUT",
+            help="CSV, JSON lines (.jsonl), matminer's JSON, each also .gz; Parquet, a file or a "
+            "folder; - for CSV or JSON lines from standard input.",
+        ),
+    ],
+    output: Annotated[
+        str,
+        typer.Argument(
+            metavar="OUTPUT", help=".parquet, .csv or .csv.gz; - for CSV to standard output."
+        ),
+    ],
+    formula: Annotated[
+        str | None,
+        typer.Option(help="Column of the formulas; default: composition, formula or structure."),
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Columns to write, comma-separated; default: all.")
+    ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            help="Rows to write, such as 'phonon_bandgap > 150'; conditions are joined with and, "
+            "or, not and brackets."
+        ),
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Write only so many rows, the first by --by.")
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Column to rank by, highest first; default: phonon_bandgap.")
+    ] = None,
+    ascending: Annotated[bool, typer.Option("--ascending", help="Rank the lowest first.")] = False,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page of the result too: figures and a table.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="A predictor's file; default: the one that ships.")
+    ] = None,
+    level: Annotated[
+        float, typer.Option(help="Share of new compounds that the intervals are to hold.")
+    ] = 0.9,
+    conditional: Annotated[
+        bool,
+        typer.Option("--conditional", help="Give a gap also where none is predicted."),
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was stopped.")
+    ] = False,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler to compute on.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Threads; default: one a core.")] = None,
+    chunk_rows: Annotated[int, typer.Option(min=1, help="Rows done at a time.")] = 10_000,
+) -> None:
+    """Predict for every row of a table of any length.
+
+    The output has the input's columns, then the predictor's and error, which says why a row could
+    not be predicted. Finished chunks are kept in OUTPUT.parts until all are done: --resume goes on
+    with them. In CSV, a text that a spreadsheet would run gets an apostrophe in front.
+
+    Exit code 0 once every row is written; how many could not be predicted stands on stderr.
+    """
+    from matminer_phonon_tl.models import PhononPredictor
+    from matminer_phonon_tl.screening import screen as run
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", PhononTLWarning)
+        report = run(
+            data,
+            output,
+            predictor=None if model is None else PhononPredictor.load(model),
+            formula=formula,
+            columns=None if columns is None else [name.strip() for name in columns.split(",")],
+            where=where,
+            top=top,
+            by=by,
+            ascending=ascending,
+            html=html,
+            level=level,
+            conditional=conditional,
+            resume=resume,
+            client=scheduler,
+            n_jobs=jobs,
+            chunk_rows=chunk_rows,
+        )
+    for warning in caught:
+        if issubclass(warning.category, PhononTLWarning):
+            typer.echo(f"phonon-tl: {warning.message}", err=True)
+    typer.echo(f"phonon-tl: {report}", err=True)

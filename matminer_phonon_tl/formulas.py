@@ -1,0 +1,149 @@
+"""What may stand in a chemical formula, and what it then says."""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from pymatgen.core import Composition, Element
+
+from matminer_phonon_tl.exceptions import CompositionError, UnknownElementError
+
+MAX_FORMULA_LENGTH = 500
+MAX_AMOUNT = 1e6
+SMALLEST_AMOUNT = 1e-6
+"""pymatgen drops amounts below 1e-8 without a word."""
+ISOTOPES = {"D": "deuterium", "T": "tritium"}
+
+_TOKENS = re.compile(r"(?:[A-Z][a-z]?|\d+\.?\d*|\.\d+|[()\[\]{}\s])+")
+_SYMBOL = re.compile(r"[A-Z][a-z]?")
+# "CaSO4.2H2O": pymatgen reads O4.2 and H2O, the writer meant two waters. A decimal amount before
+# another symbol is ambiguous where an element is written twice, as adducts do.
+_DECIMAL_BEFORE_SYMBOL = re.compile(r"\d\.\d*[A-Z(\[{]")
+_PLAIN = re.compile(r"(?:[A-Z][a-z]?\d{0,7})+")
+_PLAIN_PART = re.compile(r"([A-Z][a-z]?)(\d*)")
+# By symbol: pymatgen counts deuterium as an element of its own, with the symbol H.
+_ELEMENTS = {element.symbol: Element(element.symbol) for element in Element}
+
+
+@lru_cache(maxsize=2**15)
+def read_formula(text: str) -> Composition:
+    """Read a formula as written; the last read are remembered.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    Composition
+        Every amount is above 0 and at most 10^6.
+
+    Raises
+    ------
+    UnknownElementError, CompositionError
+
+    Examples
+    --------
+    >>> read_formula("Ca(OH)2")
+    Composition('Ca1 O2 H2')
+    """
+    formula = text.strip()
+    plain = _read_plain(formula)
+    if plain is not None:
+        return plain
+    expected = f"expected a chemical formula such as 'GaN' or 'Ca(OH)2', got {short(text)}"
+    if not formula:
+        raise CompositionError(f"{expected}: it is empty")
+    if len(formula) > MAX_FORMULA_LENGTH:
+        raise CompositionError(
+            f"{expected}: it has {len(formula)} characters, more than {MAX_FORMULA_LENGTH}"
+        )
+    if not formula.isascii() or not _TOKENS.fullmatch(formula):
+        raise CompositionError(
+            f"{expected}: only element symbols, amounts and brackets may stand in a formula"
+        )
+    symbols = _SYMBOL.findall(formula)
+    if _DECIMAL_BEFORE_SYMBOL.search(formula) and len(set(symbols)) < len(symbols):
+        raise CompositionError(
+            f"{expected}: a dot is a decimal point here, so write an adduct such as a hydrate with "
+            "brackets, as in 'CaSO4(H2O)2', and each element of other formulas once"
+        )
+    _check_symbols(symbols, text)
+    if not _brackets_match(formula):
+        raise CompositionError(f"{expected}: its brackets do not match")
+    try:
+        composition = Composition(formula)
+    except (ValueError, OverflowError) as error:
+        raise CompositionError(f"{expected}: it cannot be read as one") from error
+    lost = set(symbols) - {element.symbol for element in composition.elements}
+    if lost and len(composition):
+        raise amount_error(min(lost), 0.0)
+    return check_amounts(composition)
+
+
+def _read_plain(formula: str) -> Composition | None:
+    """Read the usual formula, symbols and whole amounts; None for any other, good or bad."""
+    if len(formula) > MAX_FORMULA_LENGTH or not formula.isascii() or not _PLAIN.fullmatch(formula):
+        return None
+    amounts: dict[Element, float] = {}
+    for symbol, digits in _PLAIN_PART.findall(formula):
+        element = _ELEMENTS.get(symbol)
+        if element is None or symbol in ISOTOPES:
+            return None
+        amounts[element] = amounts.get(element, 0.0) + float(digits or 1)
+    if not 0 < min(amounts.values()) <= max(amounts.values()) <= MAX_AMOUNT:
+        return None
+    return Composition(amounts)
+
+
+def _check_symbols(symbols: list[str], text: str) -> None:
+    for symbol in symbols:
+        if symbol in ISOTOPES:
+            raise isotope_error(symbol)
+        if symbol not in _ELEMENTS:
+            raise UnknownElementError(
+                f"expected chemical elements, got {symbol!r} in {short(text)}, which is none"
+            )
+
+
+def amount_error(symbol: Any, amount: float) -> CompositionError:
+    """Say that there is too little or too much of an element."""
+    return CompositionError(
+        f"expected an amount of {symbol} above 0 and at most {MAX_AMOUNT:g}, got {amount:g}: "
+        "leave an element out rather than give it no atoms"
+    )
+
+
+def isotope_error(symbol: str) -> UnknownElementError:
+    """Say that an isotope is none of the elements."""
+    return UnknownElementError(
+        f"expected chemical elements, got the isotope {symbol!r} ({ISOTOPES[symbol]}), which no "
+        "descriptor table covers: write H where hydrogen will do"
+    )
+
+
+def _brackets_match(formula: str) -> bool:
+    closing = {")": "(", "]": "[", "}": "{"}
+    open_brackets: list[str] = []
+    for character in formula:
+        if character in "([{":
+            open_brackets.append(character)
+        elif character in closing and (
+            not open_brackets or open_brackets.pop() != closing[character]
+        ):
+            return False
+    return not open_brackets
+
+
+def short(value: Any, limit: int = 60) -> str:
+    """Quote a value, or the beginning of it."""
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def check_amounts(composition: Composition) -> Composition:
+    """Return the composition, or raise for the first amount that is none."""
+    for species, amount in composition.items():
+        if not 0 < amount <= MAX_AMOUNT:
+            raise amount_error(species, amount)
+    return composition

@@ -1,0 +1,5 @@
+"""Predictions for candidate lists of any length."""
+
+from matminer_phonon_tl.screening.screen import ScreeningReport, screen
+
+__all__ = ["ScreeningReport", "screen"]

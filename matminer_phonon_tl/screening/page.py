@@ -1,0 +1,186 @@
+"""One page that shows a result: figures, and a table to sort and to filter."""
+
+import html
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pymatgen.core import Element
+
+from matminer_phonon_tl.models.serialization import write_atomically
+from matminer_phonon_tl.screening.outputs import TopRows
+from matminer_phonon_tl.screening.page_figures import elements_figure, scatter_figure
+
+TABLE_ROWS = 1000
+POINTS = 3000
+"""Of the scatter plot: the table's rows, and an even random choice of the others."""
+
+_SYMBOL = re.compile(r"[A-Z][a-z]?")
+_ELEMENTS = frozenset(element.symbol for element in Element)
+
+NO_GAP = (
+    "A compound that is judged to have no gap between acoustic and optical phonons has no value "
+    "for it."
+)
+TABLE = """
+<p><label>Filter <input id="filter" type="search" placeholder="GaN, or phonon_bandgap &gt; 150">
+</label> <span id="count" role="status"></span></p>
+<p class="hint">A text is looked for in every cell; a column, &lt; or &gt; and a number keep the
+rows for which that holds. A click on a heading sorts, another the other way round.</p>
+<div class="scroll"><table id="table"><thead></thead><tbody></tbody></table></div>
+"""
+
+
+class RankingPage:
+    """Collects what the page shows while the rows go by, in bounded memory.
+
+    Parameters
+    ----------
+    path : Path
+    by : str
+        Column that ranks the table's rows.
+    ascending : bool
+    formula : str or None
+        Column of the formulas; None for the usual ones.
+    about : mapping
+        What made the result, for the foot of the page.
+    units : mapping of column to unit
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        by: str,
+        *,
+        ascending: bool,
+        formula: str | None,
+        about: Mapping[str, Any],
+        units: Mapping[str, str],
+    ) -> None:
+        self.path = path
+        self.by = by
+        self.formula = formula
+        self.about = about
+        self.units = units
+        self.n_rows = 0
+        self.elements: Counter[str] = Counter()
+        self._top = TopRows(TABLE_ROWS, by, ascending=ascending)
+        # The rows with the lowest random numbers are an even choice of all rows.
+        self._some = TopRows(POINTS, "@random", ascending=True)
+        self._random = np.random.default_rng(0)
+
+    def add(self, table: pa.Table) -> None:
+        """Take note of a table's rows."""
+        self.n_rows += table.num_rows
+        self._top.add(table)
+        numbers = pa.array(self._random.random(table.num_rows))
+        self._some.add(table.append_column("@random", numbers))
+        names = self._formulas(table.column_names)
+        if names is not None:
+            for formula in table[names].to_pylist():
+                self.elements.update(_ELEMENTS & set(_SYMBOL.findall(str(formula))))
+
+    def write(self) -> None:
+        """Write the page, which needs no network and no other file."""
+        from plotly.offline import get_plotlyjs
+
+        top = self._frame(self._top)
+        folder = files(__package__)
+        page = "\n".join(
+            [
+                "<!doctype html>",
+                '<html lang="en"><head><meta charset="utf-8">',
+                '<meta name="viewport" content="width=device-width, initial-scale=1">',
+                '<link rel="icon" href="data:,">',
+                "<title>Screening for phonon properties</title>",
+                f"<style>{(folder / 'page.css').read_text(encoding='utf-8')}</style>",
+                f"<script>{get_plotlyjs()}</script></head><body>",
+                *self._body(top),
+                _embedded(self._content(top)),
+                f"<script>{(folder / 'page.js').read_text(encoding='utf-8')}</script>",
+                "</body></html>",
+            ]
+        )
+        write_atomically(self.path, page.encode())
+
+    def _body(self, top: pd.DataFrame) -> list[str]:
+        points = pd.concat([top, self._frame(self._some)], ignore_index=True)
+        points = points.drop(columns="@random", errors="ignore").drop_duplicates()[:POINTS]
+        scatter = scatter_figure(points, self._names(points), self.units)
+        input_name = html.escape(str(self.about.get("input")))
+        where = self.about.get("where")
+        condition = f" for which <code>{html.escape(where)}</code>" if where else ""
+        parts = [
+            "<h1>Screening for phonon properties</h1>",
+            f"<p>{self.n_rows} rows of {input_name}{condition}. {NO_GAP}</p>",
+        ]
+        if scatter is not None:
+            shown = "All rows" if self.n_rows <= POINTS else f"{len(points)} of the rows"
+            parts += [
+                "<h2>Gap and speed of sound</h2>",
+                f"<p>{shown}, where they have a gap; point at one for its formula.</p>",
+                _figure(scatter),
+            ]
+        if self.elements:
+            parts += [
+                "<h2>Elements</h2>",
+                "<p>How many of the rows hold each element.</p>",
+                _figure(elements_figure(self.elements)),
+            ]
+        title = f"The first {len(top)} by {html.escape(self.by)}"
+        parts += [f"<h2>{title}</h2>", TABLE, "<h2>How it was made</h2>", self._methods()]
+        return parts
+
+    def _methods(self) -> str:
+        items = "".join(
+            f"<dt>{html.escape(name)}</dt><dd>{html.escape(_in_words(value))}</dd>"
+            for name, value in self.about.items()
+            if value is not None
+        )
+        return f"<dl>{items}</dl>"
+
+    def _content(self, top: pd.DataFrame) -> dict[str, Any]:
+        # pandas writes what is missing as null, and rounds to what is worth reading.
+        rows = json.loads(top.to_json(orient="values", double_precision=6, date_format="iso"))
+        return {"columns": list(top.columns), "rows": rows, "units": dict(self.units)}
+
+    def _frame(self, top: TopRows) -> pd.DataFrame:
+        return pd.DataFrame() if top.table is None else top.table.to_pandas()
+
+    def _names(self, rows: pd.DataFrame) -> "pd.Series[Any]":
+        column = self._formulas(list(rows.columns))
+        texts = rows[column] if column is not None else pd.Series("", index=rows.index)
+        return texts.astype(str).str.slice(0, 80).map(html.escape)
+
+    def _formulas(self, names: list[str]) -> str | None:
+        candidates = (self.formula, "formula", "composition")
+        return next((name for name in candidates if name in names), None)
+
+
+def _figure(figure: Any) -> str:
+    figure.update_layout(
+        template="plotly_white", margin={"l": 60, "r": 20, "t": 20, "b": 50}, font={"size": 13}
+    )
+    drawn = figure.to_html(
+        full_html=False, include_plotlyjs=False, config={"responsive": True, "displaylogo": False}
+    )
+    return f'<div class="figure">{drawn}</div>'
+
+
+def _embedded(content: Any) -> str:
+    """JSON in an element that nothing in it can end."""
+    text = json.dumps(content, allow_nan=False).replace("<", "\\u003c")
+    return f'<script type="application/json" id="rows">{text}</script>'
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {member}" for key, member in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,191 @@
+"""What is screened: a file, a folder, standard input, a table or an iterator."""
+
+import gzip
+import hashlib
+import io
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sized
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pandas as pd
+import pyarrow as pa
+
+from matminer_phonon_tl.exceptions import ScreeningError
+from matminer_phonon_tl.screening import table_sources, text_sources
+from matminer_phonon_tl.screening.chunks import Chunk
+
+FORMATS = {
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "matminer",
+}
+"""How a file is read, by the end of its name; text may be gzipped (.gz)."""
+
+_BLOCK = 2**20
+_GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class Source:
+    """An input, and what is known of it before it is read.
+
+    Parameters
+    ----------
+    name : str
+        For errors and for the output's metadata.
+    sha256 : str or None
+        Of the content, where it lies in files; None for what can be read but once.
+    n_rows : int or None
+        About how many rows, for the time left.
+    chunks : callable
+        Gives the iterator over the rows.
+    """
+
+    name: str
+    sha256: str | None
+    n_rows: int | None
+    chunks: Callable[[], Iterator[Chunk]]
+
+
+def open_source(data: Any, *, formula: str | None, chunk_rows: int) -> Source:
+    """Find out what the input is, and refuse what cannot be read.
+
+    Parameters
+    ----------
+    data : path, "-", DataFrame, dask DataFrame, or iterable
+    formula : str or None
+        Column of the formulas.
+    chunk_rows : int
+        Rows read at a time.
+
+    Raises
+    ------
+    ScreeningError
+    """
+    if isinstance(data, str) and data == "-":
+        return _guarded(_standard_input(formula, chunk_rows))
+    if isinstance(data, str | Path):
+        return _guarded(_open_path(Path(data), formula, chunk_rows))
+    if isinstance(data, pd.DataFrame):
+        make = lambda: table_sources.frame_chunks(data, formula, chunk_rows)  # noqa: E731
+        return Source("a DataFrame", None, len(data), make)
+    if hasattr(data, "to_delayed") and hasattr(data, "npartitions"):
+        make = lambda: table_sources.dask_chunks(data, formula, chunk_rows)  # noqa: E731
+        return Source("a dask DataFrame", None, None, make)
+    if not isinstance(data, Iterable) or isinstance(data, bytes | dict):
+        raise ScreeningError(
+            f"expected a file, '-', a DataFrame or an iterable of formulas, got "
+            f"{type(data).__name__}"
+        )
+    n_rows = len(data) if isinstance(data, Sized) else None
+    make = lambda: table_sources.iterator_chunks(data, formula, chunk_rows)  # noqa: E731
+    return Source("an iterator", None, n_rows, make)
+
+
+def _open_path(path: Path, formula: str | None, chunk_rows: int) -> Source:
+    name = str(path)
+    if not path.exists():
+        raise ScreeningError(f"expected an input file, found none at {name}")
+    kind = "parquet" if path.is_dir() else FORMATS.get(Path(name.removesuffix(".gz")).suffix)
+    if kind is None:
+        raise ScreeningError(
+            f"expected an input named {', '.join(FORMATS)} (text also with .gz) or a folder of "
+            f"Parquet files, got {name}"
+        )
+    try:
+        if kind == "parquet":
+            fragments, _ = table_sources.open_parquet(path)
+            n_rows: int | None = sum(fragment.count_rows() for fragment in fragments)
+            sha256 = _digest(Path(fragment.path) for fragment in fragments)
+        else:
+            sha256 = _digest([path])
+            n_rows = None if kind == "matminer" else _count_lines(path) - (kind == "csv")
+    except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
+        raise _unreadable(name, error) from error
+
+    def chunks() -> Iterator[Chunk]:
+        if kind == "parquet":
+            return table_sources.parquet_chunks(path, formula, chunk_rows)
+        return _read_bytes(path.open("rb"), kind, name, formula, chunk_rows)
+
+    return Source(name, sha256, n_rows, chunks)
+
+
+def _standard_input(formula: str | None, chunk_rows: int) -> Source:
+    """CSV, or JSON lines where the first character is a brace; gzipped or not."""
+
+    def chunks() -> Iterator[Chunk]:
+        file = sys.stdin.buffer
+        peeked = file.peek(2)[:2] if hasattr(file, "peek") else b""
+        if peeked == _GZIP:
+            file = io.BufferedReader(gzip.GzipFile(fileobj=file))
+            peeked = file.peek(1)
+        kind = "jsonl" if peeked[:1] == b"{" else "csv"
+        return _read_bytes(file, kind, "standard input", formula, chunk_rows)
+
+    return Source("standard input", None, None, chunks)
+
+
+def _read_bytes(
+    file: BinaryIO, kind: str, name: str, formula: str | None, chunk_rows: int
+) -> Iterator[Chunk]:
+    with file:
+        start = file.peek(4)[:4] if hasattr(file, "peek") else b""
+        if start[:2] == _GZIP:
+            file = io.BufferedReader(gzip.GzipFile(fileobj=file))
+            start = file.peek(4)[:4]
+        if start[:2] in (b"\xff\xfe", b"\xfe\xff") or start == b"PAR1":
+            raise ScreeningError(
+                f"expected {name} to be text in UTF-8, got "
+                + ("Parquet: name it .parquet" if start == b"PAR1" else "UTF-16: save it as UTF-8")
+            )
+        if kind == "matminer":
+            yield from table_sources.matminer_chunks(file.read(), name, formula, chunk_rows)
+            return
+        text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        read = text_sources.csv_chunks if kind == "csv" else text_sources.json_chunks
+        yield from read(text, name, formula, chunk_rows)
+
+
+def _guarded(source: Source) -> Source:
+    """The same source, whose failures to read are one sentence."""
+
+    def chunks() -> Iterator[Chunk]:
+        try:
+            yield from source.chunks()
+        except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
+            raise _unreadable(source.name, error) from error
+
+    return Source(source.name, source.sha256, source.n_rows, chunks)
+
+
+def _unreadable(name: str, error: BaseException) -> ScreeningError:
+    reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+    return ScreeningError(f"expected {name} to be readable to its end, but that failed: {reason}")
+
+
+def _digest(paths: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _count_lines(path: Path) -> int:
+    """Lines of a text file; what is left of the last counts as one."""
+    n_lines, block = 0, b""
+    with path.open("rb") as raw:
+        is_gzip = raw.read(2) == _GZIP
+        raw.seek(0)
+        file = gzip.GzipFile(fileobj=raw) if is_gzip else raw
+        while more := file.read(_BLOCK):
+            block = more
+            n_lines += block.count(b"\n")
+    return n_lines + (not block.endswith(b"\n") and bool(block))

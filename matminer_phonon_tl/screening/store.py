@@ -1,0 +1,177 @@
+"""Finished chunks on disk, so that a run that was stopped at any moment goes on where it was."""
+
+import hashlib
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from functools import reduce
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from matminer_phonon_tl.datasets.checkpoint import Checkpoint
+from matminer_phonon_tl.exceptions import DatasetIntegrityError, ScreeningError
+from matminer_phonon_tl.models.serialization import write_atomically
+
+MANIFEST = "manifest.jsonl"
+
+_log = logging.getLogger(__name__)
+
+
+class ChunkStore:
+    """A folder of finished chunks beside the output, and a manifest that says what they are.
+
+    A chunk is written to a file of another name, flushed to the disk and renamed; then a line of
+    the manifest counts it, with the hash of its rows in the input and of its file. Whatever a
+    killed process leaves behind is either whole and counted, or done anew.
+
+    Parameters
+    ----------
+    output : Path
+        What is to be made; the folder is its name with ``.parts``.
+    identity : dict
+        What makes these chunks this run's: input, model, options. A folder that differs is refused.
+    resume : bool
+        Go on with the chunks that are there. Without it, they are refused, not overwritten.
+    """
+
+    def __init__(self, output: Path, identity: dict[str, Any], *, resume: bool) -> None:
+        self.folder = output.with_name(f"{output.name}.parts")
+        self.resume = resume
+        self._checkpoint = Checkpoint(self.folder / MANIFEST, identity)
+        self._lines: dict[int, dict[str, Any]] = {}
+
+    def __enter__(self) -> Self:
+        try:
+            self._checkpoint.__enter__()
+        except DatasetIntegrityError as error:
+            raise ScreeningError(str(error)) from error
+        self._lines = {int(line["key"]): line for line in self._checkpoint.lines()}
+        if self._lines and not self.resume:
+            self._checkpoint.__exit__(None, None, None)
+            raise ScreeningError(
+                f"expected no unfinished run in {self.folder}, found one of {len(self._lines)} "
+                "chunks: go on with it with --resume, or delete the folder"
+            )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._checkpoint.__exit__(kind, error, traceback)
+
+    def finished(self, number: int, input_sha256: str) -> dict[str, Any] | None:
+        """Return the manifest's line of a chunk that is done, None for one that is to be done.
+
+        Parameters
+        ----------
+        number : int
+        input_sha256 : str
+            Of the chunk's rows as they are in the input now.
+
+        Raises
+        ------
+        ScreeningError
+            If other rows stood there when the chunk was done.
+        """
+        line = self._lines.get(number)
+        if line is None:
+            return None
+        if line["input_sha256"] != input_sha256:
+            raise ScreeningError(
+                f"expected the input that {self.folder} was made of, got one that differs in chunk "
+                f"{number}: give that input, choose another output, or delete the folder"
+            )
+        path = self._path(number)
+        if not path.exists() or _sha256(path) != line["sha256"]:
+            _log.warning("%s is damaged or missing and is made anew", path)
+            return None
+        return line
+
+    def add(
+        self, number: int, input_sha256: str, table: pa.Table, counts: dict[str, int]
+    ) -> dict[str, Any]:
+        """Write a chunk, then count it.
+
+        Parameters
+        ----------
+        number : int
+        input_sha256 : str
+        table : pyarrow.Table
+            Rows of the output.
+        counts : dict of str to int
+            What the manifest says of it.
+        """
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink)
+        content = sink.getvalue().to_pybytes()
+        write_atomically(self._path(number), content)
+        line = {
+            "key": str(number),
+            "input_sha256": input_sha256,
+            "sha256": hashlib.sha256(content).hexdigest(),
+            **counts,
+        }
+        self._checkpoint.add(line)
+        self._lines[number] = line
+        return line
+
+    def tables(self) -> Iterator[pa.Table]:
+        """Yield the finished chunks in order, of one schema."""
+        schema = self._schema()
+        for number in sorted(self._lines):
+            yield _cast(pq.read_table(self._path(number), partitioning=None), schema)
+
+    def check_length(self, n_chunks: int) -> None:
+        """Refuse an input that ends before the chunks that were made of it."""
+        if self._lines and max(self._lines) >= n_chunks:
+            raise ScreeningError(
+                f"expected the input that {self.folder} was made of, got one that ends in chunk "
+                f"{n_chunks}: give that input, choose another output, or delete the folder"
+            )
+
+    def remove(self) -> None:
+        """Delete the chunks, once the output is in its place."""
+        # In one step first, so that nobody finds half of them.
+        doomed = self.folder.with_name(f".{self.folder.name}.{os.getpid()}")
+        self.folder.rename(doomed)
+        shutil.rmtree(doomed)
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"chunk-{number:06d}.parquet"
+
+    def _schema(self) -> pa.Schema:
+        """Types that hold every chunk: of JSON, a column's can differ from chunk to chunk."""
+        schemas = (pq.read_schema(self._path(number)) for number in sorted(self._lines))
+        return reduce(_unified, schemas, pa.schema([]))
+
+
+def _unified(one: pa.Schema, other: pa.Schema) -> pa.Schema:
+    types = {field.name: field.type for field in one}
+    for field in other:
+        types[field.name] = _common(types.get(field.name, field.type), field.type)
+    return pa.schema(types.items())
+
+
+def _common(one: pa.DataType, other: pa.DataType) -> pa.DataType:
+    try:
+        pair = [pa.schema([("x", one)]), pa.schema([("x", other)])]
+        return pa.unify_schemas(pair, promote_options="permissive").field("x").type
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.string()
+
+
+def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    return table if table.schema == schema else table.select(schema.names).cast(schema)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

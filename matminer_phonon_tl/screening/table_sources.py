@@ -1,0 +1,165 @@
+"""Rows of Parquet, matminer's JSON, DataFrames and iterators."""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from matminer_phonon_tl.exceptions import ScreeningError
+from matminer_phonon_tl.screening.chunks import (
+    FORMULA_COLUMNS,
+    Chunk,
+    formula_column,
+    formula_value,
+    to_column,
+)
+from matminer_phonon_tl.untrusted_json import parse_json
+
+
+def open_parquet(path: Path) -> tuple[list[ds.Fragment], pa.Schema]:
+    """Open a Parquet file or a folder of them, in the natural order of their names.
+
+    A folder's ``key=value`` subfolders become columns.
+    """
+    dataset = ds.dataset(path, format="parquet", partitioning="hive")
+    fragments = sorted(dataset.get_fragments(), key=lambda fragment: _natural(fragment.path))
+    if not fragments:
+        raise ScreeningError(f"expected Parquet files in the folder {path}, found none")
+    return fragments, dataset.schema
+
+
+def parquet_chunks(path: Path, formula: str | None, chunk_rows: int) -> Iterator[Chunk]:
+    """Read Parquet, one row group at a time."""
+    fragments, schema = open_parquet(path)
+    column = formula_column(schema.names, formula, str(path))
+    batches = chain.from_iterable(
+        fragment.to_batches(
+            schema=schema, batch_size=chunk_rows, use_threads=False, batch_readahead=1
+        )
+        for fragment in fragments
+    )
+    for table in _regrouped(batches, schema, chunk_rows):
+        yield Chunk(table, [formula_value(value) for value in table[column].to_pylist()])
+
+
+def matminer_chunks(
+    content: bytes, name: str, formula: str | None, chunk_rows: int
+) -> Iterator[Chunk]:
+    """Read a dataset in matminer's JSON, which comes in one piece and is read in one."""
+    try:
+        document = parse_json(content, allow_nan=True)
+        columns = [str(column) for column in document["columns"]]
+        rows = document["data"]
+        fits = all(len(row) == len(columns) for row in rows)
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ScreeningError(
+            f"expected {name} to be a dataset in matminer's JSON, with columns and data, but "
+            f"reading it failed ({type(error).__name__}: {error}): name JSON lines .jsonl"
+        ) from error
+    if not fits:
+        raise ScreeningError(f"expected each row of {name} to have {len(columns)} cells")
+    place = columns.index(formula_column(columns, formula, name))
+    for first in range(0, max(len(rows), 1), chunk_rows):
+        block = rows[first : first + chunk_rows]
+        table = pa.table(
+            [to_column([row[number] for row in block]) for number in range(len(columns))],
+            names=columns,
+        )
+        yield Chunk(table, [formula_value(row[place]) for row in block])
+
+
+def frame_chunks(frame: pd.DataFrame, formula: str | None, chunk_rows: int) -> Iterator[Chunk]:
+    """Read a DataFrame; its index is no column and does not come back."""
+    columns = [str(column) for column in frame.columns]
+    column = formula_column(columns, formula, "the DataFrame")
+    for first in range(0, max(len(frame), 1), chunk_rows):
+        block = frame.iloc[first : first + chunk_rows]
+        table = pa.table(
+            [_series_column(block.iloc[:, number]) for number in range(len(columns))],
+            names=columns,
+        )
+        yield Chunk(table, [formula_value(value) for value in block[column].tolist()])
+
+
+def iterator_chunks(items: Iterable[Any], formula: str | None, chunk_rows: int) -> Iterator[Chunk]:
+    """Read an iterator of formulas, compositions, records (dicts with a formula) or DataFrames."""
+    iterator = iter(items)
+    first = next(iterator, None)
+    if first is None:
+        return
+    iterator = chain([first], iterator)
+    if isinstance(first, pd.DataFrame):
+        for frame in iterator:
+            yield from frame_chunks(frame, formula, chunk_rows)
+        return
+    is_record = isinstance(first, dict) and bool(
+        first.keys() & ({formula} if formula else set(FORMULA_COLUMNS))
+    )
+    while block := list(islice(iterator, chunk_rows)):
+        if is_record:
+            yield _records_chunk(block, list(first), formula)
+        else:
+            yield Chunk(pa.table({}), [formula_value(value) for value in block])
+
+
+def _records_chunk(records: list[Any], keys: list[str], formula: str | None) -> Chunk:
+    """The first record says which columns there are."""
+    errors = {}
+    for number, record in enumerate(records):
+        if not isinstance(record, dict):
+            errors[number] = f"expected a dict with the keys {keys}, got {type(record).__name__}"
+        elif record.keys() - set(keys):
+            errors[number] = (
+                f"expected the keys {keys} of the first record, got also "
+                f"{sorted(map(str, record.keys() - set(keys)))}"
+            )
+    rows = [record if isinstance(record, dict) else {} for record in records]
+    table = pa.table({str(key): to_column([row.get(key) for row in rows]) for key in keys})
+    column = formula_column(keys, formula, "the records")
+    return Chunk(table, [formula_value(row.get(column)) for row in rows], errors)
+
+
+def dask_chunks(frame: Any, formula: str | None, chunk_rows: int) -> Iterator[Chunk]:
+    """Read a dask DataFrame, one partition at a time."""
+    for partition in frame.to_delayed():
+        yield from frame_chunks(partition.compute(), formula, chunk_rows)
+
+
+def _series_column(series: "pd.Series[Any]") -> pa.Array:
+    if series.dtype == object:
+        return to_column(series.tolist())
+    return pa.array(series, from_pandas=True)
+
+
+def _regrouped(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, chunk_rows: int
+) -> Iterator[pa.Table]:
+    """Join what small row groups give, so that a chunk is worth its overhead."""
+    waiting: list[pa.RecordBatch] = []
+    n_rows = n_yielded = 0
+    for batch in batches:
+        waiting.append(batch)
+        n_rows += batch.num_rows
+        if n_rows >= chunk_rows:
+            table = pa.Table.from_batches(waiting, schema)
+            whole = n_rows - n_rows % chunk_rows
+            for first in range(0, whole, chunk_rows):
+                yield table.slice(first, chunk_rows)
+                n_yielded += 1
+            waiting, n_rows = table.slice(whole).to_batches(), n_rows - whole
+    if n_rows or not n_yielded:
+        yield pa.Table.from_batches(waiting, schema)
+
+
+def _natural(path: str) -> list[Any]:
+    """``part.10`` after ``part.9``."""
+    return [
+        (1, int(part), "") if part.isdigit() else (0, 0, part)
+        for part in re.split(r"(\d+)", path)
+        if part
+    ]

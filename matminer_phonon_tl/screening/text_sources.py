@@ -1,0 +1,172 @@
+"""Rows of CSV and JSON lines, read as they come."""
+
+import csv
+from collections.abc import Callable, Iterator
+from typing import Any, TextIO
+
+import pyarrow as pa
+
+from matminer_phonon_tl.exceptions import ScreeningError
+from matminer_phonon_tl.screening.chunks import (
+    Chunk,
+    clean_text,
+    formula_column,
+    formula_value,
+    to_column,
+)
+from matminer_phonon_tl.untrusted_json import parse_json
+
+MAX_LINE = 16 * 2**20
+"""Characters of a line; what stands beyond is skipped, and the row comes back with an error."""
+MAX_CHUNK = 32 * 2**20
+"""Characters after which a chunk ends early, so that long rows need no more memory."""
+MAX_LATE_KEYS = 100
+"""Keys that are remembered for the warning."""
+
+_Row = tuple[list[Any], str | None, int]
+"""Cells, what is wrong with them, and the characters they were read from."""
+
+
+def csv_chunks(file: TextIO, name: str, formula: str | None, chunk_rows: int) -> Iterator[Chunk]:
+    """Read CSV with a header line.
+
+    Cells stay the text they are: no type is guessed from the first rows that the millionth could
+    contradict. An empty cell is missing.
+    """
+    lines = _Lines(file)
+    reader = csv.reader(lines)
+    try:
+        header = [clean_text(cell) for cell in next(reader, [])]
+    except csv.Error as error:
+        raise ScreeningError(f"expected a header line in {name}, got none ({error})") from error
+    if not header:
+        raise ScreeningError(f"expected a header line in {name}, got an empty one")
+    column = formula_column(header, formula, name)
+    place = header.index(column)
+
+    def make(rows: list[_Row]) -> Chunk:
+        cells = list(zip(*(row[0] for row in rows), strict=True)) or [()] * len(header)
+        texts = [[clean_text(cell) if cell else None for cell in column] for column in cells]
+        table = pa.table([pa.array(text, pa.string()) for text in texts], names=header)
+        errors = {number: row[1] for number, row in enumerate(rows) if row[1] is not None}
+        # An empty formula is reported as such, not as a missing value.
+        formulas = [clean_text(cell) for cell in cells[place]]
+        return Chunk(table, formulas, errors)
+
+    yield from _in_chunks(_csv_rows(reader, lines, len(header)), chunk_rows, make)
+
+
+def json_chunks(file: TextIO, name: str, formula: str | None, chunk_rows: int) -> Iterator[Chunk]:
+    """Read JSON lines: an object a line. The first chunk says which columns there are."""
+    keys: dict[str, None] = {}
+    late: dict[str, int] = {}
+    column = ""
+    first_row = 0
+
+    def make(rows: list[_Row]) -> Chunk:
+        nonlocal column, first_row
+        if not keys:
+            keys.update(dict.fromkeys(key for row in rows for key in row[0][0]))
+            column = formula_column(list(keys), formula, name)
+        records = [row[0][0] for row in rows]
+        for number, record in enumerate(records, first_row):
+            for key in record.keys() - keys.keys():
+                if len(late) < MAX_LATE_KEYS:
+                    late.setdefault(key, number)
+        first_row += len(rows)
+        table = pa.table({key: to_column([record.get(key) for record in records]) for key in keys})
+        errors = {number: row[1] for number, row in enumerate(rows) if row[1] is not None}
+        return Chunk(table, [formula_value(record.get(column)) for record in records], errors)
+
+    yield from _in_chunks(_json_rows(_Lines(file)), chunk_rows, make)
+    if late:
+        warn_of_late_keys(late)
+
+
+def warn_of_late_keys(late: dict[str, int]) -> None:
+    """Say which keys came too late to be columns of the output."""
+    import warnings
+
+    from matminer_phonon_tl.exceptions import DataWarning
+
+    named = ", ".join(f"{key!r} (row {row})" for key, row in list(late.items())[:5])
+    more = f" and {len(late) - 5} more" if len(late) > 5 else ""
+    warnings.warn(
+        f"the output has the keys of the first chunk as columns: {named}{more} came later and are "
+        "left out; give every key in the first row, with null where there is nothing",
+        DataWarning,
+        stacklevel=2,
+    )
+
+
+class _Lines:
+    """Lines of a file, none longer than ``MAX_LINE``, and how many characters they had."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.file = file
+        self.characters = 0
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self.file.readline(MAX_LINE):
+            self.characters += len(line)
+            rest = line
+            while len(rest) == MAX_LINE and not rest.endswith("\n"):
+                rest = self.file.readline(MAX_LINE)
+            yield line
+
+
+def _csv_rows(reader: Any, lines: _Lines, width: int) -> Iterator[_Row]:
+    blank = 0
+    while True:
+        before = lines.characters
+        try:
+            cells, wrong = next(reader), None
+        except StopIteration:
+            return
+        except csv.Error as error:
+            cells, wrong = [], f"expected a line of CSV, got one that cannot be read ({error})"
+        if not cells and wrong is None:
+            blank += 1  # those at the end are no rows
+            continue
+        for _ in range(blank):
+            yield [""] * width, None if width == 1 else "expected a row, got an empty line", 0
+        blank = 0
+        if wrong is None and len(cells) != width:
+            wrong = f"expected {width} fields as in the header, got {len(cells)}"
+        if wrong is None and any(_is_no_unicode(cell) for cell in cells):
+            wrong = "expected text in UTF-8, got bytes of another encoding"
+        cells = [*cells[:width], *[""] * (width - len(cells))]
+        yield cells, wrong, lines.characters - before
+
+
+def _json_rows(lines: _Lines) -> Iterator[_Row]:
+    for line in lines:
+        if not line.strip():
+            continue
+        record, wrong = {}, None
+        try:
+            record = parse_json(line.encode("utf-8", "surrogateescape"), allow_nan=True)
+        except (ValueError, RecursionError) as error:
+            wrong = f"expected a JSON object, got a line that cannot be read ({error})"
+        if not isinstance(record, dict):
+            record, wrong = {}, f"expected a JSON object, got {type(record).__name__}"
+        yield [{clean_text(key): value for key, value in record.items()}], wrong, len(line)
+
+
+def _in_chunks(
+    rows: Iterator[_Row], chunk_rows: int, make: Callable[[list[_Row]], Chunk]
+) -> Iterator[Chunk]:
+    waiting: list[_Row] = []
+    characters = n_chunks = 0
+    for row in rows:
+        waiting.append(row)
+        characters += row[2]
+        if len(waiting) == chunk_rows or characters > MAX_CHUNK:
+            yield make(waiting)
+            waiting, characters, n_chunks = [], 0, n_chunks + 1
+    if waiting or not n_chunks:
+        yield make(waiting)
+
+
+def _is_no_unicode(text: str) -> bool:
+    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)

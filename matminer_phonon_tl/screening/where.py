@@ -1,0 +1,301 @@
+"""Conditions on rows, such as ``has_gap_probability > 0.8 and phonon_bandgap > 150``.
+
+    condition  = conjunction { "or" conjunction }
+    conjunction = negation { "and" negation }
+    negation   = "not" negation | "(" condition ")" | comparison
+    comparison = operand [ ("<" | "<=" | ">" | ">=" | "==" | "=" | "!=") operand ]
+    operand    = number | 'text' | "text" | true | false | column | `any column`
+
+The text is read into a tree of comparisons, which is all that it can say; nothing of it is ever run
+as code. A comparison with a missing value is neither true nor false, and so is its negation: a row
+is kept where the whole is true.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, NoReturn
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from matminer_phonon_tl.exceptions import ScreeningError
+
+MAX_LENGTH = 10_000
+MAX_DEPTH = 50
+
+_TOKEN = re.compile(
+    r"""\s*(?:
+    (?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))
+    | (?P<text>'[^']*'|"[^"]*")
+    | (?P<column>`[^`]+`)
+    | (?P<operator><=|>=|==|!=|<|>|=)
+    | (?P<open>\()
+    | (?P<close>\))
+    | (?P<word>[^\W\d][\w:.]*)
+    )""",
+    re.VERBOSE,
+)
+_COMPARE: dict[str, Callable[..., Any]] = {
+    "<": pc.less,
+    "<=": pc.less_equal,
+    ">": pc.greater,
+    ">=": pc.greater_equal,
+    "==": pc.equal,
+    "=": pc.equal,
+    "!=": pc.not_equal,
+}
+_CONSTANTS = {"true": True, "false": False}
+
+
+class Column(NamedTuple):
+    """The column of a comparison."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two operands and what is asked of them; a lone column must be true."""
+
+    left: Any
+    operator: str
+    right: Any
+
+
+@dataclass(frozen=True)
+class Junction:
+    """Conditions joined by "and" or "or", or one under "not"."""
+
+    kind: str
+    members: tuple["Comparison | Junction", ...]
+
+
+@dataclass(frozen=True)
+class Where:
+    """A condition, read and ready to be asked of tables.
+
+    Examples
+    --------
+    >>> where = parse_where("gap > 150 and not (formula == 'InN' or sound < 2)")
+    >>> sorted(where.columns)
+    ['formula', 'gap', 'sound']
+    >>> table = pa.table({"formula": ["InN", "BAs"], "gap": [217.0, 280.0], "sound": [4.3, None]})
+    >>> where.mask(table).to_pylist()
+    [False, None]
+    """
+
+    text: str
+    tree: Comparison | Junction
+
+    @property
+    def columns(self) -> set[str]:
+        """Names of the columns that the condition compares."""
+        return _columns(self.tree)
+
+    def mask(self, table: pa.Table) -> pa.Array:
+        """Say of each row whether the condition holds; null where a missing value leaves it open.
+
+        Parameters
+        ----------
+        table : pyarrow.Table
+
+        Returns
+        -------
+        pyarrow.Array of bool, shape (n_rows,)
+
+        Raises
+        ------
+        ScreeningError
+            If a column is missing, or holds what cannot be compared so.
+        """
+        return _mask(self.tree, table)
+
+
+def parse_where(text: str) -> Where:
+    """Read a condition.
+
+    Parameters
+    ----------
+    text : str
+        See the grammar in this module's description.
+
+    Returns
+    -------
+    Where
+
+    Raises
+    ------
+    ScreeningError
+        Says what was expected where.
+    """
+    if len(text) > MAX_LENGTH:
+        raise ScreeningError(
+            f"expected a condition of at most {MAX_LENGTH} characters, got {len(text)}"
+        )
+    parser = _Parser(text)
+    tree = parser.condition(0)
+    if parser.kind != "end":
+        parser.refuse("'and', 'or' or the end")
+    return Where(text, tree)
+
+
+def as_numbers(column: pa.ChunkedArray) -> pa.Array:
+    """Read a column as numbers; a text that is none is missing, as are NaN and what is missing."""
+    values = pd.to_numeric(column.to_pandas(), errors="coerce").astype("float64")
+    return pa.array(values, from_pandas=True)
+
+
+class _Parser:
+    """One token ahead of the text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.end = 0
+        self.advance()
+
+    def advance(self) -> None:
+        self.start = self.end
+        match = _TOKEN.match(self.text, self.end)
+        if match is None:
+            rest = self.text[self.end :].strip()
+            self.kind, self.token = ("end", "") if not rest else ("unknown", rest[:20])
+            return
+        self.end = match.end()
+        self.kind, self.token = str(match.lastgroup), match[str(match.lastgroup)]
+        if self.kind == "word" and self.token.lower() in ("and", "or", "not"):
+            self.kind = self.token = self.token.lower()
+
+    def refuse(self, expected: str) -> NoReturn:
+        got = repr(self.token) if self.token else "the end"
+        raise ScreeningError(
+            f"expected {expected} at character {self.start + 1} of the condition {self.text!r}, "
+            f"got {got}"
+        )
+
+    def condition(self, depth: int) -> Comparison | Junction:
+        return self.joined("or", lambda: self.conjunction(depth))
+
+    def conjunction(self, depth: int) -> Comparison | Junction:
+        return self.joined("and", lambda: self.negation(depth))
+
+    def joined(
+        self, kind: str, member: Callable[[], Comparison | Junction]
+    ) -> Comparison | Junction:
+        members = [member()]
+        while self.kind == kind:
+            self.advance()
+            members.append(member())
+        return members[0] if len(members) == 1 else Junction(kind, tuple(members))
+
+    def negation(self, depth: int) -> Comparison | Junction:
+        if depth > MAX_DEPTH:
+            self.refuse(f"at most {MAX_DEPTH} levels of brackets and 'not'")
+        if self.kind == "not":
+            self.advance()
+            return Junction("not", (self.negation(depth + 1),))
+        if self.kind == "open":
+            self.advance()
+            inside = self.condition(depth + 1)
+            if self.kind != "close":
+                self.refuse("')'")
+            self.advance()
+            return inside
+        return self.comparison()
+
+    def comparison(self) -> Comparison:
+        left = self.operand()
+        if self.kind != "operator":
+            if not isinstance(left, Column):
+                self.refuse("a comparison such as '> 0.8'")
+            return Comparison(left, "==", True)
+        operator = self.token
+        self.advance()
+        right = self.operand()
+        if not isinstance(left, Column) and not isinstance(right, Column):
+            self.refuse("a column on one side of the comparison before this")
+        return Comparison(left, operator, right)
+
+    def operand(self) -> Any:
+        value: Any
+        if self.kind == "number":
+            value = float(self.token)
+        elif self.kind == "text":
+            value = self.token[1:-1]
+        elif self.kind == "column":
+            value = Column(self.token[1:-1])
+        elif self.kind == "word":
+            value = _CONSTANTS.get(self.token.lower(), Column(self.token))
+        else:
+            self.refuse("a column, a number or a quoted text")
+        self.advance()
+        return value
+
+
+def _columns(tree: Any) -> set[str]:
+    if isinstance(tree, Comparison):
+        return {side.name for side in (tree.left, tree.right) if isinstance(side, Column)}
+    return set().union(*map(_columns, tree.members))
+
+
+def _mask(tree: Comparison | Junction, table: pa.Table) -> pa.Array:
+    if isinstance(tree, Comparison):
+        return _compare(tree, table)
+    masks = [_mask(member, table) for member in tree.members]
+    if tree.kind == "not":
+        return pc.invert(masks[0])
+    join = pc.and_kleene if tree.kind == "and" else pc.or_kleene
+    whole = masks[0]
+    for mask in masks[1:]:
+        whole = join(whole, mask)
+    return whole
+
+
+def _compare(comparison: Comparison, table: pa.Table) -> pa.Array:
+    sides = [
+        _column(table, side.name) if isinstance(side, Column) else pa.scalar(side)
+        for side in (comparison.left, comparison.right)
+    ]
+    if any(_is_number(side.type) for side in sides):
+        # What a CSV file holds is text, and is compared as the number it stands for.
+        sides = [_to_number(side, comparison) for side in sides]
+    try:
+        return pc.cast(_COMPARE[comparison.operator](*sides), pa.bool_())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise ScreeningError(
+            f"expected columns to be compared with values of their kind, got "
+            f"{_in_words(comparison)} of {sides[0].type} and {sides[1].type}"
+        ) from error
+
+
+def _to_number(side: Any, comparison: Comparison) -> Any:
+    if isinstance(side, pa.Scalar):
+        if not _is_number(side.type):
+            raise ScreeningError(
+                f"expected a number to compare with in {_in_words(comparison)}, "
+                f"got {side.as_py()!r}"
+            )
+        return side
+    return as_numbers(side)
+
+
+def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
+    if name not in table.column_names:
+        raise ScreeningError(
+            f"expected a condition on the columns {', '.join(table.column_names)}, got {name!r}"
+        )
+    column = table[name]
+    return column.cast(pa.string()) if pa.types.is_null(column.type) else column
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+
+
+def _in_words(comparison: Comparison) -> str:
+    left, right = (
+        side.name if isinstance(side, Column) else repr(side)
+        for side in (comparison.left, comparison.right)
+    )
+    return f"'{left} {comparison.operator} {right}'"

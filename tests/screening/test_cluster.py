@@ -1,0 +1,91 @@
+"""On a cluster: the same result, also when a worker is killed in the middle."""
+
+import os
+import signal
+import sys
+
+import pandas as pd
+import pytest
+
+from matminer_phonon_tl.exceptions import MissingExtraError, ScreeningError
+from matminer_phonon_tl.screening import screen
+
+distributed = pytest.importorskip("distributed", reason="dask is not installed")
+
+
+@pytest.fixture(scope="module")
+def client():
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="module")
+def table(phonon_tl):
+    return pd.DataFrame({"formula": [*phonon_tl["formula"][:395], "Qq", *phonon_tl["formula"][:4]]})
+
+
+@pytest.fixture(scope="module")
+def alone(pretrained, table, tmp_path_factory):
+    path = tmp_path_factory.mktemp("alone") / "out.parquet"
+    screen(table, path, predictor=pretrained, chunk_rows=40)
+    return pd.read_parquet(path)
+
+
+@pytest.mark.slow
+def test_complete_and_equal_though_a_worker_is_killed(
+    client, pretrained, table, alone, tmp_path, monkeypatch
+):
+    from matminer_phonon_tl.screening.store import ChunkStore
+
+    pids = list(client.run(os.getpid).values())
+    add = ChunkStore.add
+    killed = []
+
+    def add_and_kill(self, number, *arguments):
+        if number == 2:
+            os.kill(pids[0], signal.SIGKILL)
+            killed.append(pids[0])
+        return add(self, number, *arguments)
+
+    monkeypatch.setattr(ChunkStore, "add", add_and_kill)
+    report = screen(
+        table, tmp_path / "out.parquet", predictor=pretrained, chunk_rows=40, client=client
+    )
+    assert killed
+    assert (report.rows, report.failed) == (400, 1)
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(tmp_path / "out.parquet"), alone, rtol=1e-9, check_exact=False
+    )
+    assert pids[0] not in client.run(os.getpid).values()
+
+
+def test_by_the_schedulers_address_and_from_a_dask_frame(
+    client, pretrained, table, alone, tmp_path
+):
+    dask_frame = pytest.importorskip("dask.dataframe").from_pandas(table, npartitions=3)
+    screen(
+        dask_frame,
+        tmp_path / "out.parquet",
+        predictor=pretrained,
+        client=client.scheduler.address,
+    )
+    frame = pd.read_parquet(tmp_path / "out.parquet")
+    pd.testing.assert_frame_equal(frame, alone, rtol=1e-9, check_exact=False)
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense://x", "127.0.0.1:x"])
+def test_no_such_scheduler(quick, tmp_path, monkeypatch, address):
+    monkeypatch.setattr("matminer_phonon_tl.screening.cluster.WAIT_S", 1)
+    with pytest.raises(ScreeningError, match=r"expected a Dask scheduler at .* connecting failed"):
+        screen(["InN"], tmp_path / "out.csv", predictor=quick, client=address)
+
+
+def test_without_dask(quick, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'matminer-phonon-tl\[dask\]'"):
+        screen(["InN"], tmp_path / "out.csv", predictor=quick, client="tcp://127.0.0.1:1")

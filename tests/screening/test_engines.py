@@ -1,0 +1,43 @@
+"""Chunks side by side come back in order, and none is read too far ahead."""
+
+import threading
+import time
+
+from matminer_phonon_tl.screening.engines import available_cores, engine, in_order
+
+
+def test_order_is_kept_and_little_is_read_ahead():
+    read = []
+
+    def items():
+        for number in range(20):
+            read.append(number)
+            yield number, [number]
+
+    def slow(formulas):
+        time.sleep(0.02 if formulas[0] % 5 == 0 else 0)
+        return formulas[0] * 10
+
+    with engine(slow, client=None, n_jobs=3) as (submit, window):
+        results = in_order(items(), submit, window)
+        assert next(results) == (0, 0)
+        assert len(read) <= window
+        assert list(results) == [(number, number * 10) for number in range(1, 20)]
+
+
+def test_what_is_done_already_is_passed_on():
+    with engine(len, client=None, n_jobs=2) as (submit, window):
+        items = iter([("a", None), ("b", [1, 2]), ("c", None)])
+        assert list(in_order(items, submit, window)) == [("a", None), ("b", 2), ("c", None)]
+
+
+def test_chunks_run_side_by_side():
+    meeting = threading.Barrier(2, timeout=10)
+
+    def meet(_):
+        return meeting.wait() >= 0
+
+    with engine(meet, client=None, n_jobs=2) as (submit, window):
+        items = ((number, [number]) for number in range(2))
+        assert [result for _, result in in_order(items, submit, window)] == [True, True]
+    assert available_cores() >= 1

@@ -1,0 +1,62 @@
+"""Each distinct formula is predicted once, and every row gets its own prediction."""
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pymatgen.core import Composition
+
+from matminer_phonon_tl.exceptions import ScreeningError
+from matminer_phonon_tl.screening import predicting
+from matminer_phonon_tl.screening.predicting import RowPredictor
+
+
+@pytest.fixture
+def predict(quick):
+    predict = RowPredictor(quick, level=0.9, conditional=False)
+    quick.asked.clear()  # the one that tells the columns
+    return predict
+
+
+def test_duplicates_are_computed_once(quick, predict):
+    table = predict(["BAs", "In2N2", "BAs", "Qq", "Qq", None])
+    assert table["phonon_bandgap"].to_pylist() == [2, 4, 2, None, None, None]
+    assert quick.asked == ["BAs", "In2N2", "Qq", None]
+    again = predict(["Fe2O3", "In2N2", "BAs", "Fe2O3"])
+    assert again["phonon_bandgap"].to_pylist() == [5, 4, 2, 5]
+    assert again["formula"].to_pylist() == ["Fe2O3", "In2N2", "BAs", "Fe2O3"]
+    assert quick.asked[4:] == ["Fe2O3"]
+    assert predict(["BAs", "Qq"]).equals(table.take([0, 3]))
+
+
+def test_the_memory_is_bounded_and_keeps_what_was_used_last(quick, predict, monkeypatch):
+    monkeypatch.setattr(predicting, "CACHED_FORMULAS", 2)
+    for formulas in (["BAs", "GaN"], ["BAs"], ["InN"], ["BAs", "GaN"]):
+        predict(formulas)
+    assert quick.asked == ["BAs", "GaN", "InN", "GaN"]
+
+
+def test_columns_have_the_types_of_a_good_row(predict):
+    table = predict([None, "Qq"])
+    assert table.schema.types == [pa.string(), pa.bool_(), pa.float64(), pa.string()]
+    assert predict([]).schema == table.schema
+    assert predict.units == {"phonon_bandgap": "cm-1"}
+
+
+def test_objects_are_taken_as_they_are(predict):
+    table = predict([Composition("Fe2O3"), {"In": 1, "N": 1}])
+    assert table["phonon_bandgap"].to_pylist() == [5, 2]
+
+
+def test_the_real_predictor_gives_the_same_row_by_row(pretrained, formulas):
+    predict = RowPredictor(pretrained, level=0.9, conditional=False)
+    table = predict([*formulas[:20], *formulas[110:]]).to_pandas()
+    again = pd.concat(
+        RowPredictor(pretrained, level=0.9, conditional=False)([formula]).to_pandas()
+        for formula in [*formulas[:20], *formulas[110:]]
+    )
+    pd.testing.assert_frame_equal(table, again.reset_index(drop=True), rtol=1e-9)
+
+
+def test_a_bad_level_is_refused_before_any_work(pretrained):
+    with pytest.raises(ScreeningError, match="expected a level between 0 and 1, got 2"):
+        RowPredictor(pretrained, level=2, conditional=False)

@@ -1,0 +1,82 @@
+"""Chunks on disk: counted once whole, known again, and nobody else's."""
+
+import pyarrow as pa
+import pytest
+
+from matminer_phonon_tl.exceptions import ScreeningError
+from matminer_phonon_tl.screening.store import ChunkStore
+
+IDENTITY = {"input": "abc", "model": "def"}
+COUNTS = {"rows": 2, "failed": 0, "kept": 2}
+
+
+@pytest.fixture
+def output(tmp_path):
+    output = tmp_path / "x.parquet"
+    with ChunkStore(output, IDENTITY, resume=False) as store:
+        for number in (1, 0):
+            store.add(number, f"in{number}", pa.table({"x": [number, number]}), COUNTS)
+    return output
+
+
+def test_goes_on_with_what_is_there(output):
+    with ChunkStore(output, IDENTITY, resume=True) as store:
+        assert store.finished(0, "in0")["rows"] == 2
+        assert store.finished(2, "in2") is None
+        store.add(2, "in2", pa.table({"x": [2.5, None]}), COUNTS)
+        values = [value for table in store.tables() for value in table["x"].to_pylist()]
+        assert values == [0, 0, 1, 1, 2.5, None]
+        store.check_length(3)
+        store.remove()
+    assert list(output.parent.iterdir()) == []
+
+
+def test_without_resume_nothing_is_overwritten(output):
+    with (
+        pytest.raises(ScreeningError, match="found one of 2 chunks: go on with it with --resume"),
+        ChunkStore(output, IDENTITY, resume=False),
+    ):
+        pass
+
+
+def test_another_model_or_input_is_refused_with_the_reason(output):
+    with (
+        pytest.raises(ScreeningError, match="got one that differs in model; choose another"),
+        ChunkStore(output, {**IDENTITY, "model": "x"}, resume=True),
+    ):
+        pass
+    with ChunkStore(output, IDENTITY, resume=True) as store:
+        with pytest.raises(ScreeningError, match="got one that differs in chunk 1: give that"):
+            store.finished(1, "other rows")
+        with pytest.raises(ScreeningError, match="got one that ends in chunk 1: give that input"):
+            store.check_length(1)
+
+
+def test_a_damaged_chunk_is_made_anew(output, caplog):
+    (output.parent / "x.parquet.parts" / "chunk-000000.parquet").write_bytes(b"PAR1")
+    (output.parent / "x.parquet.parts" / "chunk-000001.parquet").unlink()
+    with ChunkStore(output, IDENTITY, resume=True) as store:
+        assert store.finished(0, "in0") is None
+        assert store.finished(1, "in1") is None
+        assert "chunk-000000.parquet is damaged or missing and is made anew" in caplog.text
+        store.add(0, "in0", pa.table({"x": [7, 7]}), COUNTS)
+        assert store.finished(0, "in0")["sha256"]
+
+
+def test_two_at_once_are_refused(output):
+    pytest.importorskip("fcntl", reason="no file locks on this system")
+    with (
+        ChunkStore(output, IDENTITY, resume=True),
+        pytest.raises(ScreeningError, match="for this run alone, found it in use by another one"),
+        ChunkStore(output, IDENTITY, resume=True),
+    ):
+        pass
+
+
+def test_types_that_differ_from_chunk_to_chunk(tmp_path):
+    with ChunkStore(tmp_path / "y.csv", IDENTITY, resume=False) as store:
+        for number, values in enumerate(([1, 2], ["a", None], [None, None], [True, False])):
+            store.add(number, "", pa.table({"x": values, "y": [1, 2]}), COUNTS)
+        whole = pa.concat_tables(store.tables())
+    assert whole["x"].to_pylist() == ["1", "2", "a", None, None, None, "true", "false"]
+    assert whole.schema.field("y").type == pa.int64()

@@ -1,0 +1,135 @@
+"""CSV and JSON lines: every line comes back, whatever is in it."""
+
+import io
+import json
+
+import pytest
+
+from matminer_phonon_tl.exceptions import DataWarning, ScreeningError
+from matminer_phonon_tl.screening import text_sources
+from matminer_phonon_tl.screening.text_sources import csv_chunks, json_chunks
+
+
+def read_csv(content, formula=None, chunk_rows=100):
+    file = io.TextIOWrapper(
+        io.BytesIO(content), encoding="utf-8-sig", errors="surrogateescape", newline=""
+    )
+    return list(csv_chunks(file, "x.csv", formula, chunk_rows))
+
+
+def read_json(text, formula=None, chunk_rows=100):
+    return list(json_chunks(io.StringIO(text), "x.jsonl", formula, chunk_rows))
+
+
+def test_cells_stay_the_text_they_are():
+    (chunk,) = read_csv(b'\xef\xbb\xbfid,formula,note\r\n007,InN,"a, ""b""\nc"\r\n1e5,BAs,\r\n')
+    assert chunk.table.to_pylist() == [
+        {"id": "007", "formula": "InN", "note": 'a, "b"\nc'},
+        {"id": "1e5", "formula": "BAs", "note": None},
+    ]
+    assert chunk.formulas == ["InN", "BAs"]
+    assert chunk.errors == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (b"InN", "expected 2 fields as in the header, got 1"),
+        (b"InN,1,2", "expected 2 fields as in the header, got 3"),
+        (b"", "expected a row, got an empty line"),
+        (b"InN,\xe9t\xe9", "expected text in UTF-8, got bytes of another encoding"),
+        (b"InN," + b"x" * 200_000, "expected a line of CSV, got one that cannot be read"),
+    ],
+)
+def test_a_bad_line_comes_back_with_its_reason(line, sentence):
+    (chunk,) = read_csv(b"formula,x\nGaN,1\n" + line + b"\nBAs,2\n\n\n")
+    assert len(chunk.formulas) == 3
+    assert list(chunk.errors) == [1]
+    assert sentence in chunk.errors[1]
+    assert chunk.formulas[::2] == ["GaN", "BAs"]
+
+
+def test_bytes_of_another_encoding_are_shown_not_lost():
+    (chunk,) = read_csv(b"formula,x\nInN,\xe9\n")
+    assert chunk.table["x"].to_pylist() == ["\\udce9"]
+
+
+def test_an_endless_line_needs_no_endless_memory(monkeypatch):
+    monkeypatch.setattr(text_sources, "MAX_LINE", 1000)
+    content = b"formula,x\nInN," + b"y" * 5000 + b",z\nBAs,1\n"
+    (chunk,) = read_csv(content)
+    assert chunk.formulas == ["InN", "BAs"]
+    assert len(chunk.table["x"][0].as_py()) < 1000
+
+
+def test_long_rows_make_short_chunks(monkeypatch):
+    monkeypatch.setattr(text_sources, "MAX_CHUNK", 1000)
+    long = b"InN," + b"y" * 600 + b"\n"
+    chunks = read_csv(b"formula,x\n" + long + b"BAs,1\n" + long + b"GaN,2\n")
+    assert [chunk.formulas for chunk in chunks] == [["InN", "BAs", "InN"], ["GaN"]]
+
+
+def test_chunks_hold_what_is_asked_for():
+    chunks = read_csv(b"formula\n" + b"InN\n" * 25, chunk_rows=10)
+    assert [len(chunk.formulas) for chunk in chunks] == [10, 10, 5]
+
+
+def test_a_header_alone_is_a_table_without_rows():
+    (chunk,) = read_csv(b"formula,x\n")
+    assert chunk.table.column_names == ["formula", "x"]
+    assert chunk.table.num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "expected a header line in x.csv, got an empty one"),
+        (b"a,b\n1,2\n", "expected a column 'composition', .* got the columns 'a', 'b': name the"),
+        (b"formula,formula\n1,2\n", "expected each column of x.csv once"),
+    ],
+)  # fmt: skip
+def test_refuses_a_file_without_formulas(content, sentence):
+    with pytest.raises(ScreeningError, match=sentence):
+        read_csv(content)
+
+
+def test_json_lines_keep_their_types():
+    text = '{"formula": "InN", "n": 1, "x": {"a": [1]}}\n\n{"formula": "BAs", "n": null, "x": 2.5}'
+    (chunk,) = read_json(text)
+    assert chunk.table["n"].to_pylist() == [1, None]
+    assert chunk.table["x"].to_pylist() == ['{"a": [1]}', "2.5"]
+    assert chunk.formulas == ["InN", "BAs"]
+
+
+def test_json_compositions_and_structures():
+    sites = [{"species": [{"element": element, "occu": 1}]} for element in ("In", "N")]
+    (chunk,) = read_json('{"composition": {"In": 1, "N": 1}}')
+    assert chunk.formulas == [{"In": 1, "N": 1}]
+    (chunk,) = read_json(json.dumps({"structure": {"sites": sites}}))
+    assert chunk.formulas == [{"In": 1.0, "N": 1.0}]
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("{", "expected a JSON object, got a line that cannot be read"),
+        ("[1]", "expected a JSON object, got list"),
+        ("[" * 1000, "at most 100 levels of nesting"),
+    ],
+)
+def test_a_bad_json_line_comes_back_with_its_reason(line, sentence):
+    (chunk,) = read_json(f'{{"formula": "InN"}}\n{line}\n{{"formula": "BAs"}}\n')
+    assert chunk.formulas == ["InN", None, "BAs"]
+    assert sentence in chunk.errors[1]
+
+
+def test_keys_that_come_late_are_named():
+    text = '{"formula": "InN"}\n' * 2 + '{"formula": "BAs", "x": 1}\n'
+    with pytest.warns(DataWarning, match=r"'x' \(row 2\) came later and are left out"):
+        chunks = read_json(text, chunk_rows=2)
+    assert [chunk.table.column_names for chunk in chunks] == [["formula"], ["formula"]]
+
+
+def test_half_a_surrogate_pair_is_shown():
+    (chunk,) = read_json('{"formula": "In\\ud800N"}')
+    assert chunk.table["formula"].to_pylist() == ["In\\ud800N"]

@@ -1,0 +1,107 @@
+"""Conditions: what they mean, what they refuse, and that nothing in them runs."""
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from matminer_phonon_tl.exceptions import ScreeningError
+from matminer_phonon_tl.screening.where import MAX_DEPTH, MAX_LENGTH, parse_where
+
+TABLE = pa.table(
+    {
+        "formula": ["InN", "BAs", "NaCl", None],
+        "gap": [217.0, 280.0, None, 10.0],
+        "has_gap": [True, True, False, None],
+        "band gap": ["0.7", "1.8", "8.5", "metal"],  # text, as a CSV file has it
+        "sum:Z": [56, 38, 28, 1],
+        "error": pa.array([None, None, None, None], pa.null()),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("gap > 100", [0, 1]),
+        ("100 < gap", [0, 1]),
+        ("gap >= 217", [0, 1]),
+        ("gap = 217.0", [0]),
+        ("gap != 2.17e2", [1, 3]),
+        ("gap < -1 or gap > +250", [1]),
+        ("has_gap", [0, 1]),
+        ("not has_gap", [2]),
+        ("has_gap == false", [2]),
+        ("HAS_GAP = true".lower(), [0, 1]),
+        ("formula == 'InN'", [0]),
+        ('formula != "InN"', [1, 2]),
+        ("formula < 'C'", [1]),
+        ("`band gap` > 1", [1, 2]),
+        ("`band gap` <= gap", [0, 1]),
+        ("sum:Z > 30 and gap < 250", [0]),
+        ("sum:Z > 30 AND NOT gap < 250", [1]),
+        ("gap > 250 or sum:Z < 5 and gap > 0", [1, 3]),
+        ("(gap > 250 or sum:Z < 5) and sum:Z > 5", [1]),
+        # Missing is neither true nor false.
+        ("not gap > 100", [3]),
+        ("not (gap > 100 or gap <= 100)", []),
+        ("has_gap or sum:Z == 1", [0, 1, 3]),
+        ("error == 'x'", []),
+        ("error > 1", []),
+    ],
+)
+def test_keeps_the_rows_for_which_it_is_true(text, rows):
+    kept = TABLE.append_column("row", pa.array(range(4))).filter(parse_where(text).mask(TABLE))
+    assert kept["row"].to_pylist() == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "expected a column, a number or a quoted text at character 1"),
+        ("gap >", "expected a column, a number or a quoted text at character 6 of .* got the end"),
+        ("gap > 1 gap", "expected 'and', 'or' or the end at character 8 .* got 'gap'"),
+        ("(gap > 1", r"expected '\)' at character 9"),
+        ("1 > 2", "expected a column on one side"),
+        ("2", "expected a comparison such as '> 0.8'"),
+        ("gap ** 2 > 1", "expected a comparison|expected 'and'|expected a column, a number"),
+        ("__import__('os').system('x')", "expected 'and', 'or' or the end"),
+        ("gap > 1; gap", "expected 'and', 'or' or the end .* got ';"),
+        ("gap > 'x", "expected a column, a number or a quoted text"),
+        ("not " * (MAX_DEPTH + 2) + "has_gap", f"expected at most {MAX_DEPTH} levels"),
+        ("(" * 100_000, f"at most {MAX_LENGTH} characters, got 100000"),
+    ],
+)
+def test_refuses_what_is_no_condition(text, sentence):
+    with pytest.raises(ScreeningError, match=sentence) as caught:
+        parse_where(text)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("gpa > 1", "expected a condition on the columns formula, gap, .*, got 'gpa'"),
+        ("gap == 'InN'", "expected a number to compare with in 'gap == 'InN'', got 'InN'"),
+        ("formula", "compared with values of their kind, got 'formula == True' of string and bool"),
+    ],
+)
+def test_refuses_what_does_not_fit_the_table(text, sentence):
+    with pytest.raises(ScreeningError, match=sentence):
+        parse_where(text).mask(TABLE)
+
+
+def test_names_its_columns():
+    assert parse_where("a > 1 and not (`b c` < d or e)").columns == {"a", "b c", "d", "e"}
+
+
+@given(st.text(max_size=60) | st.lists(
+    st.sampled_from(["gap", "has_gap", "(", ")", "and", "or", "not", ">", "==", "1", "'x'", "`"])
+).map(" ".join))  # fmt: skip
+def test_any_text_is_a_condition_or_one_sentence(text):
+    try:
+        mask = parse_where(text).mask(TABLE)
+    except ScreeningError:
+        return
+    assert len(mask) == len(TABLE)
+    assert mask.type == pa.bool_()
