@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 
 from matminer_phonon_tl._version import __version__
 from matminer_phonon_tl.cli._output import (
@@ -19,10 +18,10 @@ from matminer_phonon_tl.cli._output import (
     _model_card,
     _package_info,
     _plain,
-    _prediction_table,
     _print_json,
     _score_line,
 )
+from matminer_phonon_tl.cli._predict import predict
 from matminer_phonon_tl.cli._screen import screen
 from matminer_phonon_tl.exceptions import PhononTLError
 
@@ -34,13 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-ROWS_FAILED, FAILED = 1, 2
-
-PREDICTION_NOTE = """\
-In round brackets the probability, in square ones the 90 % interval. The gap comes from a model
-trained on compounds that have one; speed of sound and heat capacity (300 K, per mole of reduced
-formula units) from models trained on all. applies: share of the training compounds that lie at
-least as far from their nearest neighbour as this compound does; near 0 it is unlike all of them."""
+FAILED = 2
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -69,37 +62,6 @@ def info(
     else:
         for key, value in content.items():
             typer.echo(f"{key}: {_in_words(value)}")
-
-
-@app.command()
-def predict(
-    formulas: Annotated[list[str], typer.Argument(help="Formulas, each a primitive cell.")],
-    as_json: AsJson = False,
-) -> None:
-    """Predict gap, speed of sound and heat capacity of compounds.
-
-    A compound that is judged to have no acoustic-optical gap gets no value for it.
-    """
-    from matminer_phonon_tl.models import PhononPredictor
-
-    frame = PhononPredictor.from_pretrained().predict(formulas)
-    records = [_plain(record) for record in frame.to_dict(orient="records")]
-    if as_json:
-        _print_json(records)
-    else:
-        Console().print(_prediction_table(records))
-        typer.echo(PREDICTION_NOTE)
-        for record in records:
-            if record["unseen_elements"]:
-                typer.echo(
-                    f"{record['formula']}: {record['unseen_elements']} occurs in no training "
-                    "compound, so its row is a guess."
-                )
-    failed = [record for record in records if record["error"]]
-    for record in failed:
-        typer.echo(f"{record['formula']!r}: {record['error']}", err=True)
-    if failed:
-        raise typer.Exit(ROWS_FAILED)
 
 
 @app.command("build-dataset")
@@ -173,11 +135,15 @@ def train(
     dataset: Annotated[
         Path | None, typer.Option(help="A dataset in matminer's format; default: phonon_tl.")
     ] = None,
+    structure: Annotated[
+        bool, typer.Option("--structure", help="A predictor that also uses structures.")
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
 ) -> None:
     """Train the predictor, score it by cross-validation, and write it as JSON.
 
-    The file that ships is made by: phonon-tl train --out predictor.json.gz
+    The files that ship are made by: phonon-tl train --out predictor.json.gz, and the same with
+    --structure.
     """
     from matminer_phonon_tl.datasets import load_dataset
     from matminer_phonon_tl.models import save_model
@@ -188,7 +154,9 @@ def train(
             f"expected --out as a .json or .json.gz file in a folder that exists, got {out}"
         )
     try:
-        predictor = train_predictor(load_dataset(path=dataset), random_state=seed)
+        predictor = train_predictor(
+            load_dataset(path=dataset), structure=structure, random_state=seed
+        )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     save_model(predictor, out)
@@ -245,6 +213,7 @@ def reproduce(
 
 
 # A module of its own; a decorator there would need the app, which is made here.
+app.command()(predict)
 app.command()(screen)
 
 

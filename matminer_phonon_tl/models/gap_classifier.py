@@ -11,10 +11,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from matminer_phonon_tl.compositions import as_compositions
 from matminer_phonon_tl.featurizers import XenonPyDescriptors
 from matminer_phonon_tl.models._calibration import Calibrator, choose_threshold
-from matminer_phonon_tl.models._descriptors import descriptor_labels, descriptor_matrix
+from matminer_phonon_tl.models._descriptors import Materials, descriptor_labels, descriptor_matrix
 from matminer_phonon_tl.models._forest_search import (
     TrainingSet,
     check_folds,
@@ -280,7 +279,7 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
                 "expected groups with a matrix of descriptors and group_by_formula=True, got none: "
                 "pass the formulas as groups, or set group_by_formula=False"
             )
-        return np.array([c.reduced_formula for c in as_compositions(X)])
+        return np.array([c.reduced_formula for c in Materials.of(X).compositions])
 
     def __sklearn_is_fitted__(self) -> bool:
         """Say whether there is anything to predict with."""

@@ -11,7 +11,6 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
 from matminer_phonon_tl.compositions import (
-    as_compositions,
     composition_values,
     flatten_valid,
 )
@@ -134,22 +133,25 @@ class PhononPredictor(BaseEstimator, JSONModel):
         classifier = self.classifier or default_classifier(
             self.random_state, structure=self.use_structure
         )
-        gapped = df[df["has_phonon_bandgap"].astype(bool)]
+        materials = Materials(df)  # described once for all models
+        gapped = np.flatnonzero(df["has_phonon_bandgap"].to_numpy(dtype=bool))
         # disable=None: tqdm's own "only on a terminal".
         hidden = None if progress is None else not progress
         with tqdm(total=1 + len(TARGETS), desc="Training", unit="model", disable=hidden) as bar:
             bar.set_postfix_str("gap or no gap")
-            self.classifier_ = clone(classifier).fit(df, df["has_phonon_bandgap"])
+            self.classifier_ = clone(classifier).fit(materials, df["has_phonon_bandgap"])
             self.regressors_ = {}
             for target in TARGETS:
                 bar.update()
                 bar.set_postfix_str(target)
-                rows = gapped if target == GAP else df
-                self.regressors_[target] = clone(regressors[target]).fit(rows, rows[target])
+                model, labels = clone(regressors[target]), df[target].to_numpy()
+                if target == GAP:
+                    self.regressors_[target] = model.fit(materials.take(gapped), labels[gapped])
+                else:
+                    self.regressors_[target] = model.fit(materials, labels)
             bar.update()
-        compositions = as_compositions(df)
-        self.applicability_ = Applicability.fit(compositions)
-        self._known_cells = KnownCells.fit(compositions)
+        self.applicability_ = Applicability.fit(materials.compositions)
+        self._known_cells = KnownCells.fit(materials.compositions)
         return self
 
     def predict(

@@ -15,6 +15,7 @@ from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 from tqdm.auto import tqdm
 
 from matminer_phonon_tl.datasets.load import UNITS
+from matminer_phonon_tl.models._descriptors import Materials
 from matminer_phonon_tl.models.predictor import (
     GAP,
     TARGETS,
@@ -53,13 +54,15 @@ def train_predictor(
     """
     check_columns(df)
     hidden = None if progress is None else not progress
+    materials = _described(df, structure=structure)
     scores = []
     with tqdm(total=1 + len(TARGETS), desc="Scoring", unit="model", disable=hidden) as bar:
-        scores.append(_score_classifier(df, random_state, structure=structure))
+        scores.append(_score_classifier(df, materials, random_state, structure=structure))
         for target in TARGETS:
             bar.update()
-            rows = df[df["has_phonon_bandgap"]] if target == GAP else df
-            scores.append(_score_regressor(df, rows, target, random_state, structure=structure))
+            scores.append(
+                _score_regressor(df, materials, target, random_state, structure=structure)
+            )
         bar.update()
     predictor = PhononPredictor(use_structure=structure, random_state=random_state)
     predictor.fit(df, progress=progress)
@@ -72,14 +75,28 @@ def train_predictor(
     return predictor
 
 
-def _score_classifier(df: pd.DataFrame, random_state: int, *, structure: bool) -> dict[str, Any]:
-    truth = df["has_phonon_bandgap"].to_numpy()
+def _described(df: pd.DataFrame, *, structure: bool) -> Materials:
+    """The materials with all descriptors that the folds below will ask for."""
+    materials = Materials(df)
+    models = [
+        default_classifier(0, structure=structure),
+        *(make_regressor(target, structure=structure) for target in TARGETS),
+    ]
+    for model in models:
+        materials.matrix(model.descriptors, use_structure=model.use_structure)
+    return materials
+
+
+def _score_classifier(
+    df: pd.DataFrame, materials: Materials, random_state: int, *, structure: bool
+) -> dict[str, Any]:
+    truth = df["has_phonon_bandgap"].to_numpy(dtype=bool)
     held_out = np.empty(len(df))
     folds = StratifiedGroupKFold(5, shuffle=True, random_state=random_state)
     for train, test in folds.split(df, truth, df["formula"]):
         model = default_classifier(random_state, structure=structure)
-        model.fit(df.iloc[train], truth[train])
-        held_out[test] = model.predict_proba(df.iloc[test])[:, 1]
+        model.fit(materials.take(train), truth[train])
+        held_out[test] = model.predict_proba(materials.take(test))[:, 1]
     return {
         "target": "has_phonon_bandgap",
         "protocol": PROTOCOL,
@@ -91,23 +108,27 @@ def _score_classifier(df: pd.DataFrame, random_state: int, *, structure: bool) -
 
 
 def _score_regressor(
-    df: pd.DataFrame, rows: pd.DataFrame, target: str, random_state: int, *, structure: bool
+    df: pd.DataFrame, materials: Materials, target: str, random_state: int, *, structure: bool
 ) -> dict[str, Any]:
-    truth = rows[target].to_numpy()
-    held_out, inside = np.empty(len(rows)), np.empty(len(rows), dtype=bool)
+    rows = np.arange(len(df))
+    if target == GAP:
+        rows = np.flatnonzero(df["has_phonon_bandgap"].to_numpy(dtype=bool))
+    truth, formulas = df[target].to_numpy(), df["formula"].to_numpy()
+    held_out, inside = np.full(len(df), np.nan), np.zeros(len(df), dtype=bool)
     folds = GroupKFold(5, shuffle=True, random_state=random_state)
-    for train, test in folds.split(rows, groups=rows["formula"]):
+    for train_of, test_of in folds.split(rows, groups=formulas[rows]):
+        train, test = rows[train_of], rows[test_of]
         # Relatives' structures come from the other formulas too, their labels do not.
-        known = df.loc[~df["formula"].isin(rows["formula"].iloc[test])]
+        known = df.loc[~np.isin(formulas, formulas[test]), ["composition", "structure"]]
         model = make_regressor(target, structure=structure, random_state=random_state)
-        model.fit(rows.iloc[train], truth[train], source=known[["composition", "structure"]])
-        held_out[test], lower, upper = model.predict_interval(rows.iloc[test], 0.9)
+        model.fit(materials.take(train), truth[train], source=known)
+        held_out[test], lower, upper = model.predict_interval(materials.take(test), 0.9)
         inside[test] = (lower <= truth[test]) & (truth[test] <= upper)
     return {
         "target": target,
         "protocol": PROTOCOL,
         "rows": len(rows),
-        "mae": round(float(mean_absolute_error(truth, held_out)), 4),
-        "r2": round(float(r2_score(truth, held_out)), 4),
-        "coverage_of_90_percent_intervals": round(float(inside.mean()), 4),
+        "mae": round(float(mean_absolute_error(truth[rows], held_out[rows])), 4),
+        "r2": round(float(r2_score(truth[rows], held_out[rows])), 4),
+        "coverage_of_90_percent_intervals": round(float(inside[rows].mean()), 4),
     }
