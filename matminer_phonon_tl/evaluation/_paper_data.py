@@ -100,7 +100,7 @@ class Scale:
 
 
 FULL = Scale("full", 250, 15, 250, 15, 15, 20, batch=25)
-MID = Scale("mid", 10, 3, 4, 3, 1, 10)
+MID = Scale("mid", 4, 15, 1, 15, 1, 10)
 QUICK = Scale("quick", 2, 3, 1, 2, 1, 5)
 SCALES = {scale.name: scale for scale in (FULL, MID, QUICK)}
 

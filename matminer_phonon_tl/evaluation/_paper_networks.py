@@ -105,7 +105,10 @@ def run_networks(task: NetworkTask, *, seed: int, device: str, progress: bool) -
         )
     else:
         predicted = np.stack(
-            [clean_predictions(model, X, y, splits, source, seed + task.first) for y in labels]
+            [
+                clean_predictions(model, X, y, splits, source, seed + task.first, progress=progress)
+                for y in labels
+            ]
         )
     return {
         "records": [

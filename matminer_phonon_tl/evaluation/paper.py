@@ -7,7 +7,6 @@ Z. Liu, M. Jiang, T. Luo, Sci. Adv. 6, eabd1356 (2020), doi:10.1126/sciadv.abd13
 
 import json
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from matminer_phonon_tl.evaluation._paper_data import SCALES, TARGETS, Scale
+from matminer_phonon_tl.evaluation._paper_execution import finished_jobs
 from matminer_phonon_tl.evaluation._paper_plan import (
     EXPERIMENTS,
     Job,
@@ -49,6 +49,8 @@ def run(
     scale: str | Scale | None = None,
     device: str = "cpu",
     random_state: int = 0,
+    n_jobs: int = 1,
+    client: Any = None,
     progress: bool = False,
 ) -> Path:
     """Run the paper's experiments under ``published`` and ``leak_free``.
@@ -71,6 +73,10 @@ def run(
     device : str
         A torch device.
     random_state : int
+    n_jobs : int
+        Parts done at the same time in processes of their own, as joblib counts them.
+    client : dask.distributed.Client, optional
+        Cluster to do the parts on instead: batches of architectures are spread over its workers.
     progress : bool
         Whether to show a progress bar with the time left.
 
@@ -95,7 +101,9 @@ def run(
     parts = folder / "parts"
     parts.mkdir(parents=True, exist_ok=True)
     _check_settings(folder, size, random_state, device, resume)
-    jobs = [job for job in plan(size, random_state, device, progress) if job.experiment in chosen]
+    here = n_jobs == 1 and client is None
+    jobs = plan(size, random_state, device, progress and here)
+    jobs = [job for job in jobs if job.experiment in chosen]
     waiting = [job for job in jobs if not _part(parts, job).exists()]
     logger.info(
         "%d of %d parts to do, about %s on two cores",
@@ -108,11 +116,9 @@ def run(
         disable=None if progress else True,
     )  # fmt: skip
     with bar:
-        for job in waiting:
-            bar.set_description(f"{job.experiment} {job.name}")
-            started = time.perf_counter()
-            content = job.work() | {"seconds": time.perf_counter() - started}
+        for job, content in finished_jobs(waiting, n_jobs=n_jobs, client=client):
             write_atomically(_part(parts, job), json.dumps(content, allow_nan=False).encode())
+            bar.set_description(f"{job.experiment} {job.name} done")
             bar.update(round(job.cost))
     # drawing is imported where something is drawn
     from matminer_phonon_tl.evaluation._paper_figures import write_figures

@@ -6,6 +6,7 @@ Z. Liu, M. Jiang, T. Luo, Sci. Adv. 6, eabd1356 (2020), doi:10.1126/sciadv.abd13
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -85,7 +86,7 @@ def cross_validate(
     n_jobs : int or None
         Processes for estimators other than the networks, as joblib counts them.
     client : dask.distributed.Client, optional
-        Cluster to run such estimators on instead.
+        Cluster to run on instead: a split is a task; networks are one stack, and one task.
     progress : bool
         Whether to show a progress bar.
 
@@ -319,13 +320,18 @@ def predict_splits(
         from matminer_phonon_tl.evaluation._stacked import clean_predictions, published_predictions
 
         own: Any = next(iter(sources.values()), None)
-        if protocol == "published":
-            return published_predictions(
-                estimator, data.X, data.y[None], splits, own, random_state, progress=progress
-            )[0].mean(axis=0)
+        published = protocol == "published"
         if tested is not None:
             own = [without_formulas(own, formulas) for formulas in tested]
-        return clean_predictions(estimator, data.X, data.y, splits, own, random_state).mean(axis=0)
+        train: Any = published_predictions if published else clean_predictions
+        labels = data.y[None] if published else data.y
+        job = partial(
+            train, estimator, data.X, labels, splits, own, random_state,
+            progress=progress and client is None,
+        )  # fmt: skip
+        # one stack, wherever it is trained
+        members = job() if client is None else client.submit(job, pure=False).result()
+        return (members[0] if published else members).mean(axis=0)
     return ordinary_predictions(
         estimator,
         data,
