@@ -49,7 +49,7 @@ def ordinary_predictions(
     ndarray of shape (n_rounds, n_rows)
         NaN where a row was not tested.
     """
-    reduced = tested_formulas or [None] * len(splits)
+    reduced: Sequence[Sequence[str] | None] = tested_formulas or [None] * len(splits)
     if client is None:
         results = Parallel(n_jobs=n_jobs, return_as="generator")(
             delayed(fit_and_predict)(estimator, data, split, sources, formulas)

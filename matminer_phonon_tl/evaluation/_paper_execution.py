@@ -1,27 +1,21 @@
-"""Doing the paper's jobs: one after the other, in processes, or on a Dask cluster."""
+"""Doing the paper's jobs: one after the other here, or spread over a Dask cluster."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
-
-from joblib import Parallel, delayed
 
 from matminer_phonon_tl.evaluation._paper_plan import Job
 
 
-def finished_jobs(
-    jobs: Sequence[Job], *, n_jobs: int = 1, client: Any = None
-) -> Iterator[tuple[Job, dict[str, Any]]]:
+def finished_jobs(jobs: Sequence[Job], client: Any = None) -> Iterator[tuple[Job, dict[str, Any]]]:
     """Yield jobs and what they return, in the order in which they end.
 
     Parameters
     ----------
     jobs : sequence of Job
         None waits for another.
-    n_jobs : int
-        Processes, as joblib counts them; the cores are shared out among them.
     client : dask.distributed.Client, optional
-        Cluster to run on instead.
+        Cluster to run on.
 
     Yields
     ------
@@ -30,24 +24,21 @@ def finished_jobs(
     # the longest first, so that no worker is left with a long one at the end
     ordered = sorted(jobs, key=lambda job: -job.cost)
     if client is None:
-        results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
-            delayed(_timed)(number, job.work) for number, job in enumerate(ordered)
-        )
-        for number, content in results:
-            yield ordered[number], content
+        for job in ordered:
+            yield job, _timed(job.work)
         return
     from distributed import as_completed
 
-    futures = {client.submit(_timed, n, job.work, pure=False): n for n, job in enumerate(ordered)}
+    futures = {client.submit(_timed, job.work, pure=False): job for job in ordered}
     try:
         for future in as_completed(futures):
-            yield ordered[futures[future]], future.result()[1]
+            yield futures[future], future.result()
     finally:
         # where the caller stops early, nobody waits for the rest
         client.cancel(list(futures))
 
 
-def _timed(number: int, work: Any) -> tuple[int, dict[str, Any]]:
+def _timed(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     started = time.perf_counter()
     content = work()
-    return number, content | {"seconds": time.perf_counter() - started}
+    return content | {"seconds": time.perf_counter() - started}

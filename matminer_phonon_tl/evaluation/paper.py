@@ -49,7 +49,6 @@ def run(
     scale: str | Scale | None = None,
     device: str = "cpu",
     random_state: int = 0,
-    n_jobs: int = 1,
     client: Any = None,
     progress: bool = False,
 ) -> Path:
@@ -73,10 +72,8 @@ def run(
     device : str
         A torch device.
     random_state : int
-    n_jobs : int
-        Parts done at the same time in processes of their own, as joblib counts them.
     client : dask.distributed.Client, optional
-        Cluster to do the parts on instead: batches of architectures are spread over its workers.
+        Cluster to do the parts on: batches of architectures are spread over its workers.
     progress : bool
         Whether to show a progress bar with the time left.
 
@@ -101,9 +98,8 @@ def run(
     parts = folder / "parts"
     parts.mkdir(parents=True, exist_ok=True)
     _check_settings(folder, size, random_state, device, resume)
-    here = n_jobs == 1 and client is None
-    jobs = plan(size, random_state, device, progress and here)
-    jobs = [job for job in jobs if job.experiment in chosen]
+    planned = plan(size, random_state, device, progress and client is None)
+    jobs = [job for job in planned if job.experiment in chosen]
     waiting = [job for job in jobs if not _part(parts, job).exists()]
     logger.info(
         "%d of %d parts to do, about %s on two cores",
@@ -116,13 +112,13 @@ def run(
         disable=None if progress else True,
     )  # fmt: skip
     with bar:
-        for job, content in finished_jobs(waiting, n_jobs=n_jobs, client=client):
+        for job, content in finished_jobs(waiting, client):
             write_atomically(_part(parts, job), json.dumps(content, allow_nan=False).encode())
             bar.set_description(f"{job.experiment} {job.name} done")
             bar.update(round(job.cost))
     # drawing is imported where something is drawn
     from matminer_phonon_tl.evaluation._paper_figures import write_figures
-    from matminer_phonon_tl.evaluation._paper_tables import write_tables
+    from matminer_phonon_tl.evaluation._paper_tables import comparison_table, write_tables
     from matminer_phonon_tl.evaluation._report import write_report
 
     # what earlier runs left of other experiments belongs to the same scores
@@ -131,9 +127,11 @@ def run(
         for job in plan(size, random_state, device)
         if _part(parts, job).exists()
     ]
-    path = write_tables(folder, contents, _methods(size, random_state, device))
-    write_figures(folder, [own for part in contents for own in part.get("records", ())])
-    write_report(folder, contents, json.loads(path.read_text(encoding="utf-8")))
+    comparisons = comparison_table(own for part in contents for own in part.get("records", ()))
+    path = write_tables(folder, contents, comparisons, _methods(size, random_state, device))
+    write_figures(folder, contents, comparisons)
+    document = json.loads(path.read_text(encoding="utf-8"))
+    write_report(folder, contents, comparisons, document)
     return path
 
 
