@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from matminer_phonon_tl.evaluation._checks import check_share, check_whole
 from matminer_phonon_tl.evaluation.result import CrossValidationResult
 
 METHODS = ("bootstrap", "corrected_t")
@@ -141,6 +142,8 @@ def compare(
     True
     """
     _check(first, second, metric, method, level)
+    check_whole("n_bootstrap", n_bootstrap, 1)
+    check_whole("random_state", random_state, 0)
     errors = [_errors(own, metric) for own in (first, second)]
     by_split = np.array(
         [[_total(own[split.round, split.test], metric) for split in first.splits] for own in errors]
@@ -182,8 +185,12 @@ def _check(
         raise ValueError(f"expected metric 'mae' or 'rmse', got {metric!r}")
     if method not in METHODS:
         raise ValueError(f"expected method 'bootstrap' or 'corrected_t', got {method!r}")
-    if not 0 < level < 1:
-        raise ValueError(f"expected a level between 0 and 1, got {level}")
+    check_share("level", level)
+    for own in (first, second):
+        if not isinstance(own, CrossValidationResult):
+            raise ValueError(  # noqa: TRY004 (one kind of error for whatever cannot be compared)
+                f"expected two results of cross_validate, got {type(own).__name__}"
+            )
     if first.task != "regression" or second.task != "regression":
         raise ValueError(f"expected two regressions, got {first.task} and {second.task}")
     if first.data_sha256 != second.data_sha256:

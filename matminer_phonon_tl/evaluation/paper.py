@@ -14,6 +14,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
+from matminer_phonon_tl.evaluation._checks import check_client, check_whole
 from matminer_phonon_tl.evaluation._paper_data import SCALES, TARGETS, Scale
 from matminer_phonon_tl.evaluation._paper_execution import finished_jobs
 from matminer_phonon_tl.evaluation._paper_plan import (
@@ -94,7 +95,11 @@ def run(
     """
     chosen = _check_experiments(experiments)
     size = _check_scale(scale, quick)
+    check_whole("random_state", random_state, 0)
+    check_client(client)
     folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"expected a folder to write into, got the file {folder}")
     parts = folder / "parts"
     parts.mkdir(parents=True, exist_ok=True)
     _check_settings(folder, size, random_state, device, resume)
@@ -162,6 +167,7 @@ def _part(parts: Path, job: Job) -> Path:
 def _check_experiments(experiments: Sequence[str] | None) -> Sequence[str]:
     if experiments is None:
         return EXPERIMENTS
+    experiments = [experiments] if isinstance(experiments, str) else list(experiments)
     unknown = [name for name in experiments if name not in EXPERIMENTS]
     if unknown or not experiments:
         raise ValueError(

@@ -15,6 +15,7 @@ from sklearn.base import is_classifier
 from sklearn.model_selection import KFold
 
 from matminer_phonon_tl.compositions import as_compositions
+from matminer_phonon_tl.evaluation._checks import check_client, check_estimator, check_whole
 from matminer_phonon_tl.evaluation._data import EvaluationData, read_data
 from matminer_phonon_tl.evaluation._ordinary import ordinary_predictions
 from matminer_phonon_tl.evaluation._sources import fit_source, without_formulas
@@ -23,7 +24,6 @@ from matminer_phonon_tl.evaluation.splits import (
     Split,
     group_labels,
     kfold_splits,
-    shrink_training,
     splits_of,
 )
 from matminer_phonon_tl.models.serialization import library_versions
@@ -118,6 +118,7 @@ def cross_validate(
     True
     """
     check_protocol(protocol, estimator, groups)
+    check_client(client)
     if random_state is None:
         random_state = int(np.random.SeedSequence().generate_state(1)[0])
     data = read_data(estimator, df, target, features)
@@ -166,78 +167,9 @@ def cross_validate(
     )
 
 
-def learning_curve(
-    estimator: Any,
-    df: Any,
-    target: Any,
-    fractions: Sequence[float] = (0.2, 0.4, 0.6, 0.8, 1.0),
-    protocol: Protocol = "leak_free",
-    n_splits: int = 5,
-    n_repeats: int = 3,
-    groups: Any = None,
-    random_state: int = 0,
-    **options: Any,
-) -> dict[float, CrossValidationResult]:
-    """Cross-validate with growing parts of each training fold, tested on the same rows.
-
-    Parameters
-    ----------
-    estimator, df, target, protocol, n_splits, n_repeats, groups, random_state
-        As for :func:`cross_validate`; "published" has no learning curve.
-    fractions : sequence of float
-        Shares of the training rows; smaller parts lie within larger ones.
-    **options
-        Further arguments of :func:`cross_validate`: source, features, n_jobs, client, progress.
-
-    Returns
-    -------
-    dict of float to CrossValidationResult
-        By fraction.
-
-    Examples
-    --------
-    >>> from sklearn.linear_model import Ridge
-    >>> X = np.random.default_rng(0).normal(size=(60, 3))
-    >>> curve = learning_curve(Ridge(), X, X @ [1.0, 2.0, 3.0], (0.1, 1.0), n_repeats=1)
-    >>> bool(curve[1.0].mae.mean < curve[0.1].mae.mean)
-    True
-    """
-    if protocol == "published":
-        raise ValueError(
-            "expected protocol 'leak_free' or 'strict' for a learning curve, got 'published': its "
-            "fits on all rows know no training size"
-        )
-    check_protocol(protocol, estimator, groups)
-    data = read_data(estimator, df, target, options.get("features"))
-    splits = make_splits(
-        data,
-        estimator,
-        protocol,
-        n_splits=n_splits,
-        n_repeats=n_repeats,
-        groups=groups,
-        splitter=None,
-        random_state=random_state,
-    )
-    return {
-        fraction: cross_validate(
-            estimator,
-            df,
-            target,
-            protocol,
-            random_state=random_state,
-            splitter=[
-                (split.train, split.test)
-                for split in shrink_training(splits, fraction, random_state)
-            ],
-            **options,
-        )
-        for fraction in fractions
-    }
-
-
 def check_protocol(protocol: str, estimator: Any, groups: Any) -> None:
     """Raise ValueError where there is no such protocol, or not for this estimator."""
+    check_estimator(estimator)
     if protocol not in PROTOCOLS:
         raise ValueError(
             f"expected protocol to be one of {', '.join(map(repr, PROTOCOLS))}, got {protocol!r}"
@@ -269,6 +201,7 @@ def make_splits(
     random_state: int,
 ) -> list[Split]:
     """Return the splits of a protocol."""
+    check_whole("random_state", random_state, 0)
     if splitter is not None:
         by_element = isinstance(groups, str) and groups == "element"
         if by_element:
@@ -280,6 +213,8 @@ def make_splits(
             splitter, data.table, data.y, group_labels(data.table, groups, len(data.y))
         )
     if protocol == "published":
+        check_whole("n_splits", n_splits, 2)
+        check_whole("n_repeats", n_repeats, 1)
         # the same contiguous folds in every round, as scikit-learn's KFold gives without shuffling
         folds = list(KFold(n_splits).split(data.y))
         return [

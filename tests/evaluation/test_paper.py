@@ -197,6 +197,8 @@ def test_a_folder_with_results_is_not_overwritten(tmp_path, monkeypatch):
         ({"experiments": ["tabel"]}, "expected experiments among source, .*, got tabel"),
         ({"scale": "huge"}, "expected a scale among full, mid, quick, got 'huge'"),
         ({"scale": "mid", "quick": True}, "expected quick or a scale, got both"),
+        ({"random_state": "a"}, "expected a whole number of 0 or more as random_state, got 'a'"),
+        ({"client": 3}, "expected a dask.distributed.Client as client, got 3"),
     ],
 )
 def test_unknown_options_are_refused(tmp_path, options, message):
