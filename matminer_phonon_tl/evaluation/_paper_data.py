@@ -70,7 +70,8 @@ class Scale:
     n_side_architectures, n_side_repeats : int
         Of all other experiments with networks.
     n_large_repeats : int
-        Rounds where networks are trained on all 1245 materials.
+        Rounds where networks are trained on all 1245 materials. With more than one, transfer to
+        all of them is tried too.
     n_permutations : int
         Of the leakage probe.
     batch : int
@@ -88,8 +89,8 @@ class Scale:
 
 
 FULL = Scale("full", 250, 15, 250, 15, 15, 20, batch=25)
-MID = Scale("mid", 3, 15, 1, 5, 1, 10)
-QUICK = Scale("quick", 2, 3, 1, 2, 1, 5)
+MID = Scale("mid", 3, 15, 1, 5, 3, 10)
+QUICK = Scale("quick", 2, 2, 1, 1, 1, 5)
 SCALES = {scale.name: scale for scale in (FULL, MID, QUICK)}
 
 

@@ -63,7 +63,9 @@ def write_figures(
         "parity_gap": draw_parity(records, "transfer", TARGETS[:1], ("non-TL", "TL")),
         "parity_sound_and_heat_capacity": draw_parity(records, "transfer", TARGETS[1:], ("TL",)),
         "parity_source": draw_parity(records, "source", ("bandgap",), ("source",)),
-        "parity_full_data": draw_parity(records, "full_data", TARGETS[1:], ("full data",)),
+        "parity_full_data": draw_parity(
+            records, "full_data", TARGETS[1:], ("full data", "full data, TL")
+        ),
         "structure_descriptors": draw_structure(records),
         "labels": draw_labels(next((c["labels"] for c in contents if "labels" in c), None)),
         "iii_v": draw_compounds(iii_v_table(contents)),

@@ -55,7 +55,7 @@ def run_classifier(protocol: str, n_repeats: int, *, seed: int, progress: bool) 
         )
         grouped = cross_validate(
             fixed, df, "has_phonon_bandgap", n_repeats=n_repeats, groups="formula",
-            random_state=seed, progress=progress,
+            random_state=seed, n_jobs=-1, progress=progress,
         )  # fmt: skip
         records.append(
             {**common, "split": "5 folds by formula", "n_repeats": n_repeats, "n_rows": len(df)}

@@ -176,6 +176,11 @@ def plan(
         "full_data", "full data", targets=("speed_of_sound", "heat_capacity"),
         parameters=as_source, **large,
     )  # fmt: skip
+    if scale.n_large_repeats > 1:  # a single round carries too little to tell
+        yield from tasks(
+            "full_data", "full data, TL", targets=("speed_of_sound", "heat_capacity"),
+            parameters=(("epochs", 300),), **large,
+        )  # fmt: skip
     yield from tasks(
         "iii_v", "TL", function=networks.run_iii_v, n_repeats=1,
         n_architectures=min(10, scale.n_architectures),

@@ -211,6 +211,7 @@ def _sections(
             "full_data",
             target,
             "full data",
+            "full data, TL",
         )
     show(
         "With descriptors of the structure (S4)",
