@@ -33,6 +33,7 @@ table { border-collapse: collapse; font-size: 0.85rem; font-variant-numeric: tab
 .caption { font-size: 0.9rem; margin-bottom: 0.3rem; }
 th, td { padding: 0.2rem 0.8rem 0.2rem 0; border-bottom: 1px solid #ddd; text-align: left;
   vertical-align: top; white-space: nowrap; }
+td:nth-child(-n+3) { white-space: normal; } td.published, td.leak_free { white-space: nowrap; }
 .published { color: #b2182b; } .leak_free { color: #2166ac; }
 aside { background: #f4f4f4; padding: 0.6rem 1rem; border-left: 4px solid #999; }
 aside dt { font-weight: 600; } aside dd { margin: 0 0 0.4rem; overflow-wrap: anywhere; }
