@@ -13,7 +13,7 @@ _MODULES = {
     "compare": "comparison",
     "cross_validate": "protocols",
     "leakage_probe": "leakage",
-    "learning_curve": "protocols",
+    "learning_curve": "learning_curves",
 }
 
 __all__ = [

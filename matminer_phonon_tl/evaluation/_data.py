@@ -102,6 +102,11 @@ def read_data(
         values = df[target]
     else:
         values = target
+    if isinstance(df, str) or not hasattr(df, "__len__"):
+        raise ValueError(
+            f"expected a DataFrame, compositions or a matrix, got {df!r}: pass a row for each "
+            "material"
+        )
     if isinstance(df, pd.DataFrame):
         X: Any = _visible(df, str(name), features)
     elif features is not None:

@@ -49,24 +49,21 @@ def ordinary_predictions(
     ndarray of shape (n_rounds, n_rows)
         NaN where a row was not tested.
     """
-    tasks = [
-        (
-            estimator,
-            take(data.X, split.train),
-            data.labels(data.y, split.train),
-            take(data.X, split.test),
-            sources,
-            None if tested_formulas is None else tested_formulas[number],
-        )
-        for number, split in enumerate(splits)
-    ]
+    reduced: Sequence[Sequence[str] | None] = tested_formulas or [None] * len(splits)
     if client is None:
         results = Parallel(n_jobs=n_jobs, return_as="generator")(
-            delayed(fit_and_predict)(*task) for task in tasks
+            delayed(fit_and_predict)(estimator, data, split, sources, formulas)
+            for split, formulas in zip(splits, reduced, strict=True)
         )
     else:
-        # pure=False: two estimators may print alike and still differ
-        futures = [client.submit(fit_and_predict, *task, pure=False) for task in tasks]
+        # the materials travel once; pure=False: two estimators may print alike and still differ
+        shared = client.scatter([data, sources], broadcast=True, hash=False)
+        futures = [
+            client.submit(
+                fit_and_predict, estimator, shared[0], split, shared[1], formulas, pure=False
+            )
+            for split, formulas in zip(splits, reduced, strict=True)
+        ]
         results = (future.result() for future in futures)
     out = np.full((max(split.round for split in splits) + 1, len(data.y)), np.nan)
     bar = tqdm(results, total=len(splits), desc="folds", disable=None if progress else True)
@@ -77,13 +74,14 @@ def ordinary_predictions(
 
 def fit_and_predict(
     estimator: Any,
-    X_train: Any,
-    y_train: NDArray[Any],
-    X_test: Any,
+    data: EvaluationData,
+    split: Split,
     sources: dict[str, Any],
     tested_formulas: Sequence[str] | None,
 ) -> NDArray[np.float64]:
     """Fit a clone and predict; of a classifier, the probability of its second class."""
+    X_train, X_test = take(data.X, split.train), take(data.X, split.test)
+    y_train = data.labels(data.y, split.train)
     model = clone(estimator)
     if tested_formulas is not None:
         sources = {name: without_formulas(own, tested_formulas) for name, own in sources.items()}

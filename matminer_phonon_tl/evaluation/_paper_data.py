@@ -57,18 +57,6 @@ III_V: dict[str, dict[str, tuple[float, float, float] | None]] = {
     },
 }
 
-MEASURED_HEAT_CAPACITY = {
-    "C": 6.109, "Si": 20.0, "MgO": 37.2, "LiF": 41.6, "NaCl": 50.5, "KCl": 51.3, "KBr": 52.3,
-}  # fmt: skip
-"""Measured at constant pressure and 298 K, J/mol/K: CRC Handbook of Chemistry and Physics, standard
-thermodynamic properties. A few per cent above constant volume in the soft alkali halides."""
-
-MEASURED_SOUND = {
-    "C, [100] longitudinal": 17.5, "C, [100] transverse": 12.8,
-}  # fmt: skip
-"""Diamond, km/s: H. J. McSkimin, P. Andreatch, J. Appl. Phys. 43, 2944 (1972),
-doi:10.1063/1.1661636. The paper's 12.735 and 17.392 stand the other way round in its text."""
-
 
 @dataclass(frozen=True)
 class Scale:
@@ -82,7 +70,8 @@ class Scale:
     n_side_architectures, n_side_repeats : int
         Of all other experiments with networks.
     n_large_repeats : int
-        Rounds where networks are trained on all 1245 materials.
+        Rounds where networks are trained on all 1245 materials. With more than one, transfer to
+        all of them is tried too.
     n_permutations : int
         Of the leakage probe.
     batch : int
@@ -100,8 +89,8 @@ class Scale:
 
 
 FULL = Scale("full", 250, 15, 250, 15, 15, 20, batch=25)
-MID = Scale("mid", 10, 3, 4, 3, 1, 10)
-QUICK = Scale("quick", 2, 3, 1, 2, 1, 5)
+MID = Scale("mid", 3, 15, 1, 5, 3, 10)
+QUICK = Scale("quick", 2, 2, 1, 1, 1, 5)
 SCALES = {scale.name: scale for scale in (FULL, MID, QUICK)}
 
 

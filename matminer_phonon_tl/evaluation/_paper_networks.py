@@ -17,6 +17,7 @@ from matminer_phonon_tl.evaluation.splits import Split, kfold_splits, splits_of
 from matminer_phonon_tl.models.transfer import TransferMLPRegressor
 
 N_SPLITS = 5
+HOLDOUT = 0.4
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,10 @@ def run_networks(task: NetworkTask, *, seed: int, device: str, progress: bool) -
         )
     else:
         predicted = np.stack(
-            [clean_predictions(model, X, y, splits, source, seed + task.first) for y in labels]
+            [
+                clean_predictions(model, X, y, splits, source, seed + task.first, progress=progress)
+                for y in labels
+            ]
         )
     return {
         "records": [
@@ -177,7 +181,7 @@ def _inputs(task: NetworkTask, frame: pd.DataFrame, model: Any) -> tuple[Any, An
 def _splits(task: NetworkTask, n_rows: int, seed: int) -> list[Split]:
     rows = np.zeros((n_rows, 1))
     if task.holdout:
-        splitter = ShuffleSplit(task.n_repeats, test_size=0.4, random_state=seed)
+        splitter = ShuffleSplit(task.n_repeats, test_size=HOLDOUT, random_state=seed)
         return splits_of(splitter, rows, np.zeros(n_rows))
     if task.protocol == "published":
         folds = list(KFold(N_SPLITS).split(rows))

@@ -4,12 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from matminer_phonon_tl.evaluation._paper_data import (
-    III_V,
-    MEASURED_HEAT_CAPACITY,
-    Scale,
-    draw_architectures,
-)
+from matminer_phonon_tl.evaluation._measured import derived_against_measured
+from matminer_phonon_tl.evaluation._paper_data import III_V, Scale, draw_architectures
 from matminer_phonon_tl.evaluation._paper_networks import paper_frame
 from matminer_phonon_tl.evaluation.scores import score_predictions
 
@@ -59,7 +55,7 @@ def run_classifier(protocol: str, n_repeats: int, *, seed: int, progress: bool) 
         )
         grouped = cross_validate(
             fixed, df, "has_phonon_bandgap", n_repeats=n_repeats, groups="formula",
-            random_state=seed, progress=progress,
+            random_state=seed, n_jobs=-1, progress=progress,
         )  # fmt: skip
         records.append(
             {**common, "split": "5 folds by formula", "n_repeats": n_repeats, "n_rows": len(df)}
@@ -74,7 +70,7 @@ def run_classifier(protocol: str, n_repeats: int, *, seed: int, progress: bool) 
             "probability": probability.tolist(),
             "formula": test["formula"].tolist(),
             "material_id": test["material_id"].tolist(),
-            "importances": model.feature_importances().head(10).to_dict(),
+            "importances": model.feature_importances().to_dict(),
         },
         "gap_probability": dict(
             zip(III_V, model.predict_proba(list(III_V))[:, 1].tolist(), strict=True)
@@ -98,19 +94,9 @@ def run_leak_probe(protocol: str, scale: Scale, *, seed: int, device: str) -> di
 
 
 def run_labels() -> dict[str, Any]:
-    """Distributions and correlations of the labels, and heat capacities against experiment."""
+    """Distributions and correlations of the labels, and derived properties against experiment."""
     df = paper_frame("all")
     correlations = df[list(LABELS)].where(df["phonon_bandgap"].notna()).corr("spearman")
-    measured = []
-    for formula, value in MEASURED_HEAT_CAPACITY.items():
-        # of a formula's polymorphs the one with the lowest energy is what was measured
-        rows = df[df["formula"] == formula].sort_values("formation_energy_per_atom")
-        if len(rows):
-            row = rows.iloc[0]
-            measured.append(
-                {"formula": formula, "material_id": row["material_id"],
-                 "derived": float(row["heat_capacity"]), "measured": value}
-            )  # fmt: skip
     return {
         "labels": {
             "distributions": {
@@ -122,7 +108,7 @@ def run_labels() -> dict[str, Any]:
                 for name, row in correlations.to_dict().items()
             },
         },
-        "measured": measured,
+        "measured": derived_against_measured(df),
     }
 
 

@@ -1,7 +1,6 @@
 """One page that shows what the paper reports and what holds without the leak."""
 
 import html
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,35 +8,60 @@ from typing import Any
 import pandas as pd
 
 from matminer_phonon_tl.evaluation import _report_figures as figures
-from matminer_phonon_tl.evaluation._paper_data import MEASURED_SOUND, TARGETS
+from matminer_phonon_tl.evaluation import _report_others as others
+from matminer_phonon_tl.evaluation import _report_tables as tables
+from matminer_phonon_tl.evaluation._figure_data import LEAK_LINES, NAMES
+from matminer_phonon_tl.evaluation._paper_data import TARGETS
+from matminer_phonon_tl.evaluation._paper_tables import iii_v_table
 from matminer_phonon_tl.evaluation.result import PROTOCOLS
 from matminer_phonon_tl.models.serialization import write_atomically
 
 STYLE = """
 :root { color-scheme: light; }
-body { font: 16px/1.55 system-ui, sans-serif; color: #1b1b1b; background: #fff; max-width: 68rem;
+body { font: 16px/1.5 system-ui, sans-serif; color: #1b1b1b; background: #fff; max-width: 72rem;
   margin: 0 auto; padding: 1rem; }
-h1 { font-size: 1.7rem; line-height: 1.2; } h2 { font-size: 1.25rem; margin-top: 2.4rem; }
-.figure { width: 100%; overflow-x: auto; } .figure > div { min-width: 30rem; }
+h1 { font-size: 1.7rem; line-height: 1.2; } h2 { font-size: 1.25rem; margin: 2.6rem 0 0.4rem; }
+p, ul { max-width: 48rem; } li { margin: 0.2rem 0; }
+.panels { display: grid; gap: 0.4rem; margin: 0.6rem 0;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); }
+.panels.wide { grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); }
+.panels > div { min-width: 0; }
+.key { font-size: 0.9rem; display: flex; flex-wrap: wrap; gap: 0.2rem 1.2rem; margin: 0.4rem 0; }
+.key svg { vertical-align: middle; margin-right: 0.4rem; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 0.85rem; }
-.caption { font-size: 0.9rem; }
-th, td { padding: 0.2rem 0.6rem; border-bottom: 1px solid #ddd; text-align: right; }
-td:nth-child(n+4) { white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
+table { border-collapse: collapse; font-size: 0.85rem; font-variant-numeric: tabular-nums; }
+.caption { font-size: 0.9rem; margin-bottom: 0.3rem; }
+th, td { padding: 0.2rem 0.8rem 0.2rem 0; border-bottom: 1px solid #ddd; text-align: left;
+  vertical-align: top; white-space: nowrap; }
+td:nth-child(-n+3) { white-space: normal; } td.published, td.leak_free { white-space: nowrap; }
 .published { color: #b2182b; } .leak_free { color: #2166ac; }
 aside { background: #f4f4f4; padding: 0.6rem 1rem; border-left: 4px solid #999; }
 aside dt { font-weight: 600; } aside dd { margin: 0 0 0.4rem; overflow-wrap: anywhere; }
-@media print { body { max-width: none; font-size: 9pt; margin: 0; }
-  h2, h2 + p { break-after: avoid; }
-  .figure, tr, aside { break-inside: avoid; } .modebar { display: none !important; }
-  * { overflow: visible !important; } table { font-size: 7.5pt; width: 100%; }
-  th, td { padding: 1px 4px; white-space: normal; } }
+@media print { body { max-width: none; font-size: 10.5pt; margin: 0; padding: 0; }
+  h2 { margin-top: 1.2rem; } h2, h2 + p, .key, .caption { break-after: avoid; }
+  .panels > div, tr, aside, .key { break-inside: avoid; }
+  .scroll { overflow: visible; } table { font-size: 9pt; }
+  th, td { padding: 1px 6px 1px 0; white-space: normal; } }
 """
+
+# a page is printed in another width than it is shown in
+RESIZE = """<script>
+const fit = () => document.querySelectorAll(".js-plotly-plot").forEach(p => Plotly.Plots.resize(p));
+window.matchMedia("print").addEventListener("change", fit);
+window.addEventListener("load", fit);
+</script>"""
+
+BOTH = (("published", "-", "published"), ("leak_free", "-", "leak_free"))
+SHADES = {"published": "#b2182b", "leak_free": "#2166ac", "pale": "#ef8a62", "paper": "#000"}
+DASHES = {"-": "", "--": 'stroke-dasharray="7 4"', ":": 'stroke-dasharray="2 3"'}
+PAPER = ("paper", "x", "the paper's figure")
 
 
 def write_report(
-    folder: Path, contents: Sequence[Mapping[str, Any]], document: Mapping[str, Any]
+    folder: Path,
+    contents: Sequence[Mapping[str, Any]],
+    comparisons: pd.DataFrame,
+    document: Mapping[str, Any],
 ) -> Path:
     """Write report.html, which needs no network and no other file.
 
@@ -46,6 +70,8 @@ def write_report(
     folder : Path
     contents : sequence of dict
         What the jobs returned.
+    comparisons : DataFrame
+        TL against non-TL.
     document : dict
         The content of scores.json.
 
@@ -63,8 +89,8 @@ def write_report(
             '<link rel="icon" href="data:,">',
             "<title>Phonon transfer learning: as published, and without the leak</title>",
             f"<style>{STYLE}</style><script>{get_plotlyjs()}</script></head><body>",
-            *_sections(contents, document),
-            "</body></html>",
+            *_sections(contents, comparisons, document),
+            f"{RESIZE}</body></html>",
         ]
     )
     path = folder / "report.html"
@@ -72,13 +98,16 @@ def write_report(
     return path
 
 
-def _sections(contents: Sequence[Mapping[str, Any]], document: Mapping[str, Any]) -> list[str]:
+def _sections(
+    contents: Sequence[Mapping[str, Any]],
+    comparisons: pd.DataFrame,
+    document: Mapping[str, Any],
+) -> list[str]:
     records = [record for content in contents for record in content.get("records", ())]
+    compounds = iii_v_table(contents)
+    measured = [row for content in contents for row in content.get("measured", ())]
     found = [content["classifier"] for content in contents if "classifier" in content]
     labels = next((content["labels"] for content in contents if "labels" in content), None)
-    measured = [row for content in contents for row in content.get("measured", ())]
-    from matminer_phonon_tl.evaluation._paper_tables import comparison_table, iii_v_table
-
     parts = [
         "<h1>Phonon transfer learning: as published, and without the leak</h1>",
         _paragraph(
@@ -89,208 +118,163 @@ def _sections(contents: Sequence[Mapping[str, Any]], document: Mapping[str, Any]
             "The script as published lacks its output layer, so what the authors ran may differ "
             "from it."
         ),
-        _finding(document),
-        "<h2>All scores</h2>",
-        _score_table(document["scores"]),
+        tables.findings(comparisons, document["leak_probes"]),
     ]
 
-    def show(title: str, text: str, figure: Any) -> None:
-        if figure is not None:
-            parts.extend([f"<h2>{title}</h2>", _paragraph(text), _figure(figure)])
+    def show(
+        title: str, text: str, panels: figures.Panels, key: Any = BOTH, width: str = ""
+    ) -> None:
+        if panels:
+            parts.extend([f"<h2>{title}</h2>", _paragraph(text), _key(key), _panels(panels, width)])
+
+    def show_parity(title: str, text: str, experiment: str, target: str, *models: str) -> None:
+        panels, architecture = figures.parity_panels(records, experiment, target, models)
+        selection = (
+            f" Shown is the architecture {architecture}, of all the one with the lowest published "
+            "error, as in the paper: a selection on the test score. Point at a material for its "
+            "name."
+        )
+        show(title, text + selection, panels, (), "wide")
 
     show(
-        "With and without transfer",
-        "Each point is an architecture. The paper's figure for TL is "
-        "the best of 250 by its test score, and its non-TL figure is that architecture's twin; "
-        "here are all of them.",
-        figures.architectures_figure(records),
+        "With and without transfer (Table 1, Fig. 5)",
+        "Each point is an architecture. The paper's figure with transfer is the best of 250 by its "
+        "test score, and the one without is that architecture's twin; here are all of them.",
+        figures.architectures_panels(records),
+        (*BOTH, PAPER),
     )
-    comparison = comparison_table(records)
-    if len(comparison):
-        parts.append(
-            _table(
-                comparison.drop(columns=["level", "n_architectures"]),
-                "TL minus non-TL, averaged over the architectures; 95 % "
-                "interval from a bootstrap over formulas",
-            )
-        )
+    show(
+        "What transfer changes",
+        "Below 0 transfer helps. The bars are 95 % intervals for other materials like these; a "
+        "bar that reaches over the line is no effect that could be told from none.",
+        figures.changes_panels(comparisons),
+        (*BOTH, PAPER),
+        "wide",
+    )
+    if len(comparisons):
+        parts.append(tables.table(tables.comparison_rows(comparisons), "Mean absolute errors"))
     show(
         "The leak, step by step",
-        "The script wraps the source's weights without copying them, so "
-        "that training changes them in place: each fit starts from weights that have been fitted "
-        "to the folds before, and to all labels before every fifth round. Folds that are tested "
-        "later have been trained on earlier.",
-        figures.leak_figure(records),
+        "The script wraps the source's weights without copying them, so that training changes "
+        "them in place: each fit starts from weights that have been fitted to the folds before, "
+        "and to all labels before every fifth round. Folds that are tested later have been trained "
+        "on earlier.",
+        figures.leak_panels(records),
+        [("pale" if style != "-" else own, style, name) for own, _, name, style in LEAK_LINES],
     )
     show(
         "Proof by labels that mean nothing",
-        "The labels were permuted, so that nothing can be "
-        "learned, and the evaluation run again. What still predicts the tested labels has seen "
-        "them.",
-        figures.probe_figure(document["leak_probes"]),
+        "The labels were permuted, so that nothing can be learned, and the evaluation run again; "
+        "each point is a permutation. What still predicts the tested labels has seen them.",
+        figures.probe_panels(document["leak_probes"]),
+        BOTH,
+        "wide",
     )
     show(
-        "Random 60/40 splits",
-        "Each point is a split of an architecture.",
-        figures.holdout_figure(records),
+        "Random 60/40 splits (Fig. 4C-D)",
+        "Transfer (full circles) and no transfer (open squares) on the same splits, each the mean "
+        "over the architectures.",
+        figures.holdout_panels(records),
+        BOTH,
+        "wide",
     )
     show(
-        "Which layers are transferred or frozen",
-        "Means over the architectures.",
-        figures.layers_figure(records),
+        "Which layers are transferred or frozen (Fig. 4E-F)",
+        "Each point is an architecture.",
+        figures.layers_panels(records),
+        BOTH,
+        "wide",
     )
-    for target in TARGETS:
-        show(
-            f"Parity: {figures.NAMES[target]}, TL",
-            "Averaged over rounds and architectures; point at a material for its name.",
-            figures.parity_figure(records, "transfer", target, "TL"),
-        )
-    show(
-        "Parity: the source",
-        "Electronic band gaps of all 1245 materials.",
-        figures.parity_figure(records, "source", "bandgap", "source"),
+    show_parity(
+        "Parity of the phonon gap (Fig. 4A-B)", "", "transfer", "phonon_bandgap", "non-TL", "TL"
     )
     for target in TARGETS[1:]:
-        show(
-            f"Parity: {figures.NAMES[target]}, learned from all 1245 materials",
-            "Without transfer.",
-            figures.parity_figure(records, "full_data", target, "full data"),
-        )
+        show_parity(f"Parity of the {NAMES[target]} (S3)", "", "transfer", target, "TL")
     show(
-        "Gap or no gap",
-        "On the paper's split, which is a kind one: over folds grouped by "
-        "formula the scores are lower (see the table).",
-        figures.classifier_figure(found),
+        "Gap or no gap (Fig. 2)",
+        "On the paper's split, which is a kind one: over folds grouped by formula the scores are "
+        "lower (see the table of all scores).",
+        others.classifier_panels(found),
     )
-    compounds = iii_v_table(contents)
+    show(
+        "Four compounds outside the data (Table 2)",
+        "The references are the paper's. InN's measured gap belongs to wurtzite, which has none by "
+        "branch counting. InSb has no gap.",
+        others.compounds_panels(compounds),
+        (*BOTH, PAPER, ("paper", "-", "reference")),
+    )
     if len(compounds):
-        parts.append("<h2>Four compounds outside the data</h2>")
-        parts.append(
-            _table(
-                compounds.drop(columns="n_architectures"),
-                "The references are the paper's. InN's measured gap "
-                "belongs to wurtzite, which has none by branch counting",
-            )
+        parts.append(tables.table(tables.compound_rows(compounds), "Mean ± spread over networks"))
+    for target in TARGETS[1:]:
+        show_parity(
+            f"The {NAMES[target]}, learned from all 1245 materials (Table 1)",
+            "The paper does not say which rows it scored.",
+            "full_data",
+            target,
+            "full data",
+            "full data, TL",
         )
     show(
-        "The labels",
+        "With descriptors of the structure (S4)",
+        "Each point is an architecture.",
+        figures.structure_panels(records),
+        BOTH,
+        "wide",
+    )
+    show_parity("The source task (Fig. 3)", "", "source", "bandgap", "source")
+    show(
+        "The labels (S1)",
         "Phonon gaps of the 124 materials that have one; the others of all 1245.",
-        figures.labels_figure(labels),
+        others.labels_panels(labels),
+        (),
+    )
+    show(
+        "Derived properties against experiment (S2)",
+        "By how much the dataset's values differ from measured ones. Heat capacities are derived "
+        "at constant volume and 300 K, and were measured at constant pressure and 298 K. "
+        "Measured speeds of sound are elastic constants put through "
+        "Christoffel's equation, averaged over three branches and [100], [110], [111].",
+        others.measured_panels(measured),
+        (),
+        "wide",
     )
     if measured:
         parts += [
-            "<h2>Derived properties against experiment</h2>",
-            _table(
-                pd.DataFrame(measured),
-                "Heat capacity at 300 K, J/mol/K: derived from "
-                "phonons (constant volume), measured (CRC Handbook, constant pressure)",
-            ),
+            tables.table(tables.measured_rows(measured), "J/mol/K per formula unit, and km/s"),
             _paragraph(
-                "Diamond's measured speeds of sound, km/s (McSkimin and Andreatch "
-                "1972): "
-                + "; ".join(f"{name}: {value}" for name, value in MEASURED_SOUND.items())
-                + ". The paper derives 17.392 and 12.735."
+                "Diamond along [100]: the paper derives 17.392 km/s for the longitudinal and "
+                "12.735 km/s for the transverse branch (in its text they stand the other way "
+                "round) and cites 17.52 and 12.82 as measured."
             ),
         ]
-    return [*parts, _methods(document["methods"])]
+    return [*parts, "<h2>All scores</h2>", tables.score_table(document["scores"]),
+            _methods(document["methods"])]  # fmt: skip
 
 
-def _finding(document: Mapping[str, Any]) -> str:
-    maes = {
-        (score["model"], score["protocol"]): score["mae"]
-        for score in document["scores"]
-        if score["experiment"] == "transfer" and score["target"] == "phonon_bandgap"
-    }
-    if len(maes) < 4:
-        return ""
-    return _paragraph(
-        "In this run the gap's mean absolute error is "
-        f'<b class="published">{maes["TL", "published"]:.1f}</b> cm⁻¹ with transfer against '
-        f"{maes['non-TL', 'published']:.1f} without, as published, and "
-        f'<b class="leak_free">{maes["TL", "leak_free"]:.1f}</b> against '
-        f"{maes['non-TL', 'leak_free']:.1f} without the leak (means over the architectures)."
-    )
-
-
-def _score_table(scores: Sequence[Mapping[str, Any]]) -> str:
-    """Published beside leak_free, a row for each experiment, target and model."""
-    rows: dict[tuple[str, ...], dict[str, Any]] = {}
-    for score in scores:
-        target = figures.NAMES.get(score["target"], score["target"].replace("_", " "))
-        key = (score["experiment"], target, score["model"], score.get("split", ""))
-        paper = score.get("published_figure") or {}
-        row = rows.setdefault(
-            key,
-            {
-                "experiment": score["experiment"].replace("_", " "),
-                "target": ", ".join(filter(None, (target, figures.unit_of(score["target"])))),
-                "model": " ".join(filter(None, (score["model"], score.get("split")))),
-                "published": "",
-                "leak_free": "",
-                "the paper": _pair(
-                    paper.get("mae", paper.get("f1")), paper.get("r2", paper.get("auroc"))
-                ),
-                "networks": score["n_architectures"],
-                "rounds": score["n_repeats"],
-            },
+def _key(entries: Sequence[tuple[str, str, str]]) -> str:
+    """Say once for all panels of a section what colours and lines mean."""
+    spans = []
+    for shade, style, name in entries:
+        colour = SHADES[shade]
+        mark = (
+            f'<path d="M8 2 18 12M18 2 8 12" stroke="{colour}" stroke-width="3"/>'
+            if style == "x"
+            else f'<path d="M0 7H26" stroke="{colour}" stroke-width="4" {DASHES[style]}/>'
         )
-        first = score["mae"] if score.get("f1") is None else score["f1"]
-        second = score["r2"] if score.get("f1") is None else score["auroc"]
-        row[score["protocol"]] = _pair(first, second, score.get("mae_std"))
-    return _table(
-        pd.DataFrame(list(rows.values())),
-        "MAE ± spread / R2, means and spread over the architectures (of a single one, over its "
-        "rounds); of the classifier F1 / AUROC. The paper's TL figures are the best of its 250",
-    )
+        spans.append(f'<span><svg width="26" height="14">{mark}</svg>{html.escape(name)}</span>')
+    return f'<p class="key">{"".join(spans)}</p>' if spans else ""
 
 
-def _pair(first: float | None, second: float | None, spread: float | None = None) -> str:
-    if first is None:
-        return ""
-    text = f"{first:.3g}" if spread is None else f"{first:.3g} ± {spread:.2g}"
-    return text if second is None else f"{text} / {second:.3f}"
-
-
-def _table(frame: pd.DataFrame, caption: str) -> str:
-    head = "".join(f"<th>{html.escape(str(name)).replace('_', ' ')}</th>" for name in frame.columns)
-    body = "".join(
-        "<tr>"
-        + "".join(
-            f"<td{_class(name, value)}>{_cell(value)}</td>"
-            for name, value in zip(frame.columns, row, strict=True)
+def _panels(panels: figures.Panels, width: str) -> str:
+    drawn = [
+        own.to_html(
+            full_html=False,
+            include_plotlyjs=False,
+            config={"responsive": True, "displayModeBar": False},
         )
-        + "</tr>"
-        for row in frame.itertuples(index=False)
-    )
-    return (
-        f'<p class="caption">{html.escape(caption)}.</p><div class="scroll"><table>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
-
-
-def _cell(value: Any) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    return f"{value:.4g}" if isinstance(value, float) else html.escape(str(value))
-
-
-def _class(name: str, value: Any) -> str:
-    for protocol in ("published", "leak_free"):
-        if protocol in (name, value):
-            return f' class="{protocol}"'
-    return ""
-
-
-def _figure(figure: Any) -> str:
-    figure.update_layout(
-        template="plotly_white",
-        margin={"l": 60, "r": 20, "t": 50, "b": 50},
-        legend={"orientation": "h", "y": -0.25},
-    )
-    drawn = figure.to_html(
-        full_html=False, include_plotlyjs=False, config={"responsive": True, "displaylogo": False}
-    )
-    return f'<div class="figure">{drawn}</div>'
+        for own in panels
+    ]
+    return f'<div class="{f"panels {width}".strip()}">{"".join(drawn)}</div>'
 
 
 def _methods(methods: Mapping[str, Any]) -> str:
@@ -311,4 +295,4 @@ def _methods(methods: Mapping[str, Any]) -> str:
 
 
 def _paragraph(text: str) -> str:
-    return f"<p>{text}</p>"
+    return f"<p>{text}</p>" if text else ""

@@ -1,261 +1,216 @@
-"""The report's interactive figures, each a function of what the experiments recorded."""
+"""The report's figures of the networks' experiments, as panels."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
-from matminer_phonon_tl.datasets.load import UNITS
+from matminer_phonon_tl.evaluation._figure_data import (
+    COLOURS,
+    NAMES,
+    PALE,
+    PROTOCOLS,
+    Records,
+    best_architecture,
+    changes,
+    holdout_lines,
+    layer_groups,
+    leak_lines,
+    named,
+    parity_of,
+    select,
+    structure_groups,
+    unit_of,
+)
 from matminer_phonon_tl.evaluation._paper_data import TARGETS, published_figure
-from matminer_phonon_tl.evaluation._paper_networks import paper_frame
+from matminer_phonon_tl.evaluation._report_panels import add_boxes, add_diagonal, panel
 
-# told apart by colour-blind readers, and in grey by their lightness
-COLOURS = {"published": "#b2182b", "leak_free": "#2166ac"}
-PALE = {"published": "#ef8a62", "leak_free": "#92c5de"}
-NAMES = {
-    "bandgap": "electronic band gap",
-    "phonon_bandgap": "phonon gap",
-    "speed_of_sound": "speed of sound",
-    "heat_capacity": "heat capacity",
-    "heat_capacity_per_atom": "heat capacity per atom",
-}
-CARRIED = {
-    "all": "weights carried from fit to fit (the script)",
-    "fit_on_all": "each fold from one fit on all labels",
-    "none": "each fold from the source's own weights",
-}
-
-Records = Sequence[Mapping[str, Any]]
+Panels = list[go.Figure]
+DASHES = {"-": "solid", "--": "dash", ":": "dot"}
 
 
-def unit_of(target: str) -> str:
-    """Return a target's unit, short enough for an axis."""
-    return UNITS.get(target, "").split(" per ")[0].replace("cm-1", "cm⁻¹")
+def architectures_panels(records: Records) -> Panels:
+    """Box plots over the architectures: without and with transfer, by protocol."""
+    panels = []
+    for score, label in (("mae", "MAE"), ("r2", "R²")):
+        for target in TARGETS:
+            if not select(records, "transfer", target=target):
+                continue
+            unit = unit_of(target) if score == "mae" else ""
+            figure = panel(f"{NAMES[target]}: {label}", y=", ".join(filter(None, (label, unit))))
+            for protocol in PROTOCOLS:
+                groups, names = {}, []
+                for model in ("non-TL", "TL"):
+                    group = select(
+                        records, "transfer", target=target, model=model, protocol=protocol
+                    )
+                    groups[model] = [own[f"{score}_averaged"] for own in group]
+                    names += ["-".join(map(str, own["architecture"])) for own in group]
+                add_boxes(figure, groups, protocol, names)
+            for model in ("non-TL", "TL"):
+                paper = published_figure("transfer", target, model)
+                if paper is not None:
+                    figure.add_scatter(
+                        x=[model], y=[paper[score]], mode="markers",
+                        marker={"symbol": "x", "size": 10, "color": "black"},
+                        hovertemplate="the paper: %{y}<extra></extra>",
+                    )  # fmt: skip
+            if score == "mae":
+                figure.update_yaxes(rangemode="tozero")
+            panels.append(figure)
+    return panels
 
 
-def architectures_figure(records: Records) -> go.Figure | None:
-    """Box plots over the architectures: TL and non-TL, by protocol, for each target."""
-    chosen = _of(records, "transfer")
-    targets = [name for name in TARGETS if any(own["target"] == name for own in chosen)]
-    if not targets:
-        return None
-    titles = [f"{NAMES[name]}, {unit_of(name)}" for name in targets]
-    figure = make_subplots(1, len(targets), subplot_titles=titles)
-    for column, target in enumerate(targets, 1):
-        for protocol, colour in COLOURS.items():
-            group = [o for o in chosen if (o["target"], o["protocol"]) == (target, protocol)]
-            if group:
-                figure.add_box(
-                    x=[own["model"] for own in group],
-                    y=[own["mae_averaged"] for own in group],
-                    text=["-".join(map(str, own["architecture"])) for own in group],
-                    name=protocol, legendgroup=protocol, showlegend=column == 1,
-                    boxpoints="all", pointpos=0, jitter=0.4, marker_color=colour,
-                    offsetgroup=protocol, row=1, col=column,
-                )  # fmt: skip
-        for model in ("TL", "non-TL"):
-            paper = published_figure("transfer", target, model)
-            if paper is not None:
-                figure.add_scatter(
-                    x=[model], y=[paper["mae"]], mode="markers", name="the paper's figure",
-                    marker={"symbol": "x", "size": 10, "color": "black"}, legendgroup="paper",
-                    showlegend=column == 1 and model == "TL", row=1, col=column,
-                )  # fmt: skip
-    figure.update_layout(boxmode="group", yaxis_title="mean absolute error")
-    figure.update_yaxes(rangemode="tozero")
-    return figure
+def changes_panels(comparisons: pd.DataFrame) -> Panels:
+    """What transfer changes, in per cent, with intervals; the paper's own changes beside it."""
+    if not len(comparisons):
+        return []
+    table = changes(comparisons)
+    names = list(dict.fromkeys(table["what"]))
+    figure = panel("", x="change of the error by transfer, %", height=90 + 50 * len(names))
+    for protocol, shift in zip(PROTOCOLS, (-0.15, 0.15), strict=True):
+        own = table[table["protocol"] == protocol]
+        figure.add_scatter(
+            x=own["change"], y=[names.index(name) + shift for name in own["what"]],
+            mode="markers", name=protocol, marker={"color": COLOURS[protocol], "size": 11},
+            error_x={
+                "type": "data", "symmetric": False, "thickness": 2, "width": 6,
+                "array": own["upper"] - own["change"],
+                "arrayminus": own["change"] - own["lower"],
+            },
+            hovertemplate=f"{protocol}: %{{x:.1f}} %<extra></extra>",
+        )  # fmt: skip
+    paper = table[table["paper"].notna() & (table["protocol"] == "published")]
+    figure.add_scatter(
+        x=paper["paper"], y=[names.index(name) - 0.36 for name in paper["what"]], mode="markers",
+        name="the paper", marker={"symbol": "x", "size": 10, "color": "black"},
+        hovertemplate="the paper: %{x:.1f} %<extra></extra>",
+    )  # fmt: skip
+    figure.add_vline(x=0, line={"color": "#555", "dash": "dash"})
+    figure.update_yaxes(tickvals=list(range(len(names))), ticktext=names,
+                        range=[len(names) - 0.4, -0.6])  # fmt: skip
+    return [figure]
 
 
-def leak_figure(records: Records) -> go.Figure | None:
-    """The gap's error in each carried round, over what is carried from fit to fit."""
-    chosen = [
-        own
-        for own in records
-        if own["experiment"] == "transfer" and own["target"] == "phonon_bandgap"
-        and own["model"] == "TL"
-    ]  # fmt: skip
-    if not chosen:
-        return None
-    figure = go.Figure()
-    lines = [
-        ("published", "none", PALE["published"], "dot"),
-        ("published", "fit_on_all", PALE["published"], "dash"),
-        ("published", "all", COLOURS["published"], "solid"),
-        ("leak_free", None, COLOURS["leak_free"], "solid"),
-    ]
-    for protocol, carry, colour, dash in lines:
-        group = [
-            o["mae_rounds"] for o in chosen if (o["protocol"], o["carry"]) == (protocol, carry)
-        ]
-        if group:
-            mean = np.mean(group, axis=0)
-            what = "leak_free protocol" if carry is None else CARRIED[carry]
+def leak_panels(records: Records) -> Panels:
+    """The error in each carried round, for each target."""
+    panels = []
+    for target in TARGETS:
+        lines = leak_lines(records, target)
+        if not lines:
+            continue
+        figure = panel(NAMES[target], x="round of five folds", y=f"MAE, {unit_of(target)}")
+        for protocol, name, style, values in lines:
+            shade = COLOURS if style == "-" else PALE
             figure.add_scatter(
-                x=list(range(1, len(mean) + 1)), y=mean.tolist(), name=what,
-                mode="lines+markers", line={"color": colour, "dash": dash},
+                x=list(range(1, len(values) + 1)), y=values, name=name, mode="lines+markers",
+                line={"color": shade[protocol], "dash": DASHES[style]}, marker={"size": 5},
+                hovertemplate=f"{name}<br>round %{{x}}: %{{y:.3g}}<extra></extra>",
             )  # fmt: skip
-    figure.update_layout(
-        xaxis_title="round of five folds", yaxis_title="mean absolute error of the gap, cm⁻¹"
-    )
-    figure.update_xaxes(dtick=1)
-    figure.update_yaxes(rangemode="tozero")
-    return figure
+        figure.update_xaxes(dtick=1 if len(lines[0][3]) < 8 else 2, tick0=1)
+        figure.update_yaxes(rangemode="tozero")
+        panels.append(figure)
+    return panels
 
 
-def probe_figure(probes: Sequence[Mapping[str, Any]]) -> go.Figure | None:
+def probe_panels(probes: Sequence[Mapping[str, Any]]) -> Panels:
     """Correlation of held-out predictions with permuted labels, by protocol."""
     if not probes:
-        return None
-    figure = go.Figure()
+        return []
+    figure = panel("", x="correlation of predictions with permuted labels", height=230)
     for probe in probes:
-        values = probe["associations"]
+        values = np.array(probe["associations"])
         figure.add_scatter(
             x=values, y=[probe["protocol"]] * len(values), mode="markers",
-            name=probe["protocol"], marker={"size": 11, "color": COLOURS[probe["protocol"]]},
-            showlegend=False,
+            marker={"size": 12, "color": COLOURS[probe["protocol"]], "opacity": 0.7},
+            hovertemplate="%{x:.3f}<extra></extra>",
         )  # fmt: skip
-    figure.add_vline(x=0, line_dash="dash", annotation_text="what a clean protocol gives")
-    figure.update_layout(
-        xaxis_title="correlation of predictions with labels that were drawn at random",
-        xaxis_range=[-0.5, 1], height=260,
-    )  # fmt: skip
-    return figure
+    figure.add_vline(x=0, line={"color": "#555", "dash": "dash"})
+    figure.add_annotation(x=0, y=1.12, yref="paper", text="a clean evaluation", showarrow=False)
+    figure.update_xaxes(range=[-0.55, 1])
+    figure.update_yaxes(range=[-0.6, len(probes) - 0.4])
+    return [figure]
 
 
-def holdout_figure(records: Records) -> go.Figure | None:
-    """Errors of the random 60/40 splits."""
-    chosen = _of(records, "holdout_60_40")
-    if not chosen:
-        return None
-    figure = go.Figure()
-    for protocol, colour in COLOURS.items():
-        group = [own for own in chosen if own["protocol"] == protocol]
-        values = [(o["model"], mae) for o in group for mae in o["mae_rounds"]]
-        figure.add_box(
-            x=[model for model, _ in values], y=[mae for _, mae in values], name=protocol,
-            boxpoints="all", pointpos=0, jitter=0.4, marker_color=colour,
-        )  # fmt: skip
-    figure.update_layout(boxmode="group", yaxis_title="mean absolute error of the gap, cm⁻¹")
-    figure.update_yaxes(rangemode="tozero")
-    return figure
-
-
-def layers_figure(records: Records) -> go.Figure | None:
-    """Errors by which layers are transferred, and which are frozen."""
-    figure = make_subplots(1, 2, subplot_titles=["layers transferred", "layers frozen"],
-                           shared_yaxes=True)  # fmt: skip
-    drawn = False
-    for column, experiment in enumerate(("layers_transferred", "layers_frozen"), 1):
-        chosen = _of(records, experiment)
-        for protocol, colour in COLOURS.items():
-            group = [own for own in chosen if own["protocol"] == protocol]
-            models = list(dict.fromkeys(own["model"] for own in group))
-            means = [
-                float(np.mean([o["mae_averaged"] for o in group if o["model"] == model]))
-                for model in models
-            ]
-            if models:
-                drawn = True
-                figure.add_bar(
-                    x=[model.split(", ")[1].rsplit(" ", 1)[0] for model in models], y=means,
-                    name=protocol, legendgroup=protocol, showlegend=column == 1,
-                    marker_color=colour, row=1, col=column,
+def holdout_panels(records: Records) -> Panels:
+    """Scores on each random 60/40 split, with and without transfer (Fig. 4C-D)."""
+    panels = []
+    for protocol in PROTOCOLS:
+        for score, label in (("mae", "MAE, cm⁻¹"), ("r2", "R²")):
+            lines = holdout_lines(records, score, protocol)
+            if not lines:
+                continue
+            title = protocol
+            if len(lines) == 2:
+                sign = 1 if score == "mae" else -1
+                won = np.sum(sign * np.array(lines["TL"]) < sign * np.array(lines["non-TL"]))
+                title = f"{protocol}: TL better on {won} of {len(lines['TL'])} splits"
+            figure = panel(title, x="split", y=label)
+            for model, values in lines.items():
+                shade = COLOURS if model == "TL" else PALE
+                figure.add_scatter(
+                    x=list(range(1, len(values) + 1)), y=values, name=model,
+                    mode="lines+markers", line={"color": shade[protocol]},
+                    marker={"symbol": "circle" if model == "TL" else "square-open", "size": 7},
+                    hovertemplate=f"{model}, split %{{x}}: %{{y:.3g}}<extra></extra>",
                 )  # fmt: skip
-    figure.update_layout(barmode="group", yaxis_title="mean absolute error of the gap, cm⁻¹")
-    return figure if drawn else None
+            figure.update_xaxes(dtick=2, tick0=1)
+            if score == "mae":
+                figure.update_yaxes(rangemode="tozero")
+            panels.append(figure)
+    return panels
 
 
-def parity_figure(records: Records, experiment: str, target: str, model: str) -> go.Figure | None:
-    """Predictions against references, averaged over rounds and architectures."""
-    chosen = [o for o in _of(records, experiment) if (o["target"], o["model"]) == (target, model)]
-    protocols = [name for name in COLOURS if any(own["protocol"] == name for own in chosen)]
-    if not protocols:
-        return None
-    frame = paper_frame("gapped" if len(chosen[0]["averaged"]) < 200 else "all")
-    reference = frame[target].to_numpy(dtype=float)
-    figure = make_subplots(1, len(protocols), subplot_titles=protocols, shared_yaxes=True)
-    ends = [float(reference.min()), float(reference.max())]
-    hover = [
-        f"{formula} ({identifier})"
-        for formula, identifier in zip(frame["formula"], frame["material_id"], strict=True)
-    ]
-    for column, protocol in enumerate(protocols, 1):
-        group = [own["averaged"] for own in chosen if own["protocol"] == protocol]
-        predicted = np.mean(np.array(group, dtype=float), axis=0)
-        figure.add_scatter(
-            x=reference, y=predicted, mode="markers", text=hover, showlegend=False,
-            marker={"color": COLOURS[protocol], "size": 6, "opacity": 0.7},
-            hovertemplate="%{text}<br>reference %{x:.4g}<br>predicted %{y:.4g}<extra></extra>",
-            row=1, col=column,
-        )  # fmt: skip
-        figure.add_scatter(x=ends, y=ends, mode="lines", line={"color": "#555", "dash": "dot"},
-                           hoverinfo="skip", showlegend=False, row=1, col=column)  # fmt: skip
-    label = f"{NAMES[target]}, {unit_of(target)}"
-    figure.update_xaxes(title=f"DFPT {label}" if target != "bandgap" else f"DFT {label}")
-    figure.update_layout(yaxis_title=f"predicted {label}")
-    return figure
+def layers_panels(records: Records) -> Panels:
+    """Errors by which layers are transferred, and which are frozen (Fig. 4E-F)."""
+    found = {protocol: layer_groups(records, protocol) for protocol in PROTOCOLS}
+    panels = []
+    for number, title in enumerate(("layers transferred", "layers frozen")):
+        if not any(groups[number] for groups in found.values()):
+            continue
+        figure = panel(title, y="MAE of the gap, cm⁻¹")
+        for protocol, groups in found.items():
+            add_boxes(figure, groups[number], protocol)
+        figure.update_yaxes(rangemode="tozero")
+        panels.append(figure)
+    return panels
 
 
-def classifier_figure(found: Sequence[Mapping[str, Any]]) -> go.Figure | None:
-    """ROC and precision against recall on the paper's split, and the descriptors."""
-    if not found:
-        return None
-    from sklearn.metrics import precision_recall_curve, roc_curve
+def structure_panels(records: Records) -> Panels:
+    """Errors of the gap from composition alone, and with the structure's descriptors (S4)."""
+    if not select(records, "structure_descriptors"):
+        return []
+    panels = []
+    for model in ("non-TL", "TL"):
+        figure = panel(model, y="MAE of the gap, cm⁻¹")
+        for protocol in PROTOCOLS:
+            add_boxes(figure, structure_groups(records, model, protocol), protocol)
+        figure.update_yaxes(rangemode="tozero")
+        panels.append(figure)
+    return panels
 
-    titles = ["ROC", "precision and recall", "importance (leak_free)"]
-    figure = make_subplots(1, 3, subplot_titles=titles, horizontal_spacing=0.12)
-    for own in found:
-        truth, probability = np.array(own["truth"]), np.array(own["probability"])
-        false, true, _ = roc_curve(truth, probability)
-        precision, recall, _ = precision_recall_curve(truth, probability)
-        for column, (x, y) in enumerate(((false, true), (recall, precision)), 1):
+
+def parity_panels(
+    records: Records, experiment: str, target: str, models: Sequence[str]
+) -> tuple[Panels, str]:
+    """Predictions against references, and the architecture that is shown."""
+    panels = []
+    for protocol in PROTOCOLS:
+        for model in models:
+            found = parity_of(records, experiment, target, model, protocol)
+            if found is None:
+                continue
+            kind = "DFT" if target == "bandgap" else "DFPT"
+            figure = panel(found.title, x=f"{kind} {named(target)}", y="predicted", height=360)
             figure.add_scatter(
-                x=x, y=y, mode="lines", name=own["protocol"], legendgroup=own["protocol"],
-                showlegend=column == 1, line_color=COLOURS[own["protocol"]], row=1, col=column,
+                x=found.reference, y=found.predicted, mode="markers", text=found.names,
+                marker={"color": COLOURS[protocol], "size": 6, "opacity": 0.65},
+                hovertemplate="%{text}<br>reference %{x:.4g}<br>predicted %{y:.4g}<extra></extra>",
             )  # fmt: skip
-        if own["protocol"] == "leak_free":
-            names, values = zip(*reversed(own["importances"].items()), strict=True)
-            # written into the bars: beside them the names would cover the neighbouring panel
-            figure.add_bar(
-                x=values, y=names, orientation="h", marker_color="#bbb", text=names,
-                textposition="inside", insidetextanchor="start", textangle=0, showlegend=False,
-                row=1, col=3,
-            )  # fmt: skip
-            figure.update_yaxes(showticklabels=False, row=1, col=3)
-    for column, (x, y) in enumerate(
-        (("false positive rate", "true positive rate"), ("recall", "precision")), 1
-    ):
-        figure.update_xaxes(title=x, row=1, col=column)
-        figure.update_yaxes(title=y, row=1, col=column)
-    return figure
-
-
-def labels_figure(labels: Mapping[str, Any] | None) -> go.Figure | None:
-    """Distributions of the labels, and their rank correlations."""
-    if labels is None:
-        return None
-    names = list(labels["distributions"])
-    titles = [f"{NAMES[name]}, {unit_of(name)}" for name in names] + ["rank correlation"]
-    figure = make_subplots(2, 3, subplot_titles=titles, vertical_spacing=0.2)
-    gapped = np.array(labels["gapped"])
-    for number, name in enumerate(names):
-        values = np.array(labels["distributions"][name], dtype=float)
-        values = values[gapped] if name == "phonon_bandgap" else values
-        figure.add_histogram(x=values[np.isfinite(values)], nbinsx=40, marker_color="#777",
-                             showlegend=False, row=1 + number // 3, col=1 + number % 3)  # fmt: skip
-    matrix = [[labels["correlations"][a][b] for b in names] for a in names]
-    short = [
-        NAMES[name].replace("electronic ", "").replace("heat capacity", "Cv") for name in names
-    ]
-    figure.add_heatmap(
-        z=matrix, x=short, y=short, zmin=-1, zmax=1, colorscale="RdBu", reversescale=True,
-        texttemplate="%{z:.2f}", showscale=False, row=2, col=3,
-    )  # fmt: skip
-    figure.update_layout(height=620)
-    return figure
-
-
-def _of(records: Records, experiment: str) -> list[Mapping[str, Any]]:
-    return [o for o in records if o["experiment"] == experiment and o["carry"] in (None, "all")]
+            values = np.concatenate([found.reference, found.predicted])
+            add_diagonal(figure, float(values.min()), float(values.max()))
+            panels.append(figure)
+    shown = best_architecture(records, experiment, target)
+    return panels, "-".join(map(str, shown or []))

@@ -33,6 +33,8 @@ def clean_predictions(
     splits: Sequence[Split],
     sources: Any,
     random_state: int,
+    *,
+    progress: bool = False,
 ) -> NDArray[np.float64]:
     """Predict every tested row by networks that have seen the training side only.
 
@@ -46,6 +48,8 @@ def clean_predictions(
     sources : source of all splits, or a list with one for each
     random_state : int
         Each split's networks draw a seed of their own from it.
+    progress : bool
+        Whether to show a progress bar.
 
     Returns
     -------
@@ -53,6 +57,7 @@ def clean_predictions(
         NaN where a row was not tested.
     """
     model = clone(estimator)
+    model.set_params(verbose=model.verbose or progress)
     fitted = model.fit_folds(
         X,
         y,

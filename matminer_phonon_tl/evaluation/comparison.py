@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from matminer_phonon_tl.evaluation._checks import check_share, check_whole
 from matminer_phonon_tl.evaluation.result import CrossValidationResult
 
 METHODS = ("bootstrap", "corrected_t")
+_AT_A_TIME = 500  # resamples, which bounds the memory
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,8 @@ def compare(
     True
     """
     _check(first, second, metric, method, level)
+    check_whole("n_bootstrap", n_bootstrap, 1)
+    check_whole("random_state", random_state, 0)
     errors = [_errors(own, metric) for own in (first, second)]
     by_split = np.array(
         [[_total(own[split.round, split.test], metric) for split in first.splits] for own in errors]
@@ -150,7 +154,8 @@ def compare(
         interval = _bootstrap(errors, metric, labels, level, n_bootstrap, random_state)
         means = by_round.mean(axis=1)
     else:
-        interval = _corrected_t(by_split[0] - by_split[1], first, level)
+        overlap = float(np.mean([len(split.test) / len(split.train) for split in first.splits]))
+        interval = corrected_interval(by_split[0] - by_split[1], overlap, level)
         means = by_split.mean(axis=1)
     return PairedComparison(
         metric=metric,
@@ -180,8 +185,12 @@ def _check(
         raise ValueError(f"expected metric 'mae' or 'rmse', got {metric!r}")
     if method not in METHODS:
         raise ValueError(f"expected method 'bootstrap' or 'corrected_t', got {method!r}")
-    if not 0 < level < 1:
-        raise ValueError(f"expected a level between 0 and 1, got {level}")
+    check_share("level", level)
+    for own in (first, second):
+        if not isinstance(own, CrossValidationResult):
+            raise ValueError(  # noqa: TRY004 (one kind of error for whatever cannot be compared)
+                f"expected two results of cross_validate, got {type(own).__name__}"
+            )
     if first.task != "regression" or second.task != "regression":
         raise ValueError(f"expected two regressions, got {first.task} and {second.task}")
     if first.data_sha256 != second.data_sha256:
@@ -250,27 +259,48 @@ def _bootstrap(
     sums = [np.nan_to_num(own) @ member for own in errors]  # (n_rounds, n_groups)
     counts = (~np.isnan(errors[0])).astype(float) @ member
     random = np.random.default_rng(random_state)
-    differences = np.empty(n_bootstrap)
-    for i in range(n_bootstrap):
-        times = np.bincount(random.integers(n_groups, size=n_groups), minlength=n_groups)
-        drawn = counts @ times
-        tested = drawn > 0
-        first, second = ((own @ times)[tested] / drawn[tested] for own in sums)
+    found = []
+    for start in range(0, n_bootstrap, _AT_A_TIME):
+        size = min(_AT_A_TIME, n_bootstrap - start)
+        # how often each group is drawn, in each resample
+        times = random.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=size).T
+        drawn = counts @ times  # (n_rounds, size)
+        drawn[drawn == 0] = np.nan
+        first, second = (own @ times / drawn for own in sums)
         if metric == "rmse":
             first, second = np.sqrt(first), np.sqrt(second)
-        differences[i] = np.mean(first - second)
+        found.append(np.nanmean(first - second, axis=0))
+    differences = np.concatenate(found)
     tail = (1 - level) / 2
     low, high = np.quantile(differences, [tail, 1 - tail])
     return float(low), float(high)
 
 
-def _corrected_t(
-    differences: NDArray[np.float64], result: CrossValidationResult, level: float
+def corrected_interval(
+    differences: NDArray[np.float64], overlap: float, level: float
 ) -> tuple[float, float]:
+    """Return Nadeau and Bengio's interval for a mean difference over overlapping splits.
+
+    Parameters
+    ----------
+    differences : ndarray of shape (n_splits,)
+        Of the two models' errors, two or more.
+    overlap : float
+        Tested rows over training rows.
+    level : float
+
+    Returns
+    -------
+    tuple of two float
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two splits.
+    """
     n_splits = len(differences)
     if n_splits < 2:
         raise ValueError(f"expected two splits or more for the corrected t, got {n_splits}")
-    overlap = float(np.mean([len(split.test) / len(split.train) for split in result.splits]))
     spread = np.sqrt((1 / n_splits + overlap) * differences.var(ddof=1))
     half = float(student.ppf(0.5 + level / 2, n_splits - 1) * spread)
     mean = float(differences.mean())

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 from tqdm.auto import tqdm
 
+from matminer_phonon_tl.evaluation._checks import check_client, check_share, check_whole
 from matminer_phonon_tl.evaluation._data import EvaluationData, read_data
 from matminer_phonon_tl.evaluation._permutation import measure, one_sided_p, permute_labels
 from matminer_phonon_tl.evaluation._sources import fit_source
@@ -206,11 +207,10 @@ def leakage_probe(
     >>> leakage_probe(Ridge(), X, y, n_permutations=5, n_repeats=1).leaks
     False
     """
-    if n_permutations < MIN_PERMUTATIONS:
-        raise ValueError(
-            f"expected at least {MIN_PERMUTATIONS} permutations, got {n_permutations}: fewer "
-            "cannot tell a leak from chance"
-        )
+    check_whole("n_permutations", n_permutations, MIN_PERMUTATIONS)
+    check_whole("random_state", random_state, 0)
+    check_share("alpha", alpha)
+    check_client(client)
     named = isinstance(protocol, str)
     if named:
         check_protocol(str(protocol), estimator, None)
@@ -221,6 +221,10 @@ def leakage_probe(
             f"{type(protocol).__name__}"
         )
     data = read_data(estimator, df, target, features)
+    if (data.y == data.y[0]).all():
+        raise ValueError(
+            f"expected labels that differ, got {data.y[0]} in every row: nothing can be permuted"
+        )
     moved = group_labels(data.table, groups, len(data.y))
     random = np.random.default_rng(random_state)
     permuted = [permute_labels(data.y, moved, random) for _ in range(n_permutations)]

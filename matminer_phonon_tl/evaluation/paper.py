@@ -7,7 +7,6 @@ Z. Liu, M. Jiang, T. Luo, Sci. Adv. 6, eabd1356 (2020), doi:10.1126/sciadv.abd13
 
 import json
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +14,9 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
+from matminer_phonon_tl.evaluation._checks import check_client, check_whole
 from matminer_phonon_tl.evaluation._paper_data import SCALES, TARGETS, Scale
+from matminer_phonon_tl.evaluation._paper_execution import finished_jobs
 from matminer_phonon_tl.evaluation._paper_plan import (
     EXPERIMENTS,
     Job,
@@ -49,6 +50,7 @@ def run(
     scale: str | Scale | None = None,
     device: str = "cpu",
     random_state: int = 0,
+    client: Any = None,
     progress: bool = False,
 ) -> Path:
     """Run the paper's experiments under ``published`` and ``leak_free``.
@@ -71,6 +73,8 @@ def run(
     device : str
         A torch device.
     random_state : int
+    client : dask.distributed.Client, optional
+        Cluster to do the parts on: batches of architectures are spread over its workers.
     progress : bool
         Whether to show a progress bar with the time left.
 
@@ -91,11 +95,16 @@ def run(
     """
     chosen = _check_experiments(experiments)
     size = _check_scale(scale, quick)
+    check_whole("random_state", random_state, 0)
+    check_client(client)
     folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"expected a folder to write into, got the file {folder}")
     parts = folder / "parts"
     parts.mkdir(parents=True, exist_ok=True)
     _check_settings(folder, size, random_state, device, resume)
-    jobs = [job for job in plan(size, random_state, device, progress) if job.experiment in chosen]
+    planned = plan(size, random_state, device, progress and client is None)
+    jobs = [job for job in planned if job.experiment in chosen]
     waiting = [job for job in jobs if not _part(parts, job).exists()]
     logger.info(
         "%d of %d parts to do, about %s on two cores",
@@ -108,15 +117,13 @@ def run(
         disable=None if progress else True,
     )  # fmt: skip
     with bar:
-        for job in waiting:
-            bar.set_description(f"{job.experiment} {job.name}")
-            started = time.perf_counter()
-            content = job.work() | {"seconds": time.perf_counter() - started}
+        for job, content in finished_jobs(waiting, client):
             write_atomically(_part(parts, job), json.dumps(content, allow_nan=False).encode())
+            bar.set_description(f"{job.experiment} {job.name} done")
             bar.update(round(job.cost))
     # drawing is imported where something is drawn
     from matminer_phonon_tl.evaluation._paper_figures import write_figures
-    from matminer_phonon_tl.evaluation._paper_tables import write_tables
+    from matminer_phonon_tl.evaluation._paper_tables import comparison_table, write_tables
     from matminer_phonon_tl.evaluation._report import write_report
 
     # what earlier runs left of other experiments belongs to the same scores
@@ -125,9 +132,11 @@ def run(
         for job in plan(size, random_state, device)
         if _part(parts, job).exists()
     ]
-    path = write_tables(folder, contents, _methods(size, random_state, device))
-    write_figures(folder, [own for part in contents for own in part.get("records", ())])
-    write_report(folder, contents, json.loads(path.read_text(encoding="utf-8")))
+    comparisons = comparison_table(own for part in contents for own in part.get("records", ()))
+    path = write_tables(folder, contents, comparisons, _methods(size, random_state, device))
+    write_figures(folder, contents, comparisons)
+    document = json.loads(path.read_text(encoding="utf-8"))
+    write_report(folder, contents, comparisons, document)
     return path
 
 
@@ -158,6 +167,7 @@ def _part(parts: Path, job: Job) -> Path:
 def _check_experiments(experiments: Sequence[str] | None) -> Sequence[str]:
     if experiments is None:
         return EXPERIMENTS
+    experiments = [experiments] if isinstance(experiments, str) else list(experiments)
     unknown = [name for name in experiments if name not in EXPERIMENTS]
     if unknown or not experiments:
         raise ValueError(

@@ -6,6 +6,7 @@ Z. Liu, M. Jiang, T. Luo, Sci. Adv. 6, eabd1356 (2020), doi:10.1126/sciadv.abd13
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.base import is_classifier
 from sklearn.model_selection import KFold
 
 from matminer_phonon_tl.compositions import as_compositions
+from matminer_phonon_tl.evaluation._checks import check_client, check_estimator, check_whole
 from matminer_phonon_tl.evaluation._data import EvaluationData, read_data
 from matminer_phonon_tl.evaluation._ordinary import ordinary_predictions
 from matminer_phonon_tl.evaluation._sources import fit_source, without_formulas
@@ -22,7 +24,6 @@ from matminer_phonon_tl.evaluation.splits import (
     Split,
     group_labels,
     kfold_splits,
-    shrink_training,
     splits_of,
 )
 from matminer_phonon_tl.models.serialization import library_versions
@@ -85,7 +86,7 @@ def cross_validate(
     n_jobs : int or None
         Processes for estimators other than the networks, as joblib counts them.
     client : dask.distributed.Client, optional
-        Cluster to run such estimators on instead.
+        Cluster to run on instead: a split is a task; networks are one stack, and one task.
     progress : bool
         Whether to show a progress bar.
 
@@ -117,6 +118,7 @@ def cross_validate(
     True
     """
     check_protocol(protocol, estimator, groups)
+    check_client(client)
     if random_state is None:
         random_state = int(np.random.SeedSequence().generate_state(1)[0])
     data = read_data(estimator, df, target, features)
@@ -165,78 +167,9 @@ def cross_validate(
     )
 
 
-def learning_curve(
-    estimator: Any,
-    df: Any,
-    target: Any,
-    fractions: Sequence[float] = (0.2, 0.4, 0.6, 0.8, 1.0),
-    protocol: Protocol = "leak_free",
-    n_splits: int = 5,
-    n_repeats: int = 3,
-    groups: Any = None,
-    random_state: int = 0,
-    **options: Any,
-) -> dict[float, CrossValidationResult]:
-    """Cross-validate with growing parts of each training fold, tested on the same rows.
-
-    Parameters
-    ----------
-    estimator, df, target, protocol, n_splits, n_repeats, groups, random_state
-        As for :func:`cross_validate`; "published" has no learning curve.
-    fractions : sequence of float
-        Shares of the training rows; smaller parts lie within larger ones.
-    **options
-        Further arguments of :func:`cross_validate`: source, features, n_jobs, client, progress.
-
-    Returns
-    -------
-    dict of float to CrossValidationResult
-        By fraction.
-
-    Examples
-    --------
-    >>> from sklearn.linear_model import Ridge
-    >>> X = np.random.default_rng(0).normal(size=(60, 3))
-    >>> curve = learning_curve(Ridge(), X, X @ [1.0, 2.0, 3.0], (0.1, 1.0), n_repeats=1)
-    >>> bool(curve[1.0].mae.mean < curve[0.1].mae.mean)
-    True
-    """
-    if protocol == "published":
-        raise ValueError(
-            "expected protocol 'leak_free' or 'strict' for a learning curve, got 'published': its "
-            "fits on all rows know no training size"
-        )
-    check_protocol(protocol, estimator, groups)
-    data = read_data(estimator, df, target, options.get("features"))
-    splits = make_splits(
-        data,
-        estimator,
-        protocol,
-        n_splits=n_splits,
-        n_repeats=n_repeats,
-        groups=groups,
-        splitter=None,
-        random_state=random_state,
-    )
-    return {
-        fraction: cross_validate(
-            estimator,
-            df,
-            target,
-            protocol,
-            random_state=random_state,
-            splitter=[
-                (split.train, split.test)
-                for split in shrink_training(splits, fraction, random_state)
-            ],
-            **options,
-        )
-        for fraction in fractions
-    }
-
-
 def check_protocol(protocol: str, estimator: Any, groups: Any) -> None:
     """Raise ValueError where there is no such protocol, or not for this estimator."""
+    check_estimator(estimator)
     if protocol not in PROTOCOLS:
         raise ValueError(
             f"expected protocol to be one of {', '.join(map(repr, PROTOCOLS))}, got {protocol!r}"
@@ -268,6 +201,7 @@ def make_splits(
     random_state: int,
 ) -> list[Split]:
     """Return the splits of a protocol."""
+    check_whole("random_state", random_state, 0)
     if splitter is not None:
         by_element = isinstance(groups, str) and groups == "element"
         if by_element:
@@ -279,6 +213,8 @@ def make_splits(
             splitter, data.table, data.y, group_labels(data.table, groups, len(data.y))
         )
     if protocol == "published":
+        check_whole("n_splits", n_splits, 2)
+        check_whole("n_repeats", n_repeats, 1)
         # the same contiguous folds in every round, as scikit-learn's KFold gives without shuffling
         folds = list(KFold(n_splits).split(data.y))
         return [
@@ -319,13 +255,18 @@ def predict_splits(
         from matminer_phonon_tl.evaluation._stacked import clean_predictions, published_predictions
 
         own: Any = next(iter(sources.values()), None)
-        if protocol == "published":
-            return published_predictions(
-                estimator, data.X, data.y[None], splits, own, random_state, progress=progress
-            )[0].mean(axis=0)
+        published = protocol == "published"
         if tested is not None:
             own = [without_formulas(own, formulas) for formulas in tested]
-        return clean_predictions(estimator, data.X, data.y, splits, own, random_state).mean(axis=0)
+        train: Any = published_predictions if published else clean_predictions
+        labels = data.y[None] if published else data.y
+        job = partial(
+            train, estimator, data.X, labels, splits, own, random_state,
+            progress=progress and client is None,
+        )  # fmt: skip
+        # one stack, wherever it is trained
+        members = job() if client is None else client.submit(job, pure=False).result()
+        return (members[0] if published else members).mean(axis=0)
     return ordinary_predictions(
         estimator,
         data,

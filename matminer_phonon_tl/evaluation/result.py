@@ -189,6 +189,11 @@ class CrossValidationResult:
         ModelFormatError
             If the content is no such result.
         """
+        if not isinstance(content, Mapping):
+            raise ModelFormatError(
+                f"expected a cross-validation's result, got {type(content).__name__}: pass what "
+                "as_dict returned"
+            )
         if content.get("schema_version") != SCHEMA_VERSION:
             raise ModelFormatError(
                 f"expected a result of schema version {SCHEMA_VERSION}, got "
@@ -230,4 +235,11 @@ class CrossValidationResult:
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Read a result that :meth:`save` wrote."""
-        return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ModelFormatError(
+                f"expected a cross-validation's result in {path}, got no JSON ({error}): pass what "
+                "save wrote"
+            ) from error
+        return cls.from_dict(content)

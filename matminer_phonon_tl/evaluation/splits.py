@@ -20,6 +20,7 @@ from sklearn.model_selection import (
 from sklearn.utils.validation import indexable
 
 from matminer_phonon_tl.compositions import as_compositions
+from matminer_phonon_tl.evaluation._checks import check_whole
 from matminer_phonon_tl.evaluation.element_splits import ElementKFold, LeaveOneElementOut
 
 GROUPINGS = ("formula", "chemical_system", "element")
@@ -133,9 +134,8 @@ def kfold_splits(
     list of Split
     """
     n_rows = len(y)
-    for name, number, least in (("n_splits", n_splits, 2), ("n_repeats", n_repeats, 1)):
-        if number < least:
-            raise ValueError(f"expected {name} of {least} or more, got {number}")
+    check_whole("n_splits", n_splits, 2)
+    check_whole("n_repeats", n_repeats, 1)
     seeds = np.random.SeedSequence(random_state).generate_state(n_repeats) % 2**31
     by_element = isinstance(groups, str) and groups == "element"
     labels = None if by_element else group_labels(X, groups, n_rows)
@@ -188,9 +188,9 @@ def splits_of(
     names: Sequence[str] = []
     if isinstance(splitter, LeaveOneElementOut):
         names = splitter.elements(X)
-    if hasattr(splitter, "split"):
+    if hasattr(splitter, "split") and not isinstance(splitter, str):
         pairs = splitter.split(*indexable(X, y, groups))
-    elif isinstance(splitter, Iterable):
+    elif isinstance(splitter, Iterable) and not isinstance(splitter, str):
         pairs = splitter
     else:
         raise ValueError(

@@ -89,7 +89,7 @@ def test_materials_of_one_formula_are_drawn_together():
     [
         ({"metric": "r2"}, "expected metric 'mae' or 'rmse', got 'r2'"),
         ({"method": "t"}, "expected method 'bootstrap' or 'corrected_t', got 't'"),
-        ({"level": 95}, "expected a level between 0 and 1, got 95"),
+        ({"level": 95}, "expected a number between 0 and 1 as level, got 95"),
         ({"groups": "element"}, "expected groups 'formula', a label for each row or None"),
         ({"groups": [1]}, "expected a group for each of 40 rows"),
     ],

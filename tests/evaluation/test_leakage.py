@@ -158,7 +158,11 @@ def test_the_report_has_verdict_table_and_figure(wide):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n_permutations": 2}, "expected at least 5 permutations, got 2: fewer cannot tell"),
+        ({"n_permutations": 2}, "expected a whole number of 5 or more as n_permutations, got 2"),
+        ({"n_permutations": "9"}, "as n_permutations, got '9'"),
+        ({"alpha": 2}, "expected a number between 0 and 1 as alpha, got 2"),
+        ({"random_state": -1}, "expected a whole number of 0 or more as random_state, got -1"),
+        ({"client": 3}, "expected a dask.distributed.Client as client, got 3"),
         ({"protocol": 7}, r"a name or a function\(estimator, X, y, folds\), got int"),
         ({"protocol": "clean"}, "expected protocol to be one of 'leak_free'"),
         ({"splitter": LeaveOneOut()}, "expected folds with two tested rows or more, got none"),
@@ -168,3 +172,8 @@ def test_the_report_has_verdict_table_and_figure(wide):
 def test_what_cannot_be_probed_is_said(wide, options, message):
     with pytest.raises(ValueError, match=message):
         leakage_probe(Ridge(), *wide, **options)
+
+
+def test_labels_that_are_all_the_same_cannot_be_probed(wide):
+    with pytest.raises(ValueError, match=r"expected labels that differ, got 1\.0 in every row"):
+        leakage_probe(Ridge(), wide[0], np.ones(60))

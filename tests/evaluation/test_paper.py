@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -91,13 +92,30 @@ def test_tables_and_figures_are_written(finished):
     assert set(boxes["carry"].dropna()) == {"all", "fit_on_all", "none"}
     compounds = pd.read_csv(folder / "iii_v.csv")
     assert set(compounds["compound"]) == set(III_V)
-    comparisons = pd.read_csv(folder / "comparisons.csv")
-    assert (comparisons["lower"] <= comparisons["upper"]).all()
-    measured = pd.read_csv(folder / "measured_heat_capacity.csv").set_index("formula")
-    assert measured.loc["C", "derived"] == pytest.approx(6.297, abs=1e-3)
-    for name in ("architectures", "leak_by_round", "parity"):
+    measured = pd.read_csv(folder / "derived_against_measured.csv").set_index("target")
+    assert measured.loc["heat_capacity"].iloc[0]["derived"] == pytest.approx(6.297, abs=1e-3)
+    assert len(measured.loc["speed_of_sound"]) == 9
+    names = {path.stem for path in (folder / "figures").iterdir()}
+    assert names == {
+        "architectures", "transfer_changes", "leak_by_round", "holdout_60_40", "layers",
+        "parity_gap", "parity_sound_and_heat_capacity", "labels", "iii_v",
+        "derived_against_measured",
+    }  # fmt: skip
+    for name in names:
         assert (folder / "figures" / f"{name}.png").stat().st_size > 5000
         assert (folder / "figures" / f"{name}.svg").read_text().startswith("<?xml")
+
+
+def test_transfer_is_compared_with_an_interval(finished):
+    folder, _ = finished
+    comparisons = pd.read_csv(folder / "comparisons.csv")
+    assert (comparisons["lower"] < comparisons["difference"]).all()
+    assert (comparisons["difference"] < comparisons["upper"]).all()
+    assert np.allclose(comparisons["difference"], comparisons["mae_tl"] - comparisons["mae_non_tl"])
+    holdout = comparisons[comparisons["experiment"] == "holdout_60_40"]
+    assert set(holdout["protocol"]) == {"published", "leak_free"}
+    assert holdout["better_in"].str.fullmatch(r"\d+ of 15 splits").all()
+    assert set(holdout["method"]) == {"corrected resampled t"}
 
 
 def test_every_experiment_is_planned_under_both_protocols():
@@ -179,6 +197,8 @@ def test_a_folder_with_results_is_not_overwritten(tmp_path, monkeypatch):
         ({"experiments": ["tabel"]}, "expected experiments among source, .*, got tabel"),
         ({"scale": "huge"}, "expected a scale among full, mid, quick, got 'huge'"),
         ({"scale": "mid", "quick": True}, "expected quick or a scale, got both"),
+        ({"random_state": "a"}, "expected a whole number of 0 or more as random_state, got 'a'"),
+        ({"client": 3}, "expected a dask.distributed.Client as client, got 3"),
     ],
 )
 def test_unknown_options_are_refused(tmp_path, options, message):

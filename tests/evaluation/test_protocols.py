@@ -18,10 +18,9 @@ from matminer_phonon_tl.evaluation import (
     CrossValidationResult,
     LeaveOneElementOut,
     cross_validate,
-    learning_curve,
 )
 from matminer_phonon_tl.exceptions import ModelFormatError
-from matminer_phonon_tl.models import PhononGapClassifier, TransferMLPRegressor
+from matminer_phonon_tl.models import PhononGapClassifier
 
 
 class Watcher(RegressorMixin, BaseEstimator):
@@ -79,14 +78,33 @@ def test_processes_give_the_same(linear_data, ridge):
     assert np.array_equal(one.predictions, two.predictions)
 
 
-def test_a_dask_client_gives_the_same(linear_data, ridge):
-    distributed = pytest.importorskip("distributed")
+def test_a_dask_cluster_gives_the_same(gapped, cluster):
+    """Two worker processes; the folds' materials, structures included, travel there."""
+    model = make_pipeline(XenonPyDescriptors(), StandardScaler(), Ridge(10.0))
+    options = {"n_repeats": 2, "groups": "formula"}
+    remote = cross_validate(model, gapped, "speed_of_sound", client=cluster, **options)
+    here = cross_validate(model, gapped, "speed_of_sound", **options)
+    assert np.allclose(remote.predictions, here.predictions, rtol=1e-9)
+    assert remote.as_dict()["splits"] == here.as_dict()["splits"]
+
+
+@pytest.mark.parametrize("protocol", ["leak_free", "strict", "published"])
+def test_networks_are_trained_on_the_cluster_too(gapped, network, cluster, protocol, monkeypatch):
+    here = cross_validate(network, gapped, "phonon_bandgap", protocol, n_repeats=1)
+    # a stack that were trained in this process after all would be seen
+    monkeypatch.setattr("matminer_phonon_tl.models._stack_runner.train_chunk", None)
+    remote = cross_validate(
+        network, gapped, "phonon_bandgap", protocol, n_repeats=1, client=cluster
+    )
+    # training amplifies the round-off of differently ordered sums
+    assert np.corrcoef(remote.predictions[0], here.predictions[0])[0, 1] > 0.999
+    assert remote.protocol == protocol
+
+
+def test_an_error_on_the_cluster_is_told_here(linear_data, cluster):
     X, y = linear_data
-    with distributed.Client(
-        processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None
-    ) as client:
-        remote = cross_validate(ridge, X, y, n_repeats=1, client=client)
-    assert np.array_equal(remote.predictions, cross_validate(ridge, X, y, n_repeats=1).predictions)
+    with pytest.raises(ValueError, match="alpha"):
+        cross_validate(Ridge(alpha=-1.0), X, y, n_repeats=1, client=cluster)
 
 
 def test_networks_are_trained_on_their_folds_only(gapped, network):
@@ -194,17 +212,6 @@ def test_holdout_and_leave_one_element_out(gapped):
     assert "Li" in names
 
 
-def test_learning_curve_tests_the_same_rows(linear_data):
-    X, y = linear_data
-    curve = learning_curve(Ridge(), X, y, (0.2, 1.0), n_repeats=2)
-    assert len(curve[0.2].splits[0].train) == 6
-    whole = cross_validate(Ridge(), X, y, n_repeats=2)
-    assert np.array_equal(curve[1.0].predictions, whole.predictions)
-    assert curve[1.0].mae.mean < curve[0.2].mae.mean
-    with pytest.raises(ValueError, match="for a learning curve, got 'published'"):
-        learning_curve(TransferMLPRegressor(), X, y, protocol="published")
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -218,11 +225,30 @@ def test_learning_curve_tests_the_same_rows(linear_data):
         ({"target": "formula"}, "expected numbers in 'formula'"),
         ({"features": ["weight"]}, "got no column 'weight': choose others"),
         ({"groups": "element", "splitter": KFold(2)}, "expected groups='element' without a split"),
+        ({"n_splits": 2.5}, "expected a whole number of 2 or more as n_splits, got 2.5"),
+        ({"n_repeats": None}, "expected a whole number of 1 or more as n_repeats, got None"),
+        ({"random_state": "a"}, "expected a whole number of 0 or more as random_state, got 'a'"),
+        ({"client": "tcp://x"}, "expected a dask.distributed.Client as client, got 'tcp://x'"),
     ],
 )
 def test_what_cannot_be_done_is_said(gapped, options, message):
     with pytest.raises(ValueError, match=message):
         cross_validate(DummyRegressor(), gapped, **{"target": "bandgap", **options})
+
+
+@pytest.mark.parametrize(
+    ("estimator", "what"), [(Ridge, "the class Ridge"), (None, "None"), ("ridge", "'ridge'")]
+)
+def test_an_estimator_is_an_instance(linear_data, estimator, what):
+    with pytest.raises(ValueError, match=f"expected a scikit-learn estimator.* got {what}: pass"):
+        cross_validate(estimator, *linear_data)
+
+
+def test_materials_are_rows(linear_data):
+    with pytest.raises(
+        ValueError, match="expected a DataFrame, compositions or a matrix, got None"
+    ):
+        cross_validate(Ridge(), None, linear_data[1])
 
 
 def test_missing_and_infinite_labels_are_named(linear_data):
@@ -266,6 +292,11 @@ def test_the_result_is_frozen_and_goes_through_json(gapped, tmp_path):
     assert len(loaded.data_sha256) == 64
     with pytest.raises(ModelFormatError, match="expected a result of schema version 1, got 7"):
         CrossValidationResult.from_dict({**result.as_dict(), "schema_version": 7})
+    with pytest.raises(ModelFormatError, match="expected a cross-validation's result, got list"):
+        CrossValidationResult.from_dict([1])
+    (tmp_path / "broken.json").write_text("{")
+    with pytest.raises(ModelFormatError, match=r"result in .*broken\.json, got no JSON"):
+        CrossValidationResult.load(tmp_path / "broken.json")
     with pytest.raises(ModelFormatError, match="expected a cross-validation's result, got some"):
         CrossValidationResult.from_dict({"schema_version": 1})
 

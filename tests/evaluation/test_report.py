@@ -44,6 +44,8 @@ def records():
     for protocol, carry in both:
         for experiment, model in (
             ("holdout_60_40", "TL"),
+            ("holdout_60_40", "non-TL"),
+            ("structure_descriptors", "TL"),
             ("layers_transferred", "TL, first transferred"),
             ("layers_frozen", "TL, all three frozen"),
         ):
@@ -121,9 +123,11 @@ def browse(page, width):
 def test_every_figure_is_drawn_without_a_console_error(page, width):
     shown = browse(page, width)
     assert "CONSOLE" not in shown.stderr
-    # architectures, leak, probe, 60/40, layers, 3 + 1 + 2 parities, classifier, labels
+    # a panel each: 2 x 3 scores, changes, 3 leaks, probe, 4 of 60/40 splits, 2 of layers,
+    # 4 + 2 + 2 parities, 4 of the classifier, 3 of compounds, 4 of full data, 2 of structure,
+    # 2 of the source, 6 of labels, 2 of measured properties
     drawn = re.findall(r'class="plot-container', shown.stdout)
-    assert len(drawn) == 13
+    assert len(drawn) == 48
     assert shown.stdout.count("<svg") > len(drawn)
 
 

@@ -102,6 +102,7 @@ def test_pairs_of_row_numbers_and_masks_are_taken():
         ([([0, 1], [])], "expected both sides of a split as row numbers, at least one each"),
         ([], "expected at least one split, got none"),
         (3, "expected a splitter with a method split, or .* got int"),
+        ("kfold", "expected a splitter with a method split, or .* got str"),
     ],
 )
 def test_bad_splits_are_refused(pairs, message):
@@ -125,7 +126,7 @@ def test_bad_groups_are_refused(groups, message):
 def test_too_few_rows_or_groups_are_refused():
     with pytest.raises(ValueError, match="expected at least 5 groups for 5 folds, got 2"):
         kfolds(None, np.zeros(9), groups=["a"] * 5 + ["b"] * 4)
-    with pytest.raises(ValueError, match="expected n_splits of 2 or more, got 1"):
+    with pytest.raises(ValueError, match="expected a whole number of 2 or more as n_splits, got 1"):
         kfolds(None, np.zeros(9), n_splits=1)
 
 
