@@ -29,7 +29,7 @@ from matminer_phonon_tl.formulas import (
     short,
 )
 
-_SPECIES = re.compile(r"[A-Z][a-z]?(?:\d*\.?\d*[+-])?")
+_SPECIES = re.compile(r"[A-Z][a-z]?(?:\d*+\.?+\d*+[+-])?")
 
 
 def as_composition(value: Any) -> Composition:

@@ -14,7 +14,8 @@ SMALLEST_AMOUNT = 1e-6
 """pymatgen drops amounts below 1e-8 without a word."""
 ISOTOPES = {"D": "deuterium", "T": "tritium"}
 
-_TOKENS = re.compile(r"(?:[A-Z][a-z]?|\d+\.?\d*|\.\d+|[()\[\]{}\s])+")
+# Possessive: each digit could else end a token, and a long row of them take for ever to refuse.
+_TOKENS = re.compile(r"(?:[A-Z][a-z]?+|\d++(?:\.\d*+)?+|\.\d++|[()\[\]{}\s])++")
 _SYMBOL = re.compile(r"[A-Z][a-z]?")
 # "CaSO4.2H2O": pymatgen reads O4.2 and H2O, the writer meant two waters. A decimal amount before
 # another symbol is ambiguous where an element is written twice, as adducts do.

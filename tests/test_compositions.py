@@ -1,5 +1,7 @@
 """What is understood as a composition, what is refused, and in which words."""
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +16,7 @@ from matminer_phonon_tl.compositions import (
     flatten_valid,
 )
 from matminer_phonon_tl.exceptions import CompositionError, UnknownElementError
+from matminer_phonon_tl.formulas import _read_plain
 
 ATOMIC_NUMBER = {"H": 1, "O": 8, "Fe": 26, "In": 49, "N": 7, "Ga": 31}
 
@@ -86,6 +89,26 @@ def test_refuses_with_one_sentence(value, error, sentence):
         flatten([as_composition(value)], lambda symbol: ATOMIC_NUMBER.get(symbol, 0))
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value", ["1" * 400 + "!", "Na" + "1." * 200 + "!", {"Na" + "1" * 100_000: 1}]
+)
+def test_long_rows_of_digits_are_refused_at_once(value):
+    started = time.monotonic()
+    with pytest.raises(CompositionError):
+        as_composition(value)
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("text", ["InN", "In2N2", "CH3CH2OH", "H2O", "Fe0O", "D2O", "Na9999999"])
+def test_plain_formulas_are_read_as_pymatgen_reads_them(text):
+    """The quick way gives the same elements and amounts, in the same order, or none."""
+    plain = _read_plain(text)
+    if text in ("Fe0O", "D2O", "Na9999999"):
+        assert plain is None
+    else:
+        assert list(plain.items()) == list(Composition(text).items())
 
 
 def test_error_names_the_row():

@@ -147,6 +147,8 @@ class RankingPage:
         return f"<dl>{items}</dl>"
 
     def _content(self, top: pd.DataFrame) -> dict[str, Any]:
+        # A CSV's numbers are text here, and should not be sorted as such.
+        top = top.apply(_as_numbers)
         # pandas writes what is missing as null, and rounds to what is worth reading.
         rows = json.loads(top.to_json(orient="values", double_precision=6, date_format="iso"))
         return {"columns": list(top.columns), "rows": rows, "units": dict(self.units)}
@@ -172,6 +174,14 @@ def _figure(figure: Any) -> str:
         full_html=False, include_plotlyjs=False, config={"responsive": True, "displaylogo": False}
     )
     return f'<div class="figure">{drawn}</div>'
+
+
+def _as_numbers(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """The column's numbers, where it holds nothing else."""
+    if column.dtype != object or column.map(type).eq(bool).any():
+        return column
+    numbers = pd.to_numeric(column, errors="coerce")
+    return numbers if numbers.notna().eq(column.notna()).all() and len(numbers) else column
 
 
 def _embedded(content: Any) -> str:

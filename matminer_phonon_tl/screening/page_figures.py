@@ -85,7 +85,12 @@ def elements_figure(counts: Mapping[str, int]) -> Any:
     )  # fmt: skip
     figure.update_layout(
         xaxis={"visible": False, "constrain": "domain"},
-        yaxis={"visible": False, "autorange": "reversed", "scaleanchor": "x"},
+        yaxis={
+            "visible": False,
+            "autorange": "reversed",
+            "scaleanchor": "x",
+            "constrain": "domain",
+        },
         plot_bgcolor="#eee",
         height=480,
     )

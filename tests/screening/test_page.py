@@ -135,9 +135,10 @@ def test_only_the_first_thousand_and_some_points(tmp_path, monkeypatch):
     )
     for start in (0, 10):
         values = [float(n) for n in range(start, start + 10)]
-        page.add(pa.table({"formula": ["NaCl"] * 10, "phonon_bandgap": values}))
+        gaps = [f"{value}" for value in range(start, start + 10)]  # as a CSV file has them
+        page.add(pa.table({"formula": ["NaCl"] * 10, "phonon_bandgap": values, "gap": gaps}))
     page.write()
     content = re.search(r'id="rows">(.*?)</script>', (tmp_path / "x.html").read_text())[1]
-    assert json.loads(content)["rows"] == [["NaCl", 0.0], ["NaCl", 1.0], ["NaCl", 2.0]]
+    assert json.loads(content)["rows"] == [["NaCl", 0, 0], ["NaCl", 1, 1], ["NaCl", 2, 2]]
     assert page.elements == {"Na": 20, "Cl": 20}
     assert page._some.table.num_rows == 5

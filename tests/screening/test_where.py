@@ -1,5 +1,7 @@
 """Conditions: what they mean, what they refuse, and that nothing in them runs."""
 
+import time
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -89,6 +91,13 @@ def test_refuses_what_is_no_condition(text, sentence):
 def test_refuses_what_does_not_fit_the_table(text, sentence):
     with pytest.raises(ScreeningError, match=sentence):
         parse_where(text).mask(TABLE)
+
+
+def test_a_long_row_of_digits_is_refused_at_once():
+    started = time.monotonic()
+    with pytest.raises(ScreeningError):
+        parse_where("x > " + "1" * 9000 + "y")
+    assert time.monotonic() - started < 1
 
 
 def test_names_its_columns():

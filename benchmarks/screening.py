@@ -1,0 +1,102 @@
+"""Rows a second of a screening, file to file, and the ratios to what one would write instead.
+
+Usage: python benchmarks/screening.py FORMULAS_CSV [--rows 100000] [--sample 300] [--magpie]
+
+FORMULAS_CSV has a column ``formula``; distinct formulas are taken, in a fixed random order. The
+screening runs as a command in a process of its own, start-up included, with intervals and
+applicability. On ``--sample`` rows each, one after the other: a loop of ``predict``, formula by
+formula, and with ``--magpie`` matminer's Magpie featurization alone, one process.
+"""
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from matminer_phonon_tl.models import PhononPredictor
+
+
+def main() -> None:
+    """Print the rates and their ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("formulas", type=Path)
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--sample", type=int, default=300)
+    parser.add_argument("--magpie", action="store_true")
+    arguments = parser.parse_args()
+
+    formulas = pd.read_csv(arguments.formulas)["formula"].drop_duplicates()
+    repeats = -(-arguments.rows // len(formulas))
+    formulas = pd.concat(
+        # Twice the atoms make another formula, where the file has too few.
+        [
+            formulas.sample(frac=1, random_state=0),
+            *(multiplied(formulas, n + 2) for n in range(repeats - 1)),
+        ]
+    )[: arguments.rows]
+    seconds, peak = screening_seconds(formulas)
+    rate = len(formulas) / seconds
+    print(f"{len(formulas)} distinct formulas, load {os.getloadavg()[0]:.1f} before")
+    print(f"phonon-tl screen, Parquet     {rate:10.0f} rows/s  ({seconds:.1f} s, {peak:.2f} GB)")
+    sample = formulas[: arguments.sample].tolist()
+    predictor = PhononPredictor.from_pretrained()
+    predictor.predict(sample[:5])
+    started = time.perf_counter()
+    for formula in sample:
+        predictor.predict([formula])
+    report("a loop of predict", len(sample) / (time.perf_counter() - started), rate)
+    if arguments.magpie:
+        report("Magpie features alone", magpie_rate(sample), rate)
+
+
+def report(name: str, rate: float, ours: float) -> None:
+    """Print a rate and the ratio to it."""
+    print(f"{name:28s}  {rate:10.1f} rows/s  ratio {ours / rate:.1f}")
+
+
+def multiplied(formulas: "pd.Series[str]", factor: int) -> "pd.Series[str]":
+    """The same compounds in cells that are larger."""
+    return "(" + formulas + f"){factor}"
+
+
+def screening_seconds(formulas: "pd.Series[str]") -> tuple[float, float]:
+    """Seconds from file to file, start-up included, and the peak of memory in GB."""
+    with tempfile.TemporaryDirectory() as folder:
+        formulas.to_frame("formula").to_csv(Path(folder, "in.csv"), index=False)
+        command = [
+            sys.executable,
+            "-m",
+            "matminer_phonon_tl.cli",
+            "screen",
+            "in.csv",
+            "out.parquet",
+        ]
+        started = time.perf_counter()
+        subprocess.run(command, cwd=folder, check=True)
+        seconds = time.perf_counter() - started
+    # Of children: of the one that was run.
+    return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+
+
+def magpie_rate(formulas: list[str]) -> float:
+    """Rows a second of matminer's Magpie preset."""
+    from matminer.featurizers.composition import ElementProperty
+    from pymatgen.core import Composition
+
+    featurizer = ElementProperty.from_preset("magpie", impute_nan=True)
+    compositions = [Composition(formula) for formula in formulas]
+    featurizer.featurize(compositions[0])
+    started = time.perf_counter()
+    for composition in compositions:
+        featurizer.featurize(composition)
+    return len(formulas) / (time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    main()
