@@ -1,7 +1,6 @@
 """``phonon-tl predict``: formulas or structure files in, a table or JSON out."""
 
 import re
-import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +8,6 @@ import typer
 from rich.console import Console
 
 from matminer_phonon_tl.cli._output import _plain, _prediction_table, _print_json
-from matminer_phonon_tl.exceptions import CellSizeWarning
 
 ROWS_FAILED = 1
 
@@ -59,14 +57,16 @@ def predict(
         predictor = PhononPredictor.load(model)
     else:
         predictor = PhononPredictor.from_pretrained(structure=structure)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CellSizeWarning)  # said for each row below
-        try:
-            frame = predictor.predict(
-                values, conditional=conditional, level=level, n_formula_units=n_formula_units
-            )
-        except ValueError as error:
-            raise typer.BadParameter(str(error)) from error
+    try:
+        frame = predictor.predict(
+            values,
+            conditional=conditional,
+            level=level,
+            n_formula_units=n_formula_units,
+            warn=False,
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
     records = [_plain(record) for record in frame.to_dict(orient="records")]
     for number, record in enumerate(records):
         record["error"] = refusals.get(number, record["error"])

@@ -72,5 +72,5 @@ def warn_of_cells(formulas: list[str]) -> None:
         f"{named}{more}; the column note has the sizes: if one is meant, write the whole cell "
         "(In2N2), set n_formula_units, or give the structure",
         CellSizeWarning,
-        stacklevel=4,
+        stacklevel=3,
     )

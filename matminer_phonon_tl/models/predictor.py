@@ -162,6 +162,7 @@ class PhononPredictor(BaseEstimator, JSONModel):
         level: float = 0.9,
         n_formula_units: Any = None,
         negligible: float = 0.0,
+        warn: bool = True,
     ) -> pd.DataFrame:
         """Predict the phonon properties of compounds.
 
@@ -181,6 +182,8 @@ class PhononPredictor(BaseEstimator, JSONModel):
         negligible : float
             Probability of a gap below which its size is not computed and the expected gap is given
             as 0; for lists so long that the gaps of compounds without one cost too much.
+        warn : bool
+            Give the warning below; the column ``note`` says the same without it.
 
         Returns
         -------
@@ -225,7 +228,9 @@ class PhononPredictor(BaseEstimator, JSONModel):
                     formulas[row] = formula_of(cell)
             frame["formula"] = pd.Series(formulas, dtype=object)
             if n_formula_units is None:
-                self._note_other_cells(frame, values, rows, asked.compositions)
+                doubtful = self._note_other_cells(frame, values, rows, asked.compositions)
+                if doubtful and warn:
+                    warn_of_cells(doubtful)
         if isinstance(X, pd.DataFrame | pd.Series):
             frame.index = X.index
         frame.attrs["units"] = {name: UNITS[name] for name in (*TARGETS, "heat_capacity_per_atom")}
@@ -292,7 +297,7 @@ class PhononPredictor(BaseEstimator, JSONModel):
         values: list[Any],
         rows: list[int],
         compositions: list[Composition],
-    ) -> None:
+    ) -> list[str]:
         """Say where training materials of a formula have other cells; no structure is doubted."""
         notes: list[Any] = frame["note"].tolist()
         doubtful = []
@@ -305,8 +310,7 @@ class PhononPredictor(BaseEstimator, JSONModel):
                 if isinstance(values[row], str):
                     doubtful.append(values[row])
         frame["note"] = pd.Series(notes, dtype=object)
-        if doubtful:
-            warn_of_cells(doubtful)
+        return doubtful
 
     def _get_state(self) -> dict[str, Any] | None:
         if not hasattr(self, "applicability_"):

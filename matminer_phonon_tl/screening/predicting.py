@@ -15,6 +15,11 @@ CACHED_FORMULAS = 100_000
 """Formulas whose predictions are remembered from chunk to chunk, the last used; about 100 MB."""
 
 
+NEGLIGIBLE = 0.05
+"""Probability of a gap below which its size is not computed, and the expected one given as 0: the
+rows that nobody screens for would cost most of the time."""
+
+
 class RowPredictor:
     """The predictor as a function from formulas to a table, with a memory for repeated formulas.
 
@@ -38,7 +43,9 @@ class RowPredictor:
 
     def __init__(self, predictor: PhononPredictor, *, level: float, conditional: bool) -> None:
         self.predictor = predictor
-        self.options = {"level": level, "conditional": conditional}
+        self.options: dict[str, Any] = {
+            "level": level, "conditional": conditional, "negligible": NEGLIGIBLE, "warn": False,
+        }  # fmt: skip
         self._remembered: OrderedDict[str, tuple[Any, ...]] = OrderedDict()
         self._lock = Lock()
         try:
