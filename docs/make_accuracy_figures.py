@@ -72,7 +72,7 @@ def learning_curve(df: pd.DataFrame, gapped: pd.DataFrame) -> pd.DataFrame:
                     model.fit(gapped.iloc[some], truth[some], source=source)
                     error = np.abs(model.predict(gapped.iloc[test]) - truth[test]).mean()
                     rows.append({"size": size, "structure": structure, "mae": error})
-    table = pd.DataFrame(rows).groupby(["structure", "size"])["mae"].mean().unstack()
+    table = pd.DataFrame(rows).pivot_table("mae", "structure", "size")
     print(table.round(1).to_string())
     return table
 

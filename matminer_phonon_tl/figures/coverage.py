@@ -1,6 +1,7 @@
 """Do intervals hold what they promise? Coverage against level."""
 
 from collections.abc import Mapping
+from itertools import cycle
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -42,16 +43,15 @@ def plot_coverage(held: Mapping[str, tuple[ArrayLike, ArrayLike, int]], *, proto
         label=f"± 2 standard errors of {fewest}",
     )  # fmt: skip
     axes.plot(grid, grid, color=_DIAGONAL, linewidth=1)
-    for (name, (levels, shares, n)), marker in zip(
-        held.items(), "osDv^<>" * len(held), strict=False
-    ):
+    markers = cycle("osDv^<>")
+    for name, (levels, shares, n) in held.items():
         x, y = np.asarray(levels, dtype=float), np.asarray(shares, dtype=float)
         if x.shape != y.shape or not ((x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)).all():
             raise ValueError(
                 f"expected as many levels as shares of {name!r}, all in 0-1, got shapes {x.shape} "
                 f"and {y.shape}"
             )
-        axes.plot(x, y, marker=marker, markersize=4, linewidth=1.2, label=f"{name} ({n})")
+        axes.plot(x, y, marker=next(markers), markersize=4, linewidth=1.2, label=f"{name} ({n})")
     axes.set(
         xlabel="level of the interval", ylabel="share of labels held", xlim=(0, 1), ylim=(0, 1),
         title=protocol, aspect="equal",

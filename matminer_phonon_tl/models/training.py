@@ -78,7 +78,7 @@ def train_predictor(
 def _described(df: pd.DataFrame, *, structure: bool) -> Materials:
     """The materials with all descriptors that the folds below will ask for."""
     materials = Materials(df)
-    models = [
+    models: list[Any] = [
         default_classifier(0, structure=structure),
         *(make_regressor(target, structure=structure) for target in TARGETS),
     ]
