@@ -178,7 +178,7 @@ def _figure(figure: Any) -> str:
 
 def _as_numbers(column: "pd.Series[Any]") -> "pd.Series[Any]":
     """The column's numbers, where it holds nothing else."""
-    if column.dtype != object or column.map(type).eq(bool).any():
+    if column.dtype != object or column.map(lambda value: isinstance(value, bool)).any():
         return column
     numbers = pd.to_numeric(column, errors="coerce")
     return numbers if numbers.notna().eq(column.notna()).all() and len(numbers) else column

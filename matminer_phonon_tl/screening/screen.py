@@ -51,7 +51,7 @@ class ScreeningReport:
     def __str__(self) -> str:
         new = self.rows - self.resumed
         parts = [
-            f"{self.rows} rows screened ({new / max(self.seconds, 1e-9):.0f} rows/s)",
+            f"{self.rows} rows screened ({new / max(self.seconds, 1e-9):.3g} rows/s)",
             f"{self.failed} of them could not be predicted and say why in the column error"
             if self.failed
             else "",
