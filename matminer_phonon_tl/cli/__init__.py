@@ -212,6 +212,24 @@ def reproduce(
     typer.echo(f"written to {path.parent}")
 
 
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder that phonon-tl reproduce wrote.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write scores, tables, figures and report.html anew from what a run has finished.
+
+    The run may have been stopped, or still be going on.
+    """
+    from matminer_phonon_tl.evaluation.paper import write_report
+
+    path = write_report(folder)
+    if as_json:
+        _print_json(json.loads(path.read_text(encoding="utf-8")))
+    else:
+        typer.echo(f"written to {path.parent}: scores.json, tables, figures, report.html")
+
+
 # A module of its own; a decorator there would need the app, which is made here.
 app.command()(predict)
 app.command()(screen)

@@ -26,6 +26,7 @@ from matminer_phonon_tl.evaluation._paper_plan import (
 )
 from matminer_phonon_tl.exceptions import DatasetIntegrityError
 from matminer_phonon_tl.models.serialization import data_hash, library_versions, write_atomically
+from matminer_phonon_tl.untrusted_json import parse_json
 
 __all__ = [
     "EXPERIMENTS",
@@ -121,22 +122,52 @@ def run(
             write_atomically(_part(parts, job), json.dumps(content, allow_nan=False).encode())
             bar.set_description(f"{job.experiment} {job.name} done")
             bar.update(round(job.cost))
+    return write_report(folder)
+
+
+def write_report(out: str | Path) -> Path:
+    """Write scores, tables, figures and report anew from the parts that a folder holds.
+
+    Parameters
+    ----------
+    out : path
+        Folder that :func:`run` was given; the run need not have come to its end.
+
+    Returns
+    -------
+    Path
+        Of scores.json.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder holds no finished part of a run.
+    DatasetIntegrityError
+        If its record of the run cannot be read.
+    """
     # drawing is imported where something is drawn
+    from matminer_phonon_tl.evaluation import _report
     from matminer_phonon_tl.evaluation._paper_figures import write_figures
     from matminer_phonon_tl.evaluation._paper_tables import comparison_table, write_tables
-    from matminer_phonon_tl.evaluation._report import write_report
 
+    folder = Path(out)
+    size, random_state, device = _read_settings(folder)
+    parts = folder / "parts"
     # what earlier runs left of other experiments belongs to the same scores
     contents = [
         json.loads(_part(parts, job).read_text(encoding="utf-8")) | {"experiment": job.experiment}
         for job in plan(size, random_state, device)
         if _part(parts, job).exists()
     ]
+    if not contents:
+        raise FileNotFoundError(
+            f"expected finished parts of a run in {folder}, got none: run phonon-tl reproduce first"
+        )
     comparisons = comparison_table(own for part in contents for own in part.get("records", ()))
     path = write_tables(folder, contents, comparisons, _methods(size, random_state, device))
     write_figures(folder, contents, comparisons)
     document = json.loads(path.read_text(encoding="utf-8"))
-    write_report(folder, contents, comparisons, document)
+    _report.write_report(folder, contents, comparisons, document)
     return path
 
 
@@ -212,6 +243,24 @@ def _check_settings(
                 "of its parts/settings.json, or into another folder"
             )
     write_atomically(file, json.dumps(settings, indent=2).encode())
+
+
+def _read_settings(folder: Path) -> tuple[Scale, int, str]:
+    """Scale, seed and device of the run that a folder holds."""
+    file = folder / "parts" / "settings.json"
+    if not file.exists():
+        raise FileNotFoundError(
+            f"expected a folder that phonon-tl reproduce wrote, got {folder}, which has no "
+            "parts/settings.json: check the path"
+        )
+    try:
+        found = parse_json(file.read_bytes())
+        return Scale(**found["scale"]), int(found["random_state"]), str(found["device"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise DatasetIntegrityError(
+            f"expected the settings of a run in {file}, but reading them failed ({error}): run "
+            "phonon-tl reproduce into a new folder"
+        ) from error
 
 
 def _methods(scale: Scale, random_state: int, device: str) -> dict[str, Any]:

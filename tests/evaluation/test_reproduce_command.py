@@ -68,3 +68,28 @@ def test_wrong_usage_is_said(run, tmp_path, arguments, message):
     code, _, err = run(*arguments, "--out", str(tmp_path))
     assert code == 2
     assert message in err
+
+
+def test_the_report_is_written_again_from_what_is_finished(run, tmp_path, monkeypatch, capsys):
+    run("--quick", "--out", str(tmp_path))
+    scores = (tmp_path / "scores.json").read_bytes()
+    for name in ("scores.json", "report.html"):
+        (tmp_path / name).unlink()
+
+    def report(*arguments):
+        monkeypatch.setattr(sys, "argv", ["phonon-tl", "report", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code, capsys.readouterr()
+
+    assert report(str(tmp_path))[0] == 0
+    assert (tmp_path / "scores.json").read_bytes() == scores
+    assert (tmp_path / "report.html").exists()
+    code, captured = report(str(tmp_path / "nothing"))
+    assert code == 2
+    assert "which has no parts/settings.json: check the path" in captured.err
+    (tmp_path / "parts" / "settings.json").write_text('{"scale": 3}')
+    code, captured = report(str(tmp_path))
+    assert code == 2
+    assert captured.err.count("\n") == 1
+    assert "expected the settings of a run in" in captured.err
