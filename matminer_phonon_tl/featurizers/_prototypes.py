@@ -1,5 +1,6 @@
 """A structure whose elements are exchanged: neighbours found once, bands for many cells at once."""
 
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
@@ -17,6 +18,20 @@ _FLOOR = 1e-3
 """Smallest frequency told from zero, as a share of the highest."""
 
 
+def prototypes(
+    lattices: Sequence[NDArray[np.float64]],
+    elements: Sequence[NDArray[np.intp]],
+    coordinates: Sequence[NDArray[np.float64]],
+) -> list["Prototype"]:
+    """Many at once: reading each cell alone would take longer than all else."""
+    counts = np.array([len(own) for own in elements])
+    sites = np.concatenate(elements)
+    of_cells = cells(FlatCompositions(counts, sites, np.ones(len(sites))))
+    return [
+        Prototype(*each) for each in zip(lattices, elements, coordinates, of_cells, strict=True)
+    ]
+
+
 class Prototype:
     """A structure with its elements taken out.
 
@@ -28,6 +43,8 @@ class Prototype:
         Rows of the element table.
     coordinates : ndarray of shape (n_sites, 3)
         Fractional.
+    cell : tuple of ndarray
+        What :func:`cells` makes of the elements.
     """
 
     def __init__(
@@ -35,14 +52,14 @@ class Prototype:
         lattice: NDArray[np.float64],
         elements: NDArray[np.intp],
         coordinates: NDArray[np.float64],
+        cell: tuple[NDArray[np.intp], NDArray[np.float64]],
     ) -> None:
         self.lattice = lattice
         self.of_site = elements
         self.coordinates = coordinates
-        one_cell = FlatCompositions(np.array([len(elements)]), elements, np.ones(len(elements)))
-        ((self.elements, amounts),) = cells(one_cell)
-        self.amounts = tuple(amounts)
-        self.slot = np.array([list(self.elements).index(element) for element in elements])
+        self.elements, amounts = cell
+        self.amounts = tuple(amounts.tolist())
+        self.slot = np.argmax(elements[:, None] == self.elements, axis=1)
         self._size = _radii()[elements].sum()
         self._volume = abs(float(np.linalg.det(lattice)))
         self._reach = 0.0

@@ -8,6 +8,7 @@ over the relatives, these bands know what no average over elements does: who is 
 
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -18,7 +19,7 @@ from matminer_phonon_tl.citations import LIU_2020
 from matminer_phonon_tl.compositions import FlatCompositions, composition_values, flatten_valid
 from matminer_phonon_tl.exceptions import CompositionError
 from matminer_phonon_tl.featurizers._base import CompositionFeaturizer
-from matminer_phonon_tl.featurizers._prototypes import Prototype, cells
+from matminer_phonon_tl.featurizers._prototypes import Prototype, cells, prototypes
 from matminer_phonon_tl.featurizers.element_table import ElementTable
 
 ANALOGUE_COLUMNS = {
@@ -103,26 +104,28 @@ class AnalogueDescriptors(CompositionFeaturizer):
         if not structures:
             raise CompositionError("expected structures for the library of relatives, got none")
         row_of = ElementTable.shipped().index_of
+        kept = [structure for structure in structures if len(structure) <= self.max_sites]
+        if not kept:
+            raise CompositionError(
+                f"expected structures of at most {self.max_sites} sites for the library of "
+                "relatives, got none: raise max_sites"
+            )
         return self._take(
-            [
-                Prototype(
-                    structure.lattice.matrix,
-                    np.array([row_of(site.specie.symbol) for site in structure]),
-                    structure.frac_coords,
-                )
-                for structure in structures
-                if len(structure) <= self.max_sites
-            ]
+            prototypes(
+                [structure.lattice.matrix for structure in kept],
+                [np.array([row_of(site.specie.symbol) for site in each]) for each in kept],
+                [structure.frac_coords for structure in kept],
+            )
         )
 
     def get_library(self) -> dict[str, NDArray[Any]]:
         """Return the library as arrays; :meth:`from_library` restores it."""
-        prototypes = self.prototypes_
+        own = self.prototypes_
         return {
-            "counts": np.array([len(p.of_site) for p in prototypes], dtype=np.int32),
-            "lattices": np.array([p.lattice for p in prototypes]),
-            "elements": np.concatenate([p.of_site for p in prototypes]).astype(np.int16),
-            "coordinates": np.concatenate([p.coordinates for p in prototypes]),
+            "counts": np.array([len(each.of_site) for each in own], dtype=np.int32),
+            "lattices": np.array([each.lattice for each in own]),
+            "elements": np.concatenate([each.of_site for each in own]).astype(np.int16),
+            "coordinates": np.concatenate([each.coordinates for each in own]),
         }
 
     @classmethod
@@ -159,24 +162,20 @@ class AnalogueDescriptors(CompositionFeaturizer):
             raise ValueError(f"expected crystals of at most {featurizer.max_sites} sites a cell")
         ends = np.cumsum(counts)[:-1]
         return featurizer._take(
-            [
-                Prototype(*each)
-                for each in zip(
-                    lattices,
-                    np.split(elements.astype(np.intp), ends),
-                    np.split(coordinates, ends),
-                    strict=True,
-                )
-            ]
+            prototypes(
+                list(lattices),
+                np.split(elements.astype(np.intp), ends),
+                np.split(coordinates, ends),
+            )
         )
 
-    def _take(self, prototypes: list[Prototype]) -> Self:
-        self.prototypes_ = prototypes
+    def _take(self, library_of: list[Prototype]) -> Self:
+        self.prototypes_ = library_of
         library: dict[tuple[float, ...], list[int]] = defaultdict(list)
-        for number, prototype in enumerate(prototypes):
+        for number, prototype in enumerate(library_of):
             library[prototype.amounts].append(number)
         self._library = {
-            amounts: (np.array(members), np.array([prototypes[m].elements for m in members]))
+            amounts: (np.array(members), np.array([library_of[m].elements for m in members]))
             for amounts, members in library.items()
         }
         return self
@@ -264,6 +263,7 @@ class _Relatives(NamedTuple):
     """Table rows of the composition's elements, in the order of the structure's."""
 
 
+@cache
 def _element_distances() -> NDArray[np.float64]:
     """How unlike two elements are, shape (n_elements, n_elements), by table row."""
     table = ElementTable.shipped()

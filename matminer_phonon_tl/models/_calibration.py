@@ -5,9 +5,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import precision_recall_curve
 
 from matminer_phonon_tl.exceptions import ModelFormatError
 
@@ -31,9 +28,13 @@ class Calibrator:
     def fit(cls, probability: NDArray[np.float64], target: NDArray[np.int64], kind: str) -> Self:
         """Fit on predictions of rows that the forest was not trained on."""
         if kind == "sigmoid":
+            from sklearn.linear_model import LogisticRegression
+
             # Platt's scaling, without a penalty.
             logistic = LogisticRegression(C=np.inf).fit(probability[:, None], target)
             return cls(kind, logistic.coef_.ravel(), logistic.intercept_)
+        from sklearn.isotonic import IsotonicRegression
+
         isotonic = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
         isotonic.fit(probability, target)
         return cls(kind, isotonic.X_thresholds_, isotonic.y_thresholds_)
@@ -101,6 +102,8 @@ def choose_threshold(
         return float(wanted)
     if probability is None:
         raise ValueError(f"expected held-out predictions to choose a threshold for {wanted!r}")
+    from sklearn.metrics import precision_recall_curve
+
     precision, recall, thresholds = precision_recall_curve(target, probability)
     precision, recall = precision[:-1], recall[:-1]  # the last point has no threshold
     if for_recall:

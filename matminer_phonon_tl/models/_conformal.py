@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import GroupKFold
 
 Predict = Callable[
     [NDArray[np.intp], NDArray[np.intp]], tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -59,6 +58,8 @@ def held_out_scores(
     -------
     ndarray of shape (n_own,)
     """
+    from sklearn.model_selection import GroupKFold
+
     folds = GroupKFold(cv, shuffle=True, random_state=random_state)
     scores = np.empty(n_own)
     for train, test in folds.split(labels, groups=np.asarray(formulas)):

@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 from matminer_phonon_tl.exceptions import ModelFormatError
 from matminer_phonon_tl.models._calibration import Calibrator, check_threshold
 from matminer_phonon_tl.models._descriptors import descriptor_labels
-from matminer_phonon_tl.models._forest_search import FORESTS
 from matminer_phonon_tl.models.forest import Forest
 
 
 def check_options(classifier: Any) -> None:
     """Refuse constructor arguments that mean nothing."""
     for name, allowed in (
-        ("forest", tuple(FORESTS)),
+        ("forest", ("random_forest", "extra_trees")),
         ("balance", ("smote", "class_weight")),
         ("protocol", ("leak_free", "published")),
         ("calibration", (None, "sigmoid", "isotonic")),

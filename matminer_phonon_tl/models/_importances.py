@@ -13,7 +13,6 @@ from sklearn.utils import check_random_state
 
 from matminer_phonon_tl.models._forest_search import OnMatrix
 
-KINDS = ("impurity", "permutation", "clustered")
 NEAR_COPIES = 0.8
 """Mean absolute rank correlation from which descriptors stand for each other."""
 

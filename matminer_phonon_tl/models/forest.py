@@ -105,11 +105,7 @@ class Forest:
 
     def predict_positive(self, X: ArrayLike) -> NDArray[np.float64]:
         """Mean over the trees, shape (n_rows,); equal to scikit-learn's to the last bit."""
-        by_tree = self.predict_by_tree(X)
-        total = np.zeros(by_tree.shape[1])
-        for tree in by_tree:  # one after another, as scikit-learn adds: pairwise sums differ
-            total += tree
-        return total / len(self.roots)
+        return mean_of_trees(self.predict_by_tree(X))
 
     def _predict_block(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
         """Walk all rows down all trees at once, a level at a time."""
@@ -195,6 +191,14 @@ class Forest:
         full_threshold[inner] = threshold
         full_probability[leaf] = probability
         return cls(feature, full_threshold, children, full_probability, roots, n_features)
+
+
+def mean_of_trees(by_tree: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean over the first axis; equal to scikit-learn's to the last bit."""
+    total = np.zeros(by_tree.shape[1])
+    for tree in by_tree:  # one after another, as scikit-learn adds: pairwise sums differ
+        total += tree
+    return total / len(by_tree)
 
 
 def _vector(value: Any, dtype: str, name: str) -> NDArray[Any]:

@@ -1,11 +1,10 @@
 """Does a compound have an acoustic-optical phonon gap? SMOTE and a forest, as in the paper."""
 
 from numbers import Real
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
-from imblearn.pipeline import Pipeline
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
@@ -14,24 +13,20 @@ from sklearn.utils.validation import check_is_fitted
 from matminer_phonon_tl.featurizers import XenonPyDescriptors
 from matminer_phonon_tl.models._calibration import Calibrator, choose_threshold
 from matminer_phonon_tl.models._descriptors import Materials, descriptor_labels, descriptor_matrix
-from matminer_phonon_tl.models._forest_search import (
-    TrainingSet,
-    check_folds,
-    check_two_classes,
-    forest_pipeline,
-    held_out_probabilities,
-    search,
-)
 from matminer_phonon_tl.models._gap_classifier_checks import CheckedState, check_options
-from matminer_phonon_tl.models._importances import (
-    KINDS,
-    clustered_importances,
-    permuted_importances,
-)
 from matminer_phonon_tl.models._inputs import check_target
-from matminer_phonon_tl.models.forest import Forest
+from matminer_phonon_tl.models.forest import Forest, mean_of_trees
 from matminer_phonon_tl.models.serialization import JSONModel, data_hash
 
+if TYPE_CHECKING:
+    from imblearn.pipeline import Pipeline
+
+    from matminer_phonon_tl.models._forest_search import TrainingSet
+
+# What trains (imbalanced-learn, scikit-learn's searches) is imported where it trains: importing it
+# takes longer than a prediction.
+
+IMPORTANCES = ("impurity", "permutation", "clustered")
 PAPER_GRID = {"n_estimators": (100, 200), "max_depth": (10, 20, None)}
 """Number of trees and depth, which the paper searches without saying over what values."""
 
@@ -149,20 +144,22 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
             If a composition cannot be described; names the row.
         """
         check_options(self)
+        from matminer_phonon_tl.models import _forest_search as forests
+
         self._forget_card()
         D = descriptor_matrix(X, self.descriptors, use_structure=self.use_structure)
-        target = check_two_classes(check_target(y, len(D), "has_phonon_bandgap"), self.cv)
+        target = forests.check_two_classes(check_target(y, len(D), "has_phonon_bandgap"), self.cv)
         random = check_random_state(self.random_state)
         seed, fold_seed = (int(s) for s in random.randint(2**31 - 1, size=2))
-        training = TrainingSet(D, target, self._groups(X) if groups is None else groups)
+        training = forests.TrainingSet(D, target, self._groups(X) if groups is None else groups)
         balance = self.balance
         if self.protocol == "published":
             training, balance = training.oversampled(seed), "none"
         folds = training.folds(self.cv, fold_seed)
-        check_folds(training, folds)
+        forests.check_folds(training, folds)
         grid = {key: list(values) for key, values in (self.param_grid or PAPER_GRID).items()}
-        best, self.best_params_, self.best_score_ = search(
-            forest_pipeline(self.forest, balance, seed), grid, training, folds, self.n_jobs
+        best, self.best_params_, self.best_score_ = forests.search(
+            forests.forest_pipeline(self.forest, balance, seed), grid, training, folds, self.n_jobs
         )
         self._calibrator, self.threshold_ = self._tune(best, training, folds)
         fitted = best.named_steps["forest"]
@@ -215,7 +212,8 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
         """Probability of a gap and its spread over the trees, both of shape (n_materials,)."""
         check_is_fitted(self)
         D = descriptor_matrix(X, self.descriptors, use_structure=self.use_structure)
-        return self._probabilities(D)[:, 1], self.forest_.predict_by_tree(D).std(axis=0)
+        by_tree = self.forest_.predict_by_tree(D)
+        return self._calibrated(mean_of_trees(by_tree)), by_tree.std(axis=0)
 
     def feature_importances(
         self, kind: str = "impurity", X: Any = None, y: Any = None, *, n_repeats: int = 5
@@ -239,8 +237,8 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
             Labelled with the descriptors.
         """
         check_is_fitted(self)
-        if kind not in KINDS:
-            raise ValueError(f"expected kind to be one of {KINDS}, got {kind!r}")
+        if kind not in IMPORTANCES:
+            raise ValueError(f"expected kind to be one of {IMPORTANCES}, got {kind!r}")
         labels = descriptor_labels(self.descriptors, use_structure=self.use_structure)
         if kind == "impurity":
             values = self.impurity_importances_
@@ -249,12 +247,17 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
                 raise ValueError(f"expected X and y with kind={kind!r}, got none: give both")
             D = descriptor_matrix(X, self.descriptors, use_structure=self.use_structure)
             truth = check_target(y, len(D), "y")
+            from matminer_phonon_tl.models._importances import (
+                clustered_importances,
+                permuted_importances,
+            )
+
             measure = permuted_importances if kind == "permutation" else clustered_importances
             values = measure(self, D, truth, n_repeats=n_repeats, random_state=self.random_state)
         importances = pd.Series(values, index=labels, name=kind)
         return importances.sort_values(ascending=False, kind="stable")
 
-    def make_pipeline(self) -> Pipeline:
+    def make_pipeline(self) -> "Pipeline":
         """Return the paper's steps as an unfitted imblearn Pipeline that takes compositions.
 
         The forest has the hyperparameters that were found, where the classifier is fitted.
@@ -266,6 +269,10 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
                 "classifier itself"
             )
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        from imblearn.pipeline import Pipeline
+
+        from matminer_phonon_tl.models._forest_search import forest_pipeline
+
         pipeline = forest_pipeline(self.forest, self.balance, seed)
         for name, value in getattr(self, "best_params_", {}).items():
             pipeline.set_params(**{f"forest__{name}": value})
@@ -286,11 +293,13 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
         return hasattr(self, "forest_")
 
     def _tune(
-        self, best: Pipeline, training: TrainingSet, folds: list[Any]
+        self, best: "Pipeline", training: "TrainingSet", folds: list[Any]
     ) -> tuple[Calibrator | None, float]:
         """Calibrate and choose the threshold on predictions of rows that were not trained on."""
         if self.calibration is None and isinstance(self.threshold, Real):
             return None, choose_threshold(None, None, self.threshold)
+        from matminer_phonon_tl.models._forest_search import held_out_probabilities
+
         held_out = held_out_probabilities(best, training, folds, self.n_jobs)
         calibrator = None
         if self.calibration is not None:
@@ -299,10 +308,11 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
         return calibrator, choose_threshold(held_out, training.target, self.threshold)
 
     def _probabilities(self, D: NDArray[np.float64]) -> NDArray[np.float64]:
-        positive = self.forest_.predict_positive(D)
-        if self._calibrator is not None:
-            positive = self._calibrator.apply(positive)
+        positive = self._calibrated(self.forest_.predict_positive(D))
         return np.column_stack([1.0 - positive, positive])
+
+    def _calibrated(self, positive: NDArray[np.float64]) -> NDArray[np.float64]:
+        return positive if self._calibrator is None else self._calibrator.apply(positive)
 
     def _get_state(self) -> dict[str, Any] | None:
         if not hasattr(self, "forest_"):

@@ -12,10 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.linalg.blas import dtrmm
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
-from sklearn.svm import SVR
 
 from matminer_phonon_tl.exceptions import ModelFormatError
 
@@ -90,6 +86,11 @@ class KernelMachine:
         per_feature : bool
             Learn a length scale for each descriptor (automatic relevance determination).
         """
+        # Imported where it trains, which predicting need not wait for.
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.gaussian_process import GaussianProcessRegressor
+        from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+
         # One scale for all: distances grow with the root of the number of descriptors, and the
         # search must start where points are told apart.
         scale = np.full(X.shape[1], 3.0) if per_feature else float(np.sqrt(X.shape[1]))
@@ -123,6 +124,8 @@ class KernelMachine:
     @classmethod
     def fit_support_vectors(cls, X: NDArray[np.float64], z: NDArray[np.float64]) -> Self:
         """Fit a support vector machine with a Gaussian kernel; arguments as for the process."""
+        from sklearn.svm import SVR
+
         gamma = 1.0 / X.shape[1]
         machine = SVR(C=_SVR_COST, epsilon=_SVR_TUBE, gamma=gamma).fit(X, z)
         return cls(
