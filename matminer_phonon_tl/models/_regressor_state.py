@@ -26,7 +26,7 @@ def write_state(model: Any) -> dict[str, Any]:
         "offset": scaling.offset,
         "unit": scaling.unit,
         "least_std": model.least_std_,
-        "descriptors": model.training_descriptors_,
+        "descriptors": model.training_descriptors_.astype(np.float32),
         "machines": [machine.get_state() for machine in model.machines_],
         "scores": model.scores_,
         "relatives": None
@@ -55,8 +55,10 @@ def read_state(model: Any, state: dict[str, Any]) -> Any:
     if not isinstance(state["training_data"], dict):
         raise ModelFormatError("expected a record of the training data")
     D = state["descriptors"]
-    if not isinstance(D, np.ndarray) or D.ndim != 2 or D.shape[1] != n_features or not len(D):
+    is_matrix = isinstance(D, np.ndarray) and D.ndim == 2 and D.dtype == np.float32
+    if not is_matrix or D.shape[1] != n_features or not len(D):
         raise ModelFormatError(f"expected training descriptors of {n_features} columns")
+    D = D.astype(np.float64)
     with np.errstate(over="ignore"):
         points = scaling.points(D)
     if not np.isfinite(points).all():

@@ -23,6 +23,8 @@ class Scaling(NamedTuple):
         scale = np.sqrt((np.where(known, D - center, 0.0) ** 2).sum(axis=0) / n)
         # A column that is constant but for round-off tells nothing.
         scale[scale <= 1e-12 * np.maximum(np.abs(center), 1.0)] = 1.0
+        # Filled in where a descriptor is missing, it must be as storable as the others.
+        center = center.astype(np.float32).astype(np.float64)
         return cls(center, scale, float(learnt.mean()), float(learnt.std()) or 1.0)
 
     def filled(self, D: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -150,6 +150,8 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
             D = np.vstack([D, self._describe(theirs)])
             compositions += theirs.compositions
             labels = np.append(labels, others[self.target].to_numpy(dtype=np.float64))
+        # Single precision, so that a file holds half as much and restores the same model.
+        D = D.astype(np.float32).astype(np.float64)
         learnt = transform_target(transform, labels, compositions)
         self._learn(D, learnt, labels)
         self.scores_ = np.empty(0)

@@ -8,7 +8,7 @@ from sklearn.base import clone
 
 from matminer_phonon_tl.exceptions import CellSizeWarning, CompositionError
 from matminer_phonon_tl.models import PhononGapClassifier, PhononPredictor, load_model, save_model
-from matminer_phonon_tl.models.predictor import COLUMNS, TARGETS
+from matminer_phonon_tl.models._prediction_frame import COLUMNS, TARGETS
 
 BAD = ["Qq", "", "Cm2O3", "H2O)", None]
 
