@@ -6,7 +6,6 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core import Lattice, Structure
-from scipy.sparse import csr_array
 
 from matminer_phonon_tl.compositions import FlatCompositions
 from matminer_phonon_tl.featurizers.element_table import ElementTable
@@ -131,17 +130,19 @@ def _squared_frequencies(
     stiffness = np.where(stretched < REACH, np.exp(-DECAY * (stretched - 1)), 0.0)
     springs = stiffness.T[:, :, None] * cell.direction[near, None, :]
     springs = springs.reshape(len(near), n_cells * 9)
-    bonds, ones = np.arange(len(near)), np.ones(len(near))
-    onto_site = csr_array((ones, (cell.centre[near], bonds)), (n_sites, len(near)))
-    pair = cell.centre[near] * n_sites + cell.neighbour[near]
-    at_rest = (onto_site @ springs).reshape(n_sites, n_cells, 3, 3)
-    matrix = np.empty((n_cells, len(_HALVES), n_sites, 3, n_sites, 3))
+    centre, pair = cell.centre[near], cell.centre[near] * n_sites + cell.neighbour[near]
+    # Bonds stand in the order of their atoms, so what belongs together is a run of them.
+    runs = np.flatnonzero(np.diff(centre, prepend=-1))
+    at_rest = np.zeros((n_sites, n_cells, 3, 3))
+    at_rest[centre[runs]] = np.add.reduceat(springs, runs).reshape(-1, n_cells, 3, 3)
+    runs = np.flatnonzero(np.diff(pair, prepend=-1))
+    joined = np.add.reduceat(cell.phase[:, near, None] * springs, runs, axis=1)
+    at_q = np.zeros((len(_HALVES), n_sites * n_sites, n_cells, 3, 3))
+    at_q[:, pair[runs]] = -joined.reshape(len(_HALVES), -1, n_cells, 3, 3)
+    at_q = at_q.reshape(len(_HALVES), n_sites, n_sites, n_cells, 3, 3)
     site = np.arange(n_sites)
-    for number, phase in enumerate(cell.phase[:, near]):
-        onto_pair = csr_array((phase, (pair, bonds)), (n_sites**2, len(near)))
-        at_q = -(onto_pair @ springs).reshape(n_sites, n_sites, n_cells, 3, 3)
-        at_q[site, site] += at_rest
-        matrix[:, number] = at_q.transpose(2, 0, 3, 1, 4)
+    at_q[:, site, site] += at_rest
+    matrix = at_q.transpose(3, 0, 1, 4, 2, 5).copy()
     root = np.sqrt(mass)[:, None, :, None, None, None]
     matrix /= root * root.transpose(0, 1, 4, 3, 2, 5)
     size = 3 * n_sites

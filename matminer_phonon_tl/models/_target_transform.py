@@ -133,8 +133,21 @@ def transform_target(
     return y
 
 
+def label_scale(
+    name: str, compositions: Sequence[Composition] | None
+) -> NDArray[np.float64]:
+    """What a transform needs of each composition: atoms, root of the mean mass, or nothing (1)."""
+    asked = _checked(name, compositions)
+    if name in ("per_atom", "einstein"):
+        return atoms_per_formula_unit(asked)
+    return np.sqrt(_mean_mass(asked)) if name == "log_stiffness" else np.ones(1)
+
+
 def inverse_transform(
-    name: str, prediction: np.ndarray, compositions: Sequence[Composition] | None
+    name: str,
+    prediction: np.ndarray,
+    compositions: Sequence[Composition] | None,
+    scale: NDArray[np.float64] | None = None,
 ) -> np.ndarray:
     """Return predictions in the label's units.
 
@@ -147,24 +160,26 @@ def inverse_transform(
         within ``SOFTEST`` and ``HARDEST``, so that every heat capacity lies within (0, 3R).
     compositions : sequence of Composition, or None
         As for :func:`transform_target`.
+    scale : ndarray of shape (n_samples,), optional
+        Their :func:`label_scale`, where it is known already.
 
     Returns
     -------
     ndarray of shape (..., n_samples)
         Predictions in the label's units.
     """
-    asked = _checked(name, compositions)
+    if scale is None:
+        scale = label_scale(name, compositions)
     if name == "sqrt":
         return np.square(np.maximum(prediction, 0.0))
     if name == "log":
         return np.exp(prediction)
     if name == "per_atom":
-        return prediction * atoms_per_formula_unit(asked)
+        return prediction * scale
     if name == "log_stiffness":
-        return np.exp(prediction) / np.sqrt(_mean_mass(asked))
+        return np.exp(prediction) / scale
     if name == "einstein":
-        frequency = np.clip(prediction, SOFTEST, HARDEST)
-        return _heat_capacity(frequency) * atoms_per_formula_unit(asked)
+        return _heat_capacity(np.clip(prediction, SOFTEST, HARDEST)) * scale
     return prediction
 
 

@@ -20,6 +20,7 @@ from matminer_phonon_tl.models._target_transform import (
     check_transform,
     inverse_transform,
     label_bounds,
+    label_scale,
     transform_target,
 )
 from matminer_phonon_tl.models.kernel_machine import HYPERPARAMETER_ROWS, KernelMachine, evaluate
@@ -244,8 +245,10 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         X = self.scaling_.points(D)
         transform = check_transform(self.target_transform)
 
+        scale = label_scale(transform, compositions)
+
         def label(z: NDArray[np.float64]) -> NDArray[np.float64]:
-            return inverse_transform(transform, self.scaling_.unstandard(z), compositions)
+            return inverse_transform(transform, self.scaling_.unstandard(z), compositions, scale)
 
         central, variances = [], []
         found = evaluate(self.machines_, X)
