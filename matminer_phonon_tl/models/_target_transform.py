@@ -133,9 +133,7 @@ def transform_target(
     return y
 
 
-def label_scale(
-    name: str, compositions: Sequence[Composition] | None
-) -> NDArray[np.float64]:
+def label_scale(name: str, compositions: Sequence[Composition] | None) -> NDArray[np.float64]:
     """What a transform needs of each composition: atoms, root of the mean mass, or nothing (1)."""
     asked = _checked(name, compositions)
     if name in ("per_atom", "einstein"):

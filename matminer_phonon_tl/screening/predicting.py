@@ -15,7 +15,7 @@ CACHED_FORMULAS = 100_000
 """Formulas whose predictions are remembered from chunk to chunk, the last used; about 100 MB."""
 
 
-NEGLIGIBLE = 0.05
+NEGLIGIBLE = 0.1
 """Probability of a gap below which its size is not computed, and the expected one given as 0: the
 rows that nobody screens for would cost most of the time."""
 

@@ -1,0 +1,58 @@
+"""Which cell a formula, a composition or a structure stands for."""
+
+import numpy as np
+import pytest
+from pymatgen.core import Composition, Lattice, Structure
+
+from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError
+from matminer_phonon_tl.models._cells import KnownCells, check_formula_units, read_cell
+
+
+def test_a_structure_stands_for_its_primitive_cell():
+    conventional = Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0] * 3, [0.5] * 3]
+    )
+    assert len(conventional) == 8
+    assert len(read_cell(conventional)) == 2
+
+
+def test_formulas_are_taken_as_written_or_counted():
+    assert read_cell("In2N2") == Composition("In2N2")
+    assert read_cell("In2N2", 1) == Composition("InN")
+    assert read_cell("Na2O2", 2) == Composition("Na4O4")  # pymatgen keeps peroxides whole
+    with pytest.raises(CompositionError, match="expected a Structure, which this predictor needs"):
+        read_cell("InN", needs_structure=True)
+
+
+@pytest.mark.parametrize("units", [0, -1, 1.5, True, [1, 2, 3], "two", 10**6])
+def test_odd_numbers_of_formula_units_are_refused(units):
+    with pytest.raises(ValueError, match="expected n_formula_units as a whole number"):
+        check_formula_units(units, 2)
+
+
+def test_units_for_all_rows_or_each():
+    assert check_formula_units(None, 2) == [None, None]
+    assert check_formula_units(2, 2) == [2, 2]
+    assert check_formula_units([1, 4], 2) == [1, 4]
+
+
+def test_cells_of_a_formula_are_known_whatever_their_size():
+    known = KnownCells.fit([Composition(f) for f in ("Ga2N2", "GaN", "ZnS", "Li0.5CoO2")])
+    asked = [Composition(f) for f in ("Ga4N4", "Ga2N2", "NGa", "ZnS", "LiCo2O4", "InP")]
+    assert known.other_sizes(asked) == [[2, 4], [2], [4], [], [], []]
+    assert known.other_sizes([]) == []
+
+
+def test_state_is_checked():
+    known = KnownCells.fit([Composition("GaN"), Composition("Al2O3")])
+    state = known.get_state()
+    asked = [Composition("Ga2N2")]
+    assert KnownCells.from_state(state).other_sizes(asked) == [[2]]
+    for name, value in (
+        ("counts", np.array([3, 2], np.int32)),
+        ("counts", np.array([2.0, 2.0])),
+        ("elements", np.array([1, 2, 3, 999], np.int16)),
+        ("amounts", np.array([1.0, 1.0, -2.0, 3.0])),
+    ):
+        with pytest.raises(ModelFormatError, match="expected training cells"):
+            KnownCells.from_state({**state, name: value})
