@@ -140,7 +140,13 @@ class CompositionFeaturizer(BaseFeaturizer):
 
     def find_errors(self, compositions: Any) -> dict[int, CompositionError]:
         """Return the error of each row that cannot be described, by its number."""
-        return self._featurize_valid(composition_values(compositions))[1]
+        return self.describe_valid(compositions)[1]
+
+    def describe_valid(
+        self, compositions: Any
+    ) -> tuple[NDArray[np.float64], dict[int, CompositionError]]:
+        """Descriptors, NaN in rows that have none, and the error of each of these rows."""
+        return self._featurize_valid(composition_values(compositions))
 
     def precheck(self, comp: Any) -> bool:
         """Say whether the composition can be described."""

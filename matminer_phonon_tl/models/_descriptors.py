@@ -1,5 +1,6 @@
 """The descriptor matrix a model sees, chosen by name."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,19 @@ class Materials:
             whole = self._once(lattice.springs, lattice, structures_of(self._X))
             blocks.append(whole[:, len(COMPOSITION_COLUMNS) :])
         return np.hstack(blocks)
+
+    def find_errors(self, names: Iterable[str]) -> dict[int, CompositionError]:
+        """Structures that cannot be described, by row; what was computed on the way is kept."""
+        errors: dict[int, CompositionError] = {}
+        structures = structures_of(self._X)
+        for name in names:
+            lattice = _lattice_dynamics(name, use_structure=True)
+            if lattice.springs not in self._blocks:
+                described, bad = lattice.describe_valid(structures)
+                errors |= bad
+                if not bad:
+                    self._blocks[lattice.springs] = described
+        return errors
 
     def _once(self, key: str, featurizer: Any, values: list[Any]) -> NDArray[np.float64]:
         if key not in self._blocks:

@@ -215,15 +215,16 @@ class PhononPredictor(BaseEstimator, JSONModel):
             values = X["structure"].tolist()
         else:
             values = composition_values(X)
-        cells, rows, errors = self._read(values, n_formula_units)
+        if isinstance(negligible, bool) or not 0 <= negligible <= 1:
+            raise ValueError(f"expected negligible as a probability in 0-1, got {negligible!r}")
+        asked, rows, errors = self._read(values, n_formula_units)
         frame = empty_frame(values)
         frame["error"] = [errors.get(row) for row in range(len(values))]
-        if cells:
-            asked = Materials(cells)
+        if rows:
             for name, column in self._columns(asked, conditional, level, negligible).items():
                 frame.loc[rows, name] = column
             formulas = frame["formula"].tolist()
-            for row, cell in zip(rows, cells, strict=True):
+            for row, cell in zip(rows, asked.compositions, strict=True):
                 if n_formula_units is not None or not isinstance(values[row], str):
                     formulas[row] = formula_of(cell)
             frame["formula"] = pd.Series(formulas, dtype=object)
@@ -242,8 +243,8 @@ class PhononPredictor(BaseEstimator, JSONModel):
 
     def _read(
         self, values: list[Any], n_formula_units: Any
-    ) -> tuple[list[Composition | Structure], list[int], dict[int, str]]:
-        """Cells of the good rows, which these are, and a sentence for each of the others."""
+    ) -> tuple[Materials, list[int], dict[int, str]]:
+        """The good rows as materials, which rows these are, and a sentence for each other one."""
         cells, rows, errors = [], [], {}
         units = check_formula_units(n_formula_units, len(values))
         for row, (value, n) in enumerate(zip(values, units, strict=True)):
@@ -256,7 +257,24 @@ class PhononPredictor(BaseEstimator, JSONModel):
         _, known, unknown = flatten_valid(cells, ElementTable.shipped().index_of)
         for number, refusal in unknown.items():
             errors[rows[number]] = str(refusal).removeprefix(f"row {number}: ")
-        return [cells[number] for number in known], [rows[number] for number in known], errors
+        asked, rows = Materials([cells[n] for n in known]), [rows[n] for n in known]
+        if self.use_structure:
+            asked, rows = self._describable(asked, rows, errors)
+        return asked, rows, errors
+
+    def _describable(
+        self, asked: Materials, rows: list[int], errors: dict[int, str]
+    ) -> tuple[Materials, list[int]]:
+        """Leave out the structures that have no descriptors, and say why in ``errors``."""
+        models = (self.classifier_, *self.regressors_.values())
+        names = {model.descriptors for model in models if model.use_structure}
+        bad = asked.find_errors(sorted(names))
+        for number, error in bad.items():
+            errors[rows[number]] = str(error).removeprefix(f"row {number}: ")
+        if not bad:
+            return asked, rows
+        good = np.array([number for number in range(len(rows)) if number not in bad], dtype=np.intp)
+        return asked.take(good), [rows[number] for number in good]
 
     def _columns(
         self, asked: Materials, conditional: bool, level: float, negligible: float

@@ -87,9 +87,13 @@ def test_the_cell_can_be_said_otherwise(small_predictor):
         small_predictor.predict(["InN"], n_formula_units=[1, 2])
 
 
-def test_a_formula_with_other_known_cells_is_pointed_out(small_predictor):
+def test_a_formula_with_other_known_cells_is_pointed_out():
+    """Wurtzite GaN, four atoms, is in the set; a structure or a count leaves no doubt."""
+    predictor = PhononPredictor.from_pretrained()
     with pytest.warns(CellSizeWarning, match="of other sizes than written: GaN;"):
-        frame = small_predictor.predict(["GaN", "InN", "Qq"])
+        frame = predictor.predict(["GaN", "InN", "Qq"])
+    quiet = predictor.predict(["GaN"], n_formula_units=1)
+    assert pd.isna(quiet.loc[0, "note"])
     assert frame["note"].tolist() == [
         "training materials of this formula have cells of 4 atoms", "", None,
     ]  # fmt: skip
@@ -109,6 +113,11 @@ def test_the_expected_gap_is_the_probability_times_the_gap(small_predictor, phon
     pd.testing.assert_frame_equal(quick[~left_out], plain[~left_out])
 
 
+def test_a_probability_is_one(small_predictor):
+    with pytest.raises(ValueError, match="expected negligible as a probability in 0-1, got 2"):
+        small_predictor.predict(["GaN"], negligible=2)
+
+
 def test_heat_capacity_per_atom(small_predictor):
     frame = small_predictor.predict(["Al2O3", "Al4O6"])
     np.testing.assert_allclose(frame["heat_capacity_per_atom"] * 5, frame["heat_capacity"])
@@ -119,8 +128,12 @@ def test_a_predictor_of_structures_wants_structures():
     structure = Structure.from_spacegroup(
         "F-43m", Lattice.cubic(4.98), ["In", "N"], [[0] * 3, [0.25] * 3]
     )
-    frame = predictor.predict([structure, "InN"])
-    assert frame["error"].notna().tolist() == [False, True]
+    crushed = Structure(Lattice.cubic(4), ["In", "N"], [[0] * 3, [0.01] * 3])
+    frame = predictor.predict([structure, "InN", crushed])
+    assert frame["error"].notna().tolist() == [False, True, True]
+    assert "two atoms are nearer than" in frame.loc[2, "error"]
+    alone = predictor.predict([structure])
+    pd.testing.assert_frame_equal(frame[:1], alone, check_dtype=False)
     assert "expected a Structure, which this predictor needs" in frame.loc[1, "error"]
     assert 100 < frame.loc[0, "phonon_bandgap"] < 320
 
@@ -217,4 +230,4 @@ def test_physical_bounds_over_the_whole_set(phonon_tl):
 def test_a_heavier_anion_is_slower():
     predictor = PhononPredictor.from_pretrained()
     for family in (["GaN", "GaP", "GaAs", "GaSb"], ["LiF", "LiCl", "LiBr", "LiI"]):
-        assert predictor.predict(family)["speed_of_sound"].is_monotonic_decreasing
+        assert predictor.predict(family, warn=False)["speed_of_sound"].is_monotonic_decreasing
