@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +62,7 @@ class Prototype:
         self.slot = np.argmax(elements[:, None] == self.elements, axis=1)
         self._size = _radii()[elements].sum()
         self._volume = abs(float(np.linalg.det(lattice)))
-        self._reach = 0.0
+        self._known: Bonds | None = None
 
     def describe(self, elements: NDArray[np.intp]) -> NDArray[np.float64]:
         """Columns of shape (n_cells, n_columns) with other elements in the structure's slots."""
@@ -69,8 +70,8 @@ class Prototype:
         of_site = elements[:, self.slot]
         mass, radius = _masses()[of_site], _radii()[of_site]
         scale = radius.sum(axis=1) / self._size
-        self._join(2 * REACH * float((radius.max(axis=1) / scale).max()))
-        values = _squared_frequencies(self, mass, radius, scale)
+        bonds = self._bonds(2 * REACH * float((radius.max(axis=1) / scale).max()))
+        values = _squared_frequencies(bonds, mass, radius, scale)
         mean_square = np.maximum(values.mean(axis=(1, 2)), np.finfo(float).tiny)
         frequency = np.sqrt(np.maximum(values, 0.0))
         highest = np.maximum(frequency.max(axis=(1, 2)), np.finfo(float).tiny)
@@ -91,29 +92,45 @@ class Prototype:
             ]
         )
 
-    def _join(self, reach: float) -> None:
-        """Find the neighbours within a distance, in Angstrom of the unscaled structure."""
-        if reach <= self._reach:
-            return
-        self._reach = 1.2 * reach  # room for the next to ask
+    def _bonds(self, reach: float) -> "Bonds":
+        """Neighbours within a distance, in Angstrom of the unscaled structure, or a little more."""
+        known = self._known  # another thread may put a longer list in its place
+        if known is not None and known.reach >= reach:
+            return known
+        reach *= 1.2  # room for the next to ask
         symbols = list(ElementTable.shipped().row_of)
         structure = Structure(
             Lattice(self.lattice), [symbols[row] for row in self.of_site], self.coordinates
         )
-        centre, neighbour, image, distance = structure.get_neighbor_list(self._reach)
+        centre, neighbour, image, distance = structure.get_neighbor_list(reach)
         # In one order whatever the reach, so that sums are the same to the last bit.
         order = np.lexsort((*image.T, neighbour, centre))
-        self.centre, self.neighbour = centre[order], neighbour[order]
-        image, self.distance = image[order], distance[order]
-        step = structure.frac_coords[self.neighbour] + image - structure.frac_coords[self.centre]
-        along = structure.lattice.get_cartesian_coords(step) / self.distance[:, None]
+        centre, neighbour, image, distance = (
+            array[order] for array in (centre, neighbour, image, distance)
+        )
+        step = structure.frac_coords[neighbour] + image - structure.frac_coords[centre]
+        along = structure.lattice.get_cartesian_coords(step) / distance[:, None]
         share = (1 - BENDING) * along[:, :, None] * along[:, None, :] + BENDING * np.eye(3)
-        self.direction = share.reshape(-1, 9)
-        self.phase = np.cos(2 * np.pi * (_HALVES @ image.T))
+        phase = np.cos(2 * np.pi * (_HALVES @ image.T))
+        self._known = Bonds(reach, centre, neighbour, distance, share.reshape(-1, 9), phase)
+        return self._known
+
+
+class Bonds(NamedTuple):
+    """Neighbours of a structure, in the order of their atoms."""
+
+    reach: float
+    centre: NDArray[np.intp]
+    neighbour: NDArray[np.intp]
+    distance: NDArray[np.float64]
+    direction: NDArray[np.float64]
+    """Stiffness of a bond of stiffness 1 as a 3 x 3 matrix, row by row."""
+    phase: NDArray[np.float64]
+    """Of each bond at each of the zone's points."""
 
 
 def _squared_frequencies(
-    cell: Prototype,
+    bonds: Bonds,
     mass: NDArray[np.float64],
     radius: NDArray[np.float64],
     scale: NDArray[np.float64],
@@ -123,20 +140,20 @@ def _squared_frequencies(
     The same springs as :func:`~matminer_phonon_tl.featurizers.spring_model.spring_frequencies`.
     """
     n_cells, n_sites = mass.shape
-    bond = radius[:, cell.centre] + radius[:, cell.neighbour]
-    stretched = scale[:, None] * cell.distance / bond
+    bond = radius[:, bonds.centre] + radius[:, bonds.neighbour]
+    stretched = scale[:, None] * bonds.distance / bond
     near = np.flatnonzero((stretched < REACH).any(axis=0))
     stretched = stretched[:, near]
     stiffness = np.where(stretched < REACH, np.exp(-DECAY * (stretched - 1)), 0.0)
-    springs = stiffness.T[:, :, None] * cell.direction[near, None, :]
+    springs = stiffness.T[:, :, None] * bonds.direction[near, None, :]
     springs = springs.reshape(len(near), n_cells * 9)
-    centre, pair = cell.centre[near], cell.centre[near] * n_sites + cell.neighbour[near]
+    centre, pair = bonds.centre[near], bonds.centre[near] * n_sites + bonds.neighbour[near]
     # Bonds stand in the order of their atoms, so what belongs together is a run of them.
     runs = np.flatnonzero(np.diff(centre, prepend=-1))
     at_rest = np.zeros((n_sites, n_cells, 3, 3))
     at_rest[centre[runs]] = np.add.reduceat(springs, runs).reshape(-1, n_cells, 3, 3)
     runs = np.flatnonzero(np.diff(pair, prepend=-1))
-    joined = np.add.reduceat(cell.phase[:, near, None] * springs, runs, axis=1)
+    joined = np.add.reduceat(bonds.phase[:, near, None] * springs, runs, axis=1)
     at_q = np.zeros((len(_HALVES), n_sites * n_sites, n_cells, 3, 3))
     at_q[:, pair[runs]] = -joined.reshape(len(_HALVES), -1, n_cells, 3, 3)
     at_q = at_q.reshape(len(_HALVES), n_sites, n_sites, n_cells, 3, 3)

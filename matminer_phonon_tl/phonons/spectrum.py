@@ -174,9 +174,11 @@ def _refined(density: PhononDensity, index: int) -> float:
     frequencies, densities = density.frequencies, density.densities
     if index >= len(frequencies) - 1:
         return float(frequencies[-1])
-    x = frequencies[index - 1 : index + 2] - frequencies[index]
-    y = densities[index - 1 : index + 2]
-    curvature, slope, _ = np.polyfit(x, y, 2)
+    # Divided differences, which are exactly zero on a plateau; a fit is so to round-off only.
+    before, after = np.diff(frequencies[index - 1 : index + 2])
+    rise, fall = np.diff(densities[index - 1 : index + 2]) / (before, after)
+    curvature = (fall - rise) / (before + after)
+    slope = (rise * after + fall * before) / (before + after)
     if curvature >= 0.0:  # a plateau of equal densities
         return float(frequencies[index])
     return float(frequencies[index] - slope / (2.0 * curvature))

@@ -43,13 +43,11 @@ class RowPredictor:
 
     def __init__(self, predictor: PhononPredictor, *, level: float, conditional: bool) -> None:
         self.predictor = predictor
-        self.options: dict[str, Any] = {
-            "level": level, "conditional": conditional, "negligible": NEGLIGIBLE, "warn": False,
-        }  # fmt: skip
+        self.options = {"level": level, "conditional": conditional}
         self._remembered: OrderedDict[str, tuple[Any, ...]] = OrderedDict()
         self._lock = Lock()
         try:
-            frame = predictor.predict(["InN"], **self.options)
+            frame = self._predict(["InN"])
         except ValueError as error:
             raise ScreeningError(str(error)) from error
         self.schema = pa.schema([pa.field(name, _type(frame[name])) for name in frame.columns])
@@ -76,7 +74,7 @@ class RowPredictor:
         new = [place for place in range(len(asked)) if place not in remembered]
         if not new:
             return self._from_rows(list(remembered.values()))
-        frame = self.predictor.predict([asked[place] for place in new], **self.options)
+        frame = self._predict([asked[place] for place in new])
         self._remember([asked[place] for place in new], frame)
         predicted = pa.Table.from_pandas(frame, self.schema, preserve_index=False)
         predicted = predicted.replace_schema_metadata()
@@ -84,6 +82,10 @@ class RowPredictor:
             return predicted
         both = pa.concat_tables([predicted, self._from_rows(list(remembered.values()))])
         return both.take(pa.array(np.argsort([*new, *remembered])))
+
+    def _predict(self, formulas: list[Any]) -> pd.DataFrame:
+        # A warning for each chunk would drown; the column note says the same.
+        return self.predictor.predict(formulas, **self.options, negligible=NEGLIGIBLE, warn=False)
 
     def _recall(self, asked: list[Any]) -> dict[int, tuple[Any, ...]]:
         found = {}

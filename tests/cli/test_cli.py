@@ -33,7 +33,7 @@ def small_predictor():
 @pytest.fixture
 def run(small_predictor, monkeypatch, capsys):
     """Run the command in this process, with models that are loaded once."""
-    monkeypatch.setattr(PhononPredictor, "from_pretrained", lambda: small_predictor)
+    monkeypatch.setattr(PhononPredictor, "from_pretrained", lambda **_: small_predictor)
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["phonon-tl", *arguments])

@@ -305,7 +305,8 @@ class TestTargetTransform:
 
     def test_unknown(self, matrices):
         X, y, *_ = matrices
-        with pytest.raises(ValueError, match="one of none, sqrt, log, per_atom, got 'cube'"):
+        names = "none, sqrt, log, per_atom, einstein, log_stiffness"
+        with pytest.raises(ValueError, match=f"one of {names}, got 'cube'"):
             TransferMLPRegressor(**QUICK, source=None, target_transform="cube").fit(X, y)
 
 

@@ -14,7 +14,7 @@ class QuickPredictor:
     def __init__(self):
         self.asked = []
 
-    def predict(self, X, *, conditional=False, level=0.9):
+    def predict(self, X, *, conditional=False, level=0.9, negligible=0.0, warn=True):  # noqa: ARG002
         self.asked.extend(X)
         compositions, errors = read_compositions(X)
         atoms = [np.nan if c is None else float(c.num_atoms) for c in compositions]
