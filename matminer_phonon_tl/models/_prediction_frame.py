@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pymatgen.core import Composition
+from pymatgen.core import Composition, Structure
 
 from matminer_phonon_tl.exceptions import CellSizeWarning
 from matminer_phonon_tl.models.regressor_choice import SETTINGS
@@ -58,9 +58,38 @@ def formula_of(value: Any) -> str:
     return str(value)
 
 
-def in_words(sizes: list[int]) -> str:
-    """Numbers, joined."""
-    return " and ".join(str(size) for size in sizes)
+def note_other_cells(
+    frame: pd.DataFrame, values: list[Any], rows: list[int], sizes: list[list[int]]
+) -> list[str]:
+    """Fill the column ``note``; no structure is doubted.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Changed in place.
+    values : list
+        What was asked about.
+    rows : list of int
+        The rows that could be predicted.
+    sizes : list of list of int
+        For each of them, sizes of training cells of its formula other than its own.
+
+    Returns
+    -------
+    list of str
+        Formulas that may stand for another cell.
+    """
+    notes: list[Any] = frame["note"].tolist()
+    doubtful = []
+    for row, others in zip(rows, sizes, strict=True):
+        notes[row] = ""
+        if others and not isinstance(values[row], Structure):
+            words = " and ".join(str(size) for size in others)
+            notes[row] = f"training materials of this formula have cells of {words} atoms"
+            if isinstance(values[row], str):
+                doubtful.append(values[row])
+    frame["note"] = pd.Series(notes, dtype=object)
+    return doubtful
 
 
 def warn_of_cells(formulas: list[str]) -> None:

@@ -5,7 +5,6 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from pymatgen.core import Composition, Structure
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
@@ -25,14 +24,14 @@ from matminer_phonon_tl.models._prediction_frame import (
     TARGETS,
     empty_frame,
     formula_of,
-    in_words,
+    note_other_cells,
     warn_of_cells,
 )
 from matminer_phonon_tl.models._target_transform import atoms_per_formula_unit
 from matminer_phonon_tl.models.applicability import Applicability
 from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
 from matminer_phonon_tl.models.phonon_regressor import PhononRegressor
-from matminer_phonon_tl.models.regressor_choice import make_regressor
+from matminer_phonon_tl.models.regressor_choice import default_classifier, make_regressor
 from matminer_phonon_tl.models.serialization import JSONModel, load_model
 
 IN_DOMAIN = 0.05
@@ -229,7 +228,8 @@ class PhononPredictor(BaseEstimator, JSONModel):
                     formulas[row] = formula_of(cell)
             frame["formula"] = pd.Series(formulas, dtype=object)
             if n_formula_units is None:
-                doubtful = self._note_other_cells(frame, values, rows, asked.compositions)
+                sizes = self._known_cells.other_sizes(asked.compositions)
+                doubtful = note_other_cells(frame, values, rows, sizes)
                 if doubtful and warn:
                     warn_of_cells(doubtful)
         if isinstance(X, pd.DataFrame | pd.Series):
@@ -309,27 +309,6 @@ class PhononPredictor(BaseEstimator, JSONModel):
         columns["heat_capacity_per_atom"] = columns["heat_capacity"] / atoms
         return columns
 
-    def _note_other_cells(
-        self,
-        frame: pd.DataFrame,
-        values: list[Any],
-        rows: list[int],
-        compositions: list[Composition],
-    ) -> list[str]:
-        """Say where training materials of a formula have other cells; no structure is doubted."""
-        notes: list[Any] = frame["note"].tolist()
-        doubtful = []
-        for row, sizes in zip(rows, self._known_cells.other_sizes(compositions), strict=True):
-            notes[row] = ""
-            if sizes and not isinstance(values[row], Structure):
-                notes[row] = (
-                    f"training materials of this formula have cells of {in_words(sizes)} atoms"
-                )
-                if isinstance(values[row], str):
-                    doubtful.append(values[row])
-        frame["note"] = pd.Series(notes, dtype=object)
-        return doubtful
-
     def _get_state(self) -> dict[str, Any] | None:
         if not hasattr(self, "applicability_"):
             return None
@@ -365,8 +344,3 @@ def check_columns(df: pd.DataFrame) -> None:
         raise ValueError(
             f"expected a DataFrame with the columns {needed}, got none named {missing}"
         )
-
-
-def default_classifier(random_state: int, *, structure: bool = False) -> PhononGapClassifier:
-    """The classifier that is trained where none is given."""
-    return PhononGapClassifier.recommended(use_structure=structure, random_state=random_state)

@@ -1,7 +1,8 @@
-"""The regressor that measured best for each target."""
+"""The models that measured best: a regressor for each target, and the classifier."""
 
 from typing import Any
 
+from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
 from matminer_phonon_tl.models.phonon_regressor import PhononRegressor
 
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -53,3 +54,8 @@ def make_regressor(
     if structure:  # a structure at hand leaves nothing to borrow
         settings |= {"use_structure": True, "analogues": False}
     return PhononRegressor(**settings)
+
+
+def default_classifier(random_state: int, *, structure: bool = False) -> PhononGapClassifier:
+    """Return the unfitted gap classifier that measured best."""
+    return PhononGapClassifier.recommended(use_structure=structure, random_state=random_state)

@@ -21,9 +21,8 @@ from matminer_phonon_tl.models.predictor import (
     TARGETS,
     PhononPredictor,
     check_columns,
-    default_classifier,
 )
-from matminer_phonon_tl.models.regressor_choice import make_regressor
+from matminer_phonon_tl.models.regressor_choice import default_classifier, make_regressor
 
 PROTOCOL = "leak_free: 5 folds grouped by formula, everything fitted inside the fold"
 
