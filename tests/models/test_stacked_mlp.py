@@ -437,6 +437,13 @@ class TestChunks:
 
 
 class TestInterrupt:
+    @pytest.fixture(autouse=True)
+    def _ctrl_c_is_heard(self):
+        """A shell starts background jobs with SIGINT ignored, and children inherit that."""
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield
+        signal.signal(signal.SIGINT, before)
+
     def test_ctrl_c_leaves_finished_chunks(self, data, monkeypatch):
         """A real SIGINT while the second half is in training."""
         from matminer_phonon_tl.models import _stack_runner
