@@ -11,6 +11,8 @@ sys.path[:0] = [str(ROOT), str(HERE / "_ext")]
 os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])
 )
+# The kernel has no widgets, and tqdm would say so in the tutorial.
+os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"
 
 from matminer_phonon_tl import __version__  # noqa: E402 (the path comes first)
 

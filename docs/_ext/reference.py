@@ -16,7 +16,7 @@ def public_names(module: str, *names: str) -> str:
         Names to show; default: all public ones (``__all__``).
     """
     shown = names or tuple(public(module))
-    summary = "\n   ".join(f"{module}.{name}" for name in shown)
+    summary = "\n   ".join(f"~{module}.{name}" for name in shown)
     parts = [f".. autosummary::\n   :nosignatures:\n\n   {summary}"]
     parts += [describe(module, name) for name in shown]
     return rst("\n\n".join(parts))

@@ -1,0 +1,106 @@
+"""The site builds without a warning, says something on every page, and needs no network."""
+
+import re
+import subprocess
+import sys
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """Build the site once for all tests here."""
+    for name in ("sphinx", "myst_nb", "numpydoc", "furo", "sphinx_copybutton"):
+        pytest.importorskip(name, reason="the extra docs is not installed")
+    folder = tmp_path_factory.mktemp("site")
+    result = subprocess.run(
+        [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
+        + ["-d", folder / "doctrees", ROOT / "docs", folder / "html"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr
+    return folder / "html"
+
+
+def text_of(page):
+    """Return what a reader sees of a page's article."""
+    article = page.read_text(encoding="utf-8").split("<article", 1)[1].split("</article>", 1)[0]
+    return unescape(re.sub(r"<[^>]+>", "", article))
+
+
+def pages(site):
+    return [p for p in site.rglob("*.html") if p.name not in ("genindex.html", "search.html")]
+
+
+def test_no_page_is_empty(site):
+    for page in pages(site):
+        assert len(text_of(page).split()) > 30, page.name
+
+
+def test_pages_load_nothing_from_elsewhere(site):
+    for page in pages(site):
+        html = page.read_text(encoding="utf-8")
+        loaded = re.findall(
+            r'<(?:script|img|link|iframe)\b[^>]*?(?:src|href)="(https?://[^"]+)', html
+        )
+        assert not loaded, f"{page.name}: {loaded}"
+
+
+def test_nothing_tells_where_it_was_built(site):
+    for page in pages(site):
+        assert str(ROOT) not in page.read_text(encoding="utf-8"), page.name
+        assert "site-packages" not in text_of(page), page.name
+
+
+def test_no_mark_was_left_and_no_markup_shows(site):
+    for page in pages(site):
+        text = text_of(page)
+        for sign in ("<!-- generated", ":func:`", ":class:`", ":meth:`", ":math:`", ".. math::"):
+            assert sign not in text, f"{page.name} shows {sign}"
+
+
+def test_every_public_name_has_an_entry(site):
+    import importlib
+
+    for page in sorted((ROOT / "docs" / "reference").glob("*.md")):
+        for module in re.findall(r"generated: reference (\S+) -->", page.read_text("utf-8")):
+            html = (site / "reference" / f"{page.stem}.html").read_text("utf-8")
+            for name in getattr(importlib.import_module(module), "__all__", ()):
+                assert f'id="{module}.{name}"' in html
+
+
+def test_no_entry_is_shown_twice(site):
+    for page in (site / "reference").glob("*.html"):
+        html = page.read_text(encoding="utf-8")
+        for entry in re.findall(
+            r'<dl class="py (?:class|function|method)">.*?(?=<dl class="py |$)', html, re.S
+        ):
+            for heading in ("Parameters", "Returns", "Attributes"):
+                assert entry.count(f'<dt class="field-odd">{heading}') <= 1
+
+
+def test_every_command_is_described(site):
+    import typer
+
+    from matminer_phonon_tl.cli import app
+
+    text = text_of(site / "reference" / "command_line.html")
+    for name, command in typer.main.get_command(app).commands.items():
+        assert f"phonon-tl {name}" in text
+        for parameter in command.params:
+            assert all(option in text for option in parameter.opts if option.startswith("--"))
+
+
+def test_the_tutorial_has_its_figures(site):
+    html = (site / "tutorial.html").read_text(encoding="utf-8")
+    assert html.count("<img") >= 3
+    assert "Traceback" not in html
+    assert "Warning" not in html
