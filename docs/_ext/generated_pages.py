@@ -5,6 +5,7 @@ A line ``<!-- generated: NAME ARGUMENT -->`` in a page becomes what the function
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from citing import citation, references
@@ -33,7 +34,15 @@ def fill_in(_app: Any, _docname: str, content: list[str]) -> None:
     content[0] = MARK.sub(generate, content[0])
 
 
+def always_anew(app: Any, env: Any, *_: Any) -> list[str]:
+    """Name the pages that hold marks, which a build that goes on with an older one reads again."""
+    found = (name for name in env.found_docs if Path(env.doc2path(name)).suffix == ".md")
+    del app
+    return [name for name in found if MARK.search(Path(env.doc2path(name)).read_text("utf-8"))]
+
+
 def setup(app: Any) -> dict[str, Any]:
     """Connect to the reading of pages."""
     app.connect("source-read", fill_in)
+    app.connect("env-get-outdated", always_anew)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

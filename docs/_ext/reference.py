@@ -42,7 +42,8 @@ def describe(module: str, name: str) -> str:
     if inspect.isclass(value):
         kind = "autoexception" if issubclass(value, BaseException) else "autoclass"
         members = "" if kind == "autoexception" else "\n   :members:"
-        return f".. {kind}:: {full}{members}\n   :show-inheritance:"
+        bases = "" if value.__bases__ == (object,) else "\n   :show-inheritance:"
+        return f".. {kind}:: {full}{members}{bases}"
     if callable(value):
         return f".. autofunction:: {full}"
     return f".. autodata:: {full}"
