@@ -11,8 +11,9 @@ sys.path[:0] = [str(ROOT), str(HERE / "_ext")]
 os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])
 )
-# The kernel has no widgets, and tqdm would say so in the tutorial.
-os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"
+# Pages that run show what concerns the reader: not that the kernel has no widgets (tqdm), nor that
+# KFold ignores groups, which is what one page is about.
+os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found,ignore:The groups parameter is ignored"
 
 from matminer_phonon_tl import __version__  # noqa: E402 (the path comes first)
 
@@ -41,10 +42,11 @@ html_math_renderer = "mathml"  # drawn by the browser itself: pages need no netw
 
 # Text is what it says: --html stays two hyphens.
 smartquotes = False
+highlight_language = "none"  # of blocks that do not say theirs, which are commands
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
-# The tutorial runs at every build, in a temporary folder.
+# The tutorial and the pages of the same kind run at every build, in a temporary folder.
 nb_execution_mode = "force"
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
