@@ -244,5 +244,12 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
     except (PhononTLError, OSError) as error:
-        typer.echo(f"phonon-tl: {' '.join(str(error).split())}", err=True)
+        typer.echo(f"phonon-tl: {_sentence(error)}", err=True)
         sys.exit(FAILED)
+
+
+def _sentence(error: Exception) -> str:
+    """An error in one line; the system's own, "[Errno 2] ...", in our words."""
+    if isinstance(error, OSError) and error.errno and error.filename:
+        return f"expected to be able to use {error.filename}, but that failed: {error.strerror}"
+    return " ".join(str(error).split())

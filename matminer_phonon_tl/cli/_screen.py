@@ -58,6 +58,12 @@ def screen(
         bool,
         typer.Option("--conditional", help="Give a gap also where none is predicted."),
     ] = False,
+    negligible: Annotated[
+        float,
+        typer.Option(
+            help="Probability of a gap below which its size is not computed; 0 computes all."
+        ),
+    ] = 0.2,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run that was stopped.")
     ] = False,
@@ -65,7 +71,7 @@ def screen(
         str | None, typer.Option(help="Address of a Dask scheduler to compute on.")
     ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Threads; default: one a core.")] = None,
-    chunk_rows: Annotated[int, typer.Option(min=1, help="Rows done at a time.")] = 10_000,
+    chunk_rows: Annotated[int, typer.Option(min=1, help="Rows done at a time.")] = 5_000,
 ) -> None:
     """Predict for every row of a table of any length.
 
@@ -93,6 +99,7 @@ def screen(
             html=html,
             level=level,
             conditional=conditional,
+            negligible=negligible,
             resume=resume,
             client=scheduler,
             n_jobs=jobs,

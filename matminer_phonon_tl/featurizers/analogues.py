@@ -19,6 +19,7 @@ from matminer_phonon_tl.citations import LIU_2020
 from matminer_phonon_tl.compositions import FlatCompositions, composition_values, flatten_valid
 from matminer_phonon_tl.exceptions import CompositionError
 from matminer_phonon_tl.featurizers._base import CompositionFeaturizer
+from matminer_phonon_tl.featurizers._exchanged import describe_exchanged
 from matminer_phonon_tl.featurizers._prototypes import Prototype, cells, prototypes
 from matminer_phonon_tl.featurizers.element_table import ElementTable
 
@@ -35,7 +36,6 @@ _UNITS_OF_LIKENESS = {"en_pauling": 0.6, "covalent_radius_cordero": 30.0}
 _GROUPS, _ROWS = 6.0, 1.5
 """Differences in electronegativity, radius (pm), group and period that count alike."""
 _DECAY_OF_WEIGHT = 1.0
-_CELLS_AT_ONCE = 256
 SMALLEST_VOLUME = 1.0
 """No atom of a solid takes less, Angstrom^3: diamond has 5.7."""
 LONGEST_EDGE = 1e3
@@ -205,14 +205,7 @@ class AnalogueDescriptors(CompositionFeaturizer):
 
     def _describe(self, flat: FlatCompositions) -> NDArray[np.float64]:
         found = self._relatives(flat)
-        bands = np.empty((len(found.row), len(ANALOGUE_COLUMNS)))
-        order = np.argsort(found.prototype, kind="stable")
-        borders = np.flatnonzero(np.diff(found.prototype[order])) + 1
-        for own in np.split(order, borders):
-            for start in range(0, len(own), _CELLS_AT_ONCE):
-                block = own[start : start + _CELLS_AT_ONCE]
-                prototype = self.prototypes_[found.prototype[block[0]]]
-                bands[block] = prototype.describe(np.array([found.elements[b] for b in block]))
+        bands = describe_exchanged(self.prototypes_, found.prototype, found.elements)
         total = np.zeros((len(flat.counts), bands.shape[1]))
         weight = np.zeros(len(flat.counts))
         np.add.at(total, found.row, found.weight[:, None] * bands)

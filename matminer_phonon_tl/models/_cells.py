@@ -89,6 +89,7 @@ class KnownCells:
         for key, size in zip(*_keys(flat), strict=True):
             sizes[key].add(size)
         self._sizes = {key: sorted(known) for key, known in sizes.items()}
+        self._marks = np.unique(_marks(flat))
 
     @classmethod
     def fit(cls, compositions: Sequence[Composition]) -> Self:
@@ -98,10 +99,11 @@ class KnownCells:
     def other_sizes(self, compositions: Sequence[Composition]) -> list[list[int]]:
         """For each composition, sizes of training cells of its formula other than its own."""
         flat = flatten(compositions, ElementTable.shipped().index_of)
-        return [
-            [known for known in self._sizes.get(key, []) if known != size]
-            for key, size in zip(*_keys(flat), strict=True)
-        ]
+        others: list[list[int]] = [[] for _ in compositions]
+        maybe = np.flatnonzero(np.isin(_marks(flat), self._marks))
+        for row, key, size in zip(maybe, *_keys(_taken(flat, maybe)), strict=True):
+            others[row] = [known for known in self._sizes.get(key, []) if known != size]
+        return others
 
     def get_state(self) -> dict[str, Any]:
         """Plain arrays."""
@@ -132,6 +134,20 @@ class KnownCells:
         ):
             raise ModelFormatError("expected training cells of known elements")
         return cls(FlatCompositions(counts.astype(np.intp), elements.astype(np.intp), amounts))
+
+
+def _marks(flat: FlatCompositions) -> NDArray[np.intp]:
+    """A number for the elements of each row: equal where they are, and seldom else."""
+    if not len(flat.counts):
+        return np.empty(0, dtype=np.intp)
+    starts = np.cumsum(flat.counts) - flat.counts
+    return np.add.reduceat((flat.elements + 1) ** 3, starts)
+
+
+def _taken(flat: FlatCompositions, rows: NDArray[np.intp]) -> FlatCompositions:
+    """Some of the rows."""
+    kept = np.repeat(np.isin(np.arange(len(flat.counts)), rows), flat.counts)
+    return FlatCompositions(flat.counts[rows], flat.elements[kept], flat.amounts[kept])
 
 
 def _keys(flat: FlatCompositions) -> tuple[list[tuple[tuple[int, float], ...]], NDArray[Any]]:

@@ -33,7 +33,10 @@ class Scaling(NamedTuple):
 
     def points(self, D: NDArray[np.float64]) -> NDArray[np.float64]:
         """Standardised descriptors."""
-        return (self.filled(D) - self.center) / self.scale
+        X = D - self.center
+        X /= self.scale
+        X[~np.isfinite(X)] = 0.0  # the training mean in place of what is missing
+        return X
 
     def standard(self, learnt: NDArray[np.float64]) -> NDArray[np.float64]:
         """Standardised labels."""

@@ -4,6 +4,7 @@ A model of few materials learns best what is smooth over chemistry, so a label i
 what physics knows: the number of atoms, the mass that any spring has to move, quantum statistics.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,12 @@ _NEEDS_COMPOSITIONS = frozenset({"per_atom", "einstein", "log_stiffness"})
 _POSITIVE = frozenset({"log", "log_stiffness"})
 
 _WHOLE = Composition.amount_tolerance
+_SPECIAL_ELEMENTS = {
+    symbol
+    for formula in Composition.special_formulas
+    for symbol in re.findall("[A-Z][a-z]?", formula)
+}
+"""Of H2O2, O2 and their like, which pymatgen does not reduce to HO and O."""
 SOFTEST, HARDEST = 1e-3, 20.0
 """Bounds of an Einstein frequency, in units of k_B T / hbar; cold carbon has 4 at 300 K."""
 
@@ -45,9 +52,9 @@ def atoms_per_formula_unit(compositions: Sequence[Composition]) -> NDArray[np.fl
     """
     if not len(compositions):
         return np.empty(0)
-    atoms = np.array([float(own.num_atoms) for own in compositions])
-    units = formula_units(compositions)
-    return atoms / units
+    flat = _flat(compositions)
+    atoms = np.add.reduceat(flat.amounts, np.cumsum(flat.counts) - flat.counts)
+    return atoms / formula_units(compositions)
 
 
 def formula_units(compositions: Sequence[Composition]) -> NDArray[np.float64]:
@@ -71,14 +78,16 @@ def formula_units(compositions: Sequence[Composition]) -> NDArray[np.float64]:
 
 
 def _is_special(flat: FlatCompositions, starts: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Whether pymatgen must be asked: equal amounts of one or two elements, or one twice."""
-    most, least = (f.reduceat(flat.amounts, starts) for f in (np.maximum, np.minimum))
-    equal = (flat.counts <= 2) & (most - least < _WHOLE)
+    """Whether pymatgen must be asked: its special formulas, or an element that stands twice."""
+    special = [
+        row for symbol, row in ElementTable.shipped().row_of.items() if symbol in _SPECIAL_ELEMENTS
+    ]
+    asked = (flat.counts <= 2) & np.logical_and.reduceat(np.isin(flat.elements, special), starts)
     row = np.repeat(np.arange(len(starts)), flat.counts)
     order = np.lexsort((flat.elements, row))
     again = (np.diff(row[order]) == 0) & (np.diff(flat.elements[order]) == 0)
-    equal[row[order][1:][again]] = True
-    return equal
+    asked[row[order][1:][again]] = True
+    return asked
 
 
 def transform_target(

@@ -1,9 +1,4 @@
-"""Transfer learning from electronic to phonon properties, as a scikit-learn estimator.
-
-References
-----------
-Z. Liu, M. Jiang, T. Luo, Sci. Adv. 6, eabd1356 (2020), doi:10.1126/sciadv.abd1356.
-"""
+"""Transfer learning from electronic to phonon properties, as a scikit-learn estimator."""
 
 from collections.abc import Sequence
 from typing import Any, Literal, Self
@@ -48,14 +43,10 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         ``composition`` and columns of labels, or ``(X_source, Y_source)``; several columns of
         labels make a multi-task source, NaN where a label is missing. None: nothing, the non-TL
         model.
-    epochs : int
-        Passes over the target's rows.
-    source_epochs : int
-        Passes over the source's rows.
-    learning_rate : float
-        Adam's step size for the target.
-    source_learning_rate : float
-        Adam's step size for the source.
+    epochs, source_epochs : int
+        Passes over the target's rows and over the source's.
+    learning_rate, source_learning_rate : float
+        Adam's step size for the target and for the source.
     weight_decay : float
         Factor of the squared weights' gradient.
     dropout : float

@@ -15,9 +15,9 @@ CACHED_FORMULAS = 100_000
 """Formulas whose predictions are remembered from chunk to chunk, the last used; about 100 MB."""
 
 
-NEGLIGIBLE = 0.1
+NEGLIGIBLE = 0.2
 """Probability of a gap below which its size is not computed, and the expected one given as 0: the
-rows that nobody screens for would cost most of the time."""
+rows that nobody screens for would cost a third of the time."""
 
 
 class RowPredictor:
@@ -31,7 +31,7 @@ class RowPredictor:
     predictor : PhononPredictor
     level : float
         Share of new compounds whose property the intervals are to hold.
-    conditional : bool
+    conditional, negligible
         See :meth:`PhononPredictor.predict`.
 
     Attributes
@@ -41,9 +41,16 @@ class RowPredictor:
     units : dict of str to str
     """
 
-    def __init__(self, predictor: PhononPredictor, *, level: float, conditional: bool) -> None:
+    def __init__(
+        self,
+        predictor: PhononPredictor,
+        *,
+        level: float,
+        conditional: bool,
+        negligible: float = NEGLIGIBLE,
+    ) -> None:
         self.predictor = predictor
-        self.options = {"level": level, "conditional": conditional}
+        self.options = {"level": level, "conditional": conditional, "negligible": negligible}
         self._remembered: OrderedDict[str, tuple[Any, ...]] = OrderedDict()
         self._lock = Lock()
         try:
@@ -85,7 +92,7 @@ class RowPredictor:
 
     def _predict(self, formulas: list[Any]) -> pd.DataFrame:
         # A warning for each chunk would drown; the column note says the same.
-        return self.predictor.predict(formulas, **self.options, negligible=NEGLIGIBLE, warn=False)
+        return self.predictor.predict(formulas, **self.options, warn=False)
 
     def _recall(self, asked: list[Any]) -> dict[int, tuple[Any, ...]]:
         found = {}

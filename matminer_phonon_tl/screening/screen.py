@@ -16,13 +16,13 @@ from matminer_phonon_tl.screening.delivery import Delivery
 from matminer_phonon_tl.screening.engines import engine
 from matminer_phonon_tl.screening.outputs import TopRows, check_output
 from matminer_phonon_tl.screening.page import RankingPage
-from matminer_phonon_tl.screening.predicting import RowPredictor
+from matminer_phonon_tl.screening.predicting import NEGLIGIBLE, RowPredictor
 from matminer_phonon_tl.screening.run import Run
 from matminer_phonon_tl.screening.sources import Source, open_source
 from matminer_phonon_tl.screening.store import ChunkStore
 from matminer_phonon_tl.screening.where import parse_where
 
-CHUNK_ROWS = 10_000
+CHUNK_ROWS = 5_000
 RANKED_BY = "phonon_bandgap"
 
 
@@ -75,6 +75,7 @@ def screen(
     html: str | Path | None = None,
     level: float = 0.9,
     conditional: bool = False,
+    negligible: float = NEGLIGIBLE,
     resume: bool = False,
     client: Any = None,
     n_jobs: int | None = None,
@@ -111,6 +112,9 @@ def screen(
         Write a page of the result too: figures, and a table of the first thousand.
     level, conditional
         As in :meth:`PhononPredictor.predict`.
+    negligible : float
+        Likewise. Compounds that hardly have a gap get none computed, which saves much of the time;
+        0 computes all.
     resume : bool
         Go on with the chunks of a run that was stopped.
     client : dask.distributed.Client or str, optional
@@ -157,7 +161,7 @@ def screen(
     by = by or RANKED_BY
     source = open_source(data, formula=formula, chunk_rows=chunk_rows)
     predictor = predictor or PhononPredictor.from_pretrained()
-    predict = RowPredictor(predictor, level=level, conditional=conditional)
+    predict = RowPredictor(predictor, level=level, conditional=conditional, negligible=negligible)
     run = Run(
         source,
         predict.schema.names,
@@ -171,6 +175,7 @@ def screen(
         "where": where,
         "level": float(level),
         "conditional": conditional,
+        "negligible": float(negligible),
         "chunk_rows": chunk_rows,
     }
     model = content_hash(predictor.as_dict())

@@ -230,3 +230,21 @@ def test_the_papers_four_compounds():
         assert records[formula]["heat_capacity"] == pytest.approx(cv, rel=1 / 3)
     assert records["InN"]["phonon_bandgap"] == pytest.approx(215.0, rel=1 / 3)
     assert result.stderr == ""
+
+
+def test_a_file_that_is_not_there_is_one_sentence(run, tmp_path):
+    code, out, err = run("info", str(tmp_path / "model.json"))
+    assert (code, out) == (2, "")
+    assert err.startswith(f"phonon-tl: expected to be able to use {tmp_path}/model.json, but that")
+    assert "No such file" in err
+    assert "Errno" not in err
+
+
+def test_a_scheduler_that_does_not_answer_is_one_sentence(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("matminer_phonon_tl.screening.cluster.WAIT_S", 1)
+    (tmp_path / "in.csv").write_text("formula\nInN\n")
+    arguments = [str(tmp_path / "in.csv"), str(tmp_path / "out.csv")]
+    code, out, err = run("screen", *arguments, "--scheduler", "tcp://127.0.0.1:9")
+    assert (code, out) == (2, "")
+    assert "expected a Dask scheduler at 'tcp://127.0.0.1:9', but connecting failed" in err
+    assert not (tmp_path / "out.csv").exists()

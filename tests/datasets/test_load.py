@@ -178,7 +178,7 @@ def test_the_hash_beside_a_file_counts(own_file):
         b"null",
         b'{"data": 1, "index": 2, "columns": 3}',
         b"\xff",
-        gzip.compress(b"{"),
+        gzip.compress(b"{", mtime=0),
     ],
 )
 def test_a_file_that_is_no_dataset_is_refused(content, tmp_path):

@@ -66,9 +66,52 @@ def test_hyperparameters_of_many_rows_come_of_some(monkeypatch, data):
     assert np.isfinite(machine.predict_std(new)).all()
 
 
+class TestSparseSpread:
+    """Where many points are more than are asked for the spread."""
+
+    @pytest.fixture
+    def both(self, data, monkeypatch):
+        X, z, _ = data
+        exact = KernelMachine.fit_gaussian_process(X, z, nu=1.5, per_feature=False)
+        new = np.random.default_rng(5).normal(size=(200, 4)) * 1.5
+        expected = exact.predict_std(new)
+
+        def spread_with(rows):
+            monkeypatch.setattr(module, "INDUCING_ROWS", rows)
+            return exact.solved_for(X, z).predict_std(new), expected
+
+        return spread_with
+
+    def test_with_all_points_it_is_the_processes_own(self, data, monkeypatch):
+        X, z, new = data
+        machine = KernelMachine.fit_gaussian_process(X, z, nu=1.5, per_feature=False)
+        exact = machine.predict_std(new)
+        monkeypatch.setattr(module, "INDUCING_ROWS", len(X))
+        machine._explained = machine._sparse_root()
+        sparse = machine.predict_std(new)
+        np.testing.assert_allclose(sparse, exact, rtol=1e-6)
+        assert not np.array_equal(sparse, exact)
+
+    def test_fewer_points_know_less(self, both):
+        errors = [np.abs(np.divide(*both(rows)) - 1).mean() for rows in (10, 25, 60)]
+        assert errors[0] > errors[1] > errors[2]
+        assert errors[2] < 0.05
+
+    def test_it_is_seldom_too_narrow(self, both):
+        sparse, exact = both(25)
+        assert (sparse > exact).mean() > 0.9
+        assert sparse.min() >= 0
+
+    def test_points_that_stand_twice_are_chosen_once(self, data):
+        X, z, _ = data
+        machine = KernelMachine.fit_gaussian_process(X, z, nu=1.5, per_feature=False)
+        doubled = machine.solved_for(np.vstack([X, X]), np.append(z, z))
+        assert sorted(module._pivots(doubled._own_covariance(), 160) % 80) == list(range(80))
+
+
 @pytest.fixture(scope="module")
 def machines(data):
-    """Return machines of every kind; all but one of them share their distances."""
+    """Return machines of every kind."""
     X, z, _ = data
     return [
         KernelMachine.fit_gaussian_process(X, z, nu=1.5, per_feature=False),
@@ -86,7 +129,11 @@ def test_together_they_predict_as_alone(machines):
     assert all((std == 0).all() for _, std in evaluate(machines, X, spread=False))
 
 
-def test_a_row_does_not_depend_on_the_rows_beside_it(machines):
+@pytest.mark.parametrize("inducing_rows", [500, 30])
+def test_a_row_does_not_depend_on_the_rows_beside_it(machines, monkeypatch, inducing_rows):
+    monkeypatch.setattr(module, "INDUCING_ROWS", inducing_rows)
+    for machine in machines:
+        machine._explained = None
     rng = np.random.default_rng(4)
     X = rng.normal(size=(2 * module.BLOCK_ROWS + 17, 4))
     order = rng.permutation(len(X))

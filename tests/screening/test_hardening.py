@@ -3,13 +3,17 @@
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import matminer_phonon_tl
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.screening import screen
 from matminer_phonon_tl.screening.text_sources import csv_chunks, json_chunks
@@ -97,3 +101,35 @@ def test_the_environment_changes_nothing(tmp_path, environment):
     assert lines[1] == "InN,True,"
     assert lines[2].startswith("PuH1000000,")
     assert lines[3].startswith("É,,")
+
+
+def test_packages_that_cannot_be_written_to(tmp_path):
+    """A mount that is for reading only, as in a container: no cache, no dataset is put there."""
+    if sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("unshare"):
+        pytest.skip("only root on Linux can mount the packages for reading only")
+    packages = sysconfig.get_path("purelib")
+    source = str(Path(matminer_phonon_tl.__file__).parents[1])
+    script = f"""
+        set -e
+        for folder in "{packages}" "{source}"; do
+            mount --bind "$folder" "$folder"
+            mount -o remount,bind,ro "$folder"
+        done
+        if touch "{packages}/written" 2> /dev/null; then exit 9; fi
+        exec "{sys.executable}" -c "
+import matminer_phonon_tl
+from matminer.datasets import load_dataset
+from matminer_phonon_tl.screening import screen
+assert len(load_dataset('phonon_tl')) == 1245
+print(screen(['InN', 'Qq'], 'out.csv'))
+"
+    """
+    mounts = ["unshare", "--mount", "--propagation", "private"]
+    if subprocess.run([*mounts, "true"], check=False, capture_output=True).returncode != 0:
+        pytest.skip("this container allows no mounts of its own")
+    result = subprocess.run(
+        [*mounts, "bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert "2 rows screened" in result.stdout
+    assert "1 of them could not be predicted" in result.stdout
