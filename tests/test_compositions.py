@@ -162,6 +162,7 @@ def test_finds_every_bad_row_and_keeps_the_good():
     assert "an amount of In above 0" in str(errors[3])
 
 
+@pytest.mark.fuzz
 @given(st.text(max_size=30))
 def test_any_text_is_a_composition_or_refused(text):
     try:
@@ -171,6 +172,7 @@ def test_any_text_is_a_composition_or_refused(text):
     assert composition.num_atoms > 0
 
 
+@pytest.mark.fuzz
 @given(st.recursive(st.none() | st.floats() | st.text(), st.lists, max_leaves=5))
 def test_any_value_is_a_composition_or_refused(value):
     try:

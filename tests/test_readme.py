@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
@@ -18,12 +16,11 @@ def test_the_first_block_holds_two_lines_that_stand_alone():
     assert language == "sh"
     assert first.endswith("phonon-tl predict InN GaSb InAs InSb")
     assert '".[test]"' in second
-    assert second.endswith("python -m pytest")
+    assert second.endswith("python -m pytest -n auto")
     # Each makes the environment it uses, so that it works in a shell of its own.
     assert all(line.startswith("python3 -m venv .venv &&") for line in (first, second))
 
 
-@pytest.mark.slow
 def test_the_ten_lines_run(tmp_path):
     (code,) = [block for language, block in BLOCKS if language == "python"]
     result = subprocess.run(

@@ -18,6 +18,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
+@pytest.mark.fuzz
 @given(JSON)
 def test_parses_what_json_writes(value):
     assert parse_json(json.dumps(value).encode()) == value

@@ -118,7 +118,7 @@ def read_bands(
         q_fractional=q,
         q_cartesian=q @ reciprocal,
         reciprocal_matrix=reciprocal,
-        labels={str(k): np.asarray(v, dtype=float) for k, v in fields["labels_dict"].items()},
+        labels=_labels(fields["labels_dict"]),
         structure=structure,
     )
 
@@ -179,6 +179,22 @@ def _band_fields(bs: Any) -> dict[str, Any]:
         "labels_dict": {name: q.frac_coords for name, q in (bs.labels_dict or {}).items()},
         "structure": getattr(bs, "structure", None),
     }
+
+
+def _labels(given: Any) -> dict[str, NDArray[np.float64]]:
+    """Return the wave vectors that have names."""
+    if not isinstance(given, Mapping):
+        raise PhononDocumentError(
+            f"expected labels_dict as names with wave vectors, got {type(given).__name__}; "
+            "the document is corrupt"
+        )
+    labels = {str(name): finite_array(q, "wave vectors with names", 1) for name, q in given.items()}
+    if any(q.shape != (3,) for q in labels.values()):
+        raise PhononDocumentError(
+            "expected three components of each wave vector with a name, got another number; "
+            "the document is corrupt"
+        )
+    return labels
 
 
 def _check_shapes(

@@ -16,6 +16,11 @@ from matminer_phonon_tl.exceptions import PhononDocumentError
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
+_FARTHEST = 1e3
+"""Fractional coordinates, of atoms some cells away."""
+_DENSEST, _THINNEST = 0.1, 1e5
+"""Angstrom^3 an atom, beyond any crystal and any slab in vacuum."""
+
 
 def one_structure(own: Any, given: "Structure | None") -> "Structure | None":
     """Return the document's structure, or the caller's where it has none.
@@ -35,7 +40,7 @@ def one_structure(own: Any, given: "Structure | None") -> "Structure | None":
     Raises
     ------
     PhononDocumentError
-        The document's cannot be read, or the two are of different composition.
+        One cannot be read or is no crystal's, or the two are of different composition.
     """
     from pymatgen.core import Structure
 
@@ -48,12 +53,35 @@ def one_structure(own: Any, given: "Structure | None") -> "Structure | None":
                 f"expected a pymatgen structure in the document, got one that cannot be read "
                 f"({type(error).__name__}: {error}); pass a document with a valid structure"
             ) from error
+    if own is not None and not isinstance(own, Structure):
+        raise PhononDocumentError(
+            f"expected a pymatgen structure in the document, got {type(own).__name__}; "
+            "pass a document with a valid structure"
+        )
+    for structure in (own, given):
+        if structure is not None:
+            _check_cell(structure)
     if given is not None and own is not None and given.composition != own.composition:
         raise PhononDocumentError(
             f"expected the structure of the document ({own.formula}), got {given.formula}; "
             "pass the cell that the phonons were computed in"
         )
     return own if own is not None else given
+
+
+def _check_cell(structure: "Structure") -> None:
+    """Refuse what no crystal is: libraries that look for symmetry crash on it."""
+    lattice, coordinates = structure.lattice.matrix, structure.frac_coords
+    if (
+        not len(structure)
+        or not np.isfinite(lattice).all()
+        or not (np.abs(coordinates) < _FARTHEST).all()  # False for NaN too
+        or not _DENSEST < structure.volume / len(structure) < _THINNEST
+    ):
+        raise PhononDocumentError(
+            "expected the cell of a crystal in the document, got one with coordinates or a volume "
+            "that none has; the document is corrupt"
+        )
 
 
 def finite_array(values: Any, name: str, ndim: int) -> NDArray[np.float64]:

@@ -201,7 +201,7 @@ def establish_unit(
     >>> establish_unit(60.0)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    matminer_phonon_tl.exceptions.UnitError: the unit of this phonon document cannot be ...
+    matminer_phonon_tl.exceptions.UnitError: expected frequencies of one possible unit in ...
     """
     masses = None
     if structure is not None:
@@ -267,11 +267,11 @@ def _ambiguity(
     hint: str,
 ) -> UnitError:
     """Return the error that names what the unit could be."""
-    head = f"the unit of this {document} cannot be established: its highest frequency, "
+    head = f"expected frequencies of one possible unit in this {document}, got as the highest "
     if not candidates:
         low, high = bounds
         return UnitError(
-            f"{head}{max_frequency:.6g}, is physical neither in THz nor in eV nor in cm-1 "
+            f"{head}{max_frequency:.6g}, which is physical neither in THz nor in eV nor in cm-1 "
             f"(expected {low:.2f} to {high:.0f} THz); check the frequencies, or pass unit= if "
             "they are meant so"
         )
@@ -279,7 +279,7 @@ def _ambiguity(
     in_thz = [max_frequency * unit_in_thz(u) for u in (first, second)]
     as_other = in_thz[0] / unit_in_thz(second)
     return UnitError(
-        f"{head}{max_frequency:.6g}, is physical both in {first} and in {second} "
+        f"{head}{max_frequency:.6g}, which is physical both in {first} and in {second} "
         f"({max_frequency:.4g} {first} is {as_other:.4g} {second}, {max_frequency:.4g} {second} "
         f'is {in_thz[1]:.2g} {first}); pass unit="{first}" or unit="{second}"{hint}'
     )

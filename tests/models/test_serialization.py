@@ -12,7 +12,7 @@ import time
 import joblib
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from monty.json import MontyDecoder, MontyEncoder
 from sklearn.base import clone
@@ -351,14 +351,8 @@ ANY_JSON = st.recursive(
     max_leaves=6,
 )  # fmt: skip
 
-FUZZ = settings(
-    max_examples=int(os.environ.get("PHONON_TL_FUZZ_CASES", "400")),
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
 
-
-@FUZZ
+@pytest.mark.fuzz
 @given(data=st.data())
 def test_any_altered_tree_is_refused_or_a_model(document, data):
     content = json.loads(document)
@@ -382,7 +376,7 @@ def test_any_altered_tree_is_refused_or_a_model(document, data):
     assert ((probability >= 0) & (probability <= 1)).all()
 
 
-@FUZZ
+@pytest.mark.fuzz
 @given(data=st.data())
 def test_any_flipped_byte_is_refused(document, data):
     content = bytearray(document.encode())
@@ -396,7 +390,7 @@ def test_any_flipped_byte_is_refused(document, data):
     assert parsed == json.loads(document)
 
 
-@FUZZ
+@pytest.mark.fuzz
 @given(content=st.binary(max_size=200) | st.binary(max_size=200).map(gzip.compress))
 def test_any_bytes_are_refused(content):
     with pytest.raises(ModelFormatError):

@@ -10,7 +10,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import matminer_phonon_tl
@@ -18,11 +18,6 @@ from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.screening import screen
 from matminer_phonon_tl.screening.text_sources import csv_chunks, json_chunks
 
-FUZZ = settings(
-    max_examples=int(os.environ.get("PHONON_TL_FUZZ_CASES", "200")),
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
 CELLS = st.text(max_size=20) | st.sampled_from(["InN", "=1+1", '"', "\r", "\n", "\x00", "Fe2O3"])
 
 
@@ -31,7 +26,7 @@ def chunks_of(read, content):
     return list(read(text, "fuzz", None, 7))
 
 
-@FUZZ
+@pytest.mark.fuzz
 @given(st.lists(CELLS, max_size=20), st.binary(max_size=60))
 def test_any_csv_is_rows_or_one_sentence(cells, tail):
     content = ("formula,x\n" + ",".join(cells)).encode("utf-8", "surrogatepass") + tail
@@ -48,7 +43,7 @@ JSON = st.recursive(
 
 
 @pytest.mark.filterwarnings("ignore:the output has the keys of the first chunk")
-@FUZZ
+@pytest.mark.fuzz
 @given(st.lists(JSON, max_size=12), JSON)
 def test_any_json_lines_are_rows_or_one_sentence(values, first):
     lines = [json.dumps({"formula": first, "x": 1}), *(json.dumps({"formula": v, "x": v})
@@ -58,7 +53,7 @@ def test_any_json_lines_are_rows_or_one_sentence(values, first):
     assert all(len(chunk.sha256()) == 64 for chunk in chunks)
 
 
-@FUZZ
+@pytest.mark.fuzz
 @given(st.lists(st.one_of(CELLS, JSON), max_size=12))
 def test_whatever_is_screened_every_row_comes_back(quick, tmp_path, values):
     for name in ("out.csv", "out.parquet"):
@@ -66,7 +61,7 @@ def test_whatever_is_screened_every_row_comes_back(quick, tmp_path, values):
         assert report.rows == report.written == 1 + len(values)
 
 
-@FUZZ
+@pytest.mark.fuzz
 @given(st.binary(max_size=200), st.sampled_from(["x.csv", "x.csv.gz", "x.jsonl", "x.json",
                                                  "x.parquet"]))  # fmt: skip
 def test_any_file_is_rows_or_one_sentence(quick, tmp_path, content, name):

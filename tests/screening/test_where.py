@@ -104,6 +104,7 @@ def test_names_its_columns():
     assert parse_where("a > 1 and not (`b c` < d or e)").columns == {"a", "b c", "d", "e"}
 
 
+@pytest.mark.fuzz
 @given(st.text(max_size=60) | st.lists(
     st.sampled_from(["gap", "has_gap", "(", ")", "and", "or", "not", ">", "==", "1", "'x'", "`"])
 ).map(" ".join))  # fmt: skip
