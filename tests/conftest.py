@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-CASES = {"tests": 100, "fuzz": 1_250}
+CASES = {"tests": 100, "fuzz": 1_500}
 """Cases of each hypothesis test that sets no number; ``pytest -m fuzz --hypothesis-profile=fuzz``
 goes through 20 000 of whatever a user or a stranger may hand in."""
 
