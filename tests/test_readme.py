@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from matminer_phonon_tl.models import PhononPredictor
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
@@ -29,6 +31,24 @@ def test_the_ten_lines_run(tmp_path):
     assert result.returncode == 0, result.stderr
     assert result.stdout.rstrip().endswith("]")
     assert (tmp_path / "gap.json.gz").exists()
+
+
+def test_the_table_shows_what_ships():
+    frame = PhononPredictor.from_pretrained().predict(["InN", "GaSb", "InAs", "InSb"])
+    for row in frame.to_dict("records"):
+        (line,) = re.findall(rf"^\| {row['formula']} \|.*$", README, re.MULTILINE)
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        expected = [
+            f"{{{name}:{digits}}} [{{{name}_lower:{ends}}}, {{{name}_upper:{ends}}}]".format(**row)
+            for name, digits, ends in (
+                ("phonon_bandgap", ".0f", ".0f"),
+                ("speed_of_sound", ".2f", ".1f"),
+                ("heat_capacity", ".1f", ".0f"),
+            )
+        ]
+        if not row["has_phonon_bandgap"]:
+            expected[0] = "none"
+        assert cells[1::3] == expected, row["formula"]
 
 
 def test_every_link_into_the_repository_leads_somewhere():

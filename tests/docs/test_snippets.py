@@ -45,9 +45,11 @@ ELSEWHERE = {
         "pip install skorch": "measures for minutes, and means nothing on a busy machine",
         "from matminer.datasets import load_dataset\n\ngaps": "downloads Matbench's band gaps",
         "python benchmarks/transfer_accuracy.py": "takes an hour and more",
+        "from matminer_phonon_tl import load_phonon_tl\nfrom matminer_phonon_tl.evaluation import "
+        "cross_validate": "trains seventy-five networks, twenty seconds of two cores",
     },
     "docs/reliability.md": {
-        "python -m pytest -m fuzz": "fuzzes for an hour and more",
+        "python -m pytest -m fuzz": "runs for minutes; .ci/run does it",
         "pip install atheris": "fuzzes for ten minutes, and atheris is no requirement",
     },
     "docs/screening.md": {
