@@ -4,17 +4,21 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 CASES = {"tests": 100, "fuzz": 1_500}
 """Cases of each hypothesis test that sets no number; ``pytest -m fuzz --hypothesis-profile=fuzz``
 goes through 20 000 of whatever a user or a stranger may hand in."""
 
-for name, cases in CASES.items():
-    settings.register_profile(
-        name, max_examples=cases, deadline=None, suppress_health_check=list(HealthCheck)
-    )
-settings.load_profile("tests")
+try:
+    from hypothesis import HealthCheck, settings
+except ImportError:  # an environment without extras, where some of the tests run
+    pass
+else:
+    for name, cases in CASES.items():
+        settings.register_profile(
+            name, max_examples=cases, deadline=None, suppress_health_check=list(HealthCheck)
+        )
+    settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")
