@@ -25,7 +25,7 @@ few=(tests/test_package.py tests/test_missing_packages.py tests/test_composition
     tests/models/test_phonon_regressor.py tests/models/test_transfer.py
     tests/evaluation/test_comparison.py tests/evaluation/test_splits.py tests/figures
     tests/phonons tests/screening/test_screen.py)
-# Neither torch nor hypothesis nor any extra.
+# Neither torch nor any extra.
 torchless=(tests/test_package.py tests/test_compositions.py
     "tests/test_missing_packages.py::test_importing_loading_featurizing_and_predicting_need_none_of_them"
     "tests/test_missing_packages.py::test_a_missing_package_says_what_to_install"
@@ -56,7 +56,7 @@ environment() { # KIND PYTHON BOUNDS WITH_TORCH [EXTRA...]
         "${pip[@]}" torch==2.13.0
     fi
     "$python" tests/environments/requirements.py "$bounds" "$@" > "$folder/$kind.txt"
-    "${pip[@]}" -r "$folder/$kind.txt" pytest
+    "${pip[@]}" -r "$folder/$kind.txt" pytest hypothesis
     "${pip[@]}" --no-deps "$root"
 }
 
