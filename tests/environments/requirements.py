@@ -32,12 +32,14 @@ def requirements(kind: str, extras: list[str]) -> list[str]:
     parser.read(SETUP, encoding="utf-8")
     lines = parser["options"]["install_requires"].split()
     for extra in extras:
-        lines += parser["options.extras_require"][extra].split()
+        text = parser["options.extras_require"][extra].splitlines()
+        lines += [line.strip() for line in text if line.strip() and not line.startswith("#")]
     found = [REQUIREMENT.fullmatch(line) for line in lines if not line.startswith("torch")]
+    # an extra's bound takes the place of the package's own
+    named = {own["name"]: own for own in found if own is not None}
     return [
         f"{own['name']}{own['extras'] or ''}{bound(own['bounds'] or '', kind)}"
-        for own in found
-        if own is not None
+        for own in named.values()
     ]
 
 
