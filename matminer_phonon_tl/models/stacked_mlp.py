@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from matminer_phonon_tl.exceptions import MissingExtraError
 from matminer_phonon_tl.models._network import TrainedNetwork, predict_all
 from matminer_phonon_tl.models._stack_checks import make_settings
 from matminer_phonon_tl.models._stack_jobs import make_jobs
@@ -189,6 +190,8 @@ def train_folds(
         If the data cannot be trained on, or a network diverges; the message names it.
     TrainingInterrupted
         On Ctrl-C, with the finished networks in ``.partial``. It is a KeyboardInterrupt.
+    MissingExtraError
+        If torch is not installed.
     ValueError
         If a setting is out of its range.
 
@@ -231,7 +234,13 @@ def train_folds(
         frozen_layers=frozen_layers,
     )
 
-    import torch
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtraError(
+            f"expected torch for training networks, but importing it failed ({error}): "
+            "pip install torch"
+        ) from error
 
     from matminer_phonon_tl.models._stack_runner import StackRun, check_device
 
