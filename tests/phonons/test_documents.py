@@ -55,6 +55,21 @@ def test_missing_two_pi_is_put_back(chain, document, with_structure):
     np.testing.assert_allclose(read.reciprocal_matrix, chain.lattice_rec.matrix)
 
 
+@pytest.mark.parametrize("two_pi", [1.0, 2.0 * np.pi])
+def test_a_rounded_reciprocal_lattice_is_that_of_the_structure(chain, document, two_pi):
+    given = chain.lattice_rec.matrix / two_pi
+    read = read_bands({**document, "lattice_rec": {"matrix": 1.015 * given}})
+    np.testing.assert_allclose(read.reciprocal_matrix, chain.lattice_rec.matrix)
+    with pytest.raises(PhononDocumentError, match="bands belong to another cell"):
+        read_bands({**document, "lattice_rec": {"matrix": 1.03 * given}})
+
+
+def test_a_path_jumps_at_three_times_its_usual_step(chain):
+    read = read_bands(chain)
+    step = np.linalg.norm(read.q_cartesian[1] - read.q_cartesian[0])
+    assert read.longest_step == pytest.approx(3 * step)
+
+
 def test_structure_of_another_module_is_read(document):
     document["structure"]["@module"] = "abipy.core.structure"
     assert read_bands(document).structure.formula == "Ga1 N1"
@@ -104,7 +119,7 @@ def test_branch_count_must_fit_the_cell(document):
 def test_cell_of_impossible_size(chain, document):
     del document["structure"]
     document["lattice_rec"] = {"matrix": (chain.lattice_rec.matrix * 100.0).tolist()}
-    with pytest.raises(PhononDocumentError, match="cubic Angstrom an atom; convert them"):
+    with pytest.raises(PhononDocumentError, match="of 2.45e-05 cubic Angstrom an atom; convert"):
         read_bands(document, unit="THz")
 
 
