@@ -119,7 +119,7 @@ def test_branch_count_must_fit_the_cell(document):
 def test_cell_of_impossible_size(chain, document):
     del document["structure"]
     document["lattice_rec"] = {"matrix": (chain.lattice_rec.matrix * 100.0).tolist()}
-    with pytest.raises(PhononDocumentError, match="of 2.45e-05 cubic Angstrom an atom; convert"):
+    with pytest.raises(PhononDocumentError, match=r"of 2.45e-05 cubic Angstrom an atom; convert"):
         read_bands(document, unit="THz")
 
 
