@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 import pytest
-from pymatgen.core import Lattice
+from pymatgen.core import Lattice, Structure
 from pymatgen.phonon.bandstructure import PhononBandStructureSymmLine
 from pymatgen.phonon.dos import CompletePhononDos, PhononDos
 
@@ -12,6 +12,7 @@ from matminer_phonon_tl.exceptions import PhononDocumentError
 from matminer_phonon_tl.phonons import diatomic_chain
 from matminer_phonon_tl.phonons.bands import is_primitive, read_bands
 from matminer_phonon_tl.phonons.density import read_dos
+from matminer_phonon_tl.phonons.documents import one_structure
 from matminer_phonon_tl.units import EV_TO_THZ, THZ_TO_CM1
 
 
@@ -114,6 +115,41 @@ def test_branch_count_must_fit_the_cell(document):
     del document["structure"]
     with pytest.raises(PhononDocumentError, match="expected 3 per atom, got 4 branches"):
         read_bands({**document, "bands": document["bands"][:4]}, unit="THz")
+
+
+def cell(volume_per_atom, *, n_atoms=4, shift=0.0):
+    sites = [[i / n_atoms + shift, 0.0, 0.0] for i in range(n_atoms)]
+    lattice = Lattice.cubic((volume_per_atom * n_atoms) ** (1 / 3))
+    return Structure(lattice, ["Si"] * n_atoms, sites).as_dict()
+
+
+@pytest.mark.parametrize("volume_per_atom", [0.11, 0.9, 20.0, 9e4])
+def test_thin_and_dense_cells_are_read(volume_per_atom):
+    assert len(one_structure(cell(volume_per_atom), None)) == 4
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        cell(0.09),
+        cell(1.1e5),
+        cell(20.0, shift=1e4),
+        cell(20.0, shift=float("nan")),
+        cell(20.0) | {"sites": []},
+        cell(20.0) | {"lattice": {"matrix": np.full((3, 3), np.nan).tolist()}},
+    ],
+)
+def test_what_is_no_cell_of_a_crystal(broken):
+    """Some of these crash the library that looks for symmetry, and Python with it."""
+    with pytest.raises(PhononDocumentError, match=r"expected the cell of a crystal|cannot be read"):
+        one_structure(broken, None)
+
+
+@pytest.mark.parametrize("kind", [[None], True, "Si"])
+def test_what_is_no_structure(kind):
+    message = rf"structure in the document, got {type(kind).__name__}; pass"
+    with pytest.raises(PhononDocumentError, match=message):
+        one_structure(kind, None)
 
 
 def test_cell_of_impossible_size(chain, document):

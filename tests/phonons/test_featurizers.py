@@ -54,6 +54,28 @@ def test_bands(frame):
     assert np.isnan(unstable["acoustic-optical gap [cm-1]"])
 
 
+def test_bands_that_overlap_have_a_negative_signed_gap():
+    overlapping = diatomic_chain()
+    overlapping.bands[3] = 0.5 * overlapping.bands[2].max()
+    row = dict(zip(*describe(overlapping), strict=True))
+    assert row["acoustic-optical gap [cm-1]"] == 0.0
+    assert row["signed acoustic-optical gap [cm-1]"] < -1.0
+
+
+def test_a_cell_of_one_atom_has_no_signed_gap():
+    document = diatomic_chain().as_dict()
+    del document["structure"]
+    document["bands"] = document["bands"][:3]
+    row = dict(zip(*describe(document, unit="THz"), strict=True))
+    assert row["acoustic-optical gap [cm-1]"] == 0.0
+    assert np.isnan(row["signed acoustic-optical gap [cm-1]"])
+
+
+def describe(bands, **options):
+    made = PhononBandFeaturizer(**options)
+    return made.feature_labels(), made.featurize(bands)
+
+
 def test_unstable_raises_by_default_and_can_be_skipped(frame):
     made = featurizer(PhononBandFeaturizer)
     with pytest.raises(UnstableStructureError, match="ignore_errors"):

@@ -10,6 +10,7 @@ from pymatgen.core import Composition, Structure
 
 from matminer_phonon_tl.exceptions import UnitError
 from matminer_phonon_tl.phonons.frequencies import (
+    STIFFEST_BOND,
     canonical_unit,
     establish_unit,
     highest_frequency_bounds,
@@ -125,3 +126,16 @@ def test_dos_integral_names_the_unit():
     # and a density that agrees with its own grid says nothing about the unit of the grid
     with pytest.raises(UnitError, match="expected frequencies of one possible unit"):
         establish_unit(60.0, dos_integral=6.0, n_atoms=2)
+
+
+def test_bounds_are_those_of_the_stiffest_bond_and_the_softest_crystal():
+    """For two equal light masses m, omega^2 = 2k/m; RbI by hand."""
+    low, high = highest_frequency_bounds([85.47, 126.90], rare_gas=False)
+    omega = np.sqrt(2 * STIFFEST_BOND / (85.47 * 1.66053907e-27))
+    assert high == pytest.approx(omega / (2 * np.pi) / 1e12, rel=1e-6)
+    assert low == pytest.approx(10.0 / np.sqrt(85.47), rel=1e-6)
+
+
+def test_what_is_ambiguous_is_told_in_both_units():
+    with pytest.raises(UnitError, match=r"\(60 THz is 2001 cm-1, 60 cm-1 is 1.8 THz\)"):
+        establish_unit(60.0)
