@@ -18,7 +18,7 @@ def test_the_first_block_holds_two_lines_that_stand_alone():
     assert language == "sh"
     assert first.endswith("phonon-tl predict InN GaSb InAs InSb")
     assert '".[test]"' in second
-    assert second.endswith("python -m pytest -n auto")
+    assert second.endswith("python -m pytest -n auto --dist loadfile")
     # Each makes the environment it uses, so that it works in a shell of its own.
     assert all(line.startswith("python3 -m venv .venv &&") for line in (first, second))
 
