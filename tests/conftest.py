@@ -16,7 +16,11 @@ except ImportError:  # an environment without extras, where some of the tests ru
 else:
     for name, cases in CASES.items():
         settings.register_profile(
-            name, max_examples=cases, deadline=None, suppress_health_check=list(HealthCheck)
+            name,
+            max_examples=cases,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            derandomize=name == "tests",  # the same cases each time; exploring is for "fuzz"
         )
     settings.load_profile("tests")
 

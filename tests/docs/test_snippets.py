@@ -50,6 +50,7 @@ ELSEWHERE = {
     },
     "docs/reliability.md": {
         "python -m pytest -m fuzz": "runs for minutes; .ci/run does it",
+        "python -m pytest -n auto": "runs all tests for minutes; .ci/run does it",
         "pip install atheris": "fuzzes for ten minutes, and atheris is no requirement",
     },
     "docs/screening.md": {
