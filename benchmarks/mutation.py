@@ -50,6 +50,8 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=25)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    if unknown := set(arguments.modules) - set(TESTS):
+        parser.error(f"expected modules among {', '.join(TESTS)}, got {', '.join(unknown)}")
     tried = survived = 0
     for module in arguments.modules or TESTS:
         with tempfile.TemporaryDirectory() as folder:

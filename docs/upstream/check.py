@@ -53,6 +53,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--checkout", type=Path)
     checkout = parser.parse_args().checkout
+    if checkout and not (checkout / "tests" / "datasets").is_dir():
+        parser.error(f"expected a checkout of matminer with tests/datasets, got {checkout}")
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
         with served(PACKAGE / "datasets") as address:
