@@ -1,4 +1,4 @@
-"""What counts as a composition, and how many are read into flat arrays at once.
+"""What counts as a composition.
 
 Everything that takes compositions takes them through this module, so that a formula is understood
 (or refused) in the same way everywhere. Amounts are used as written and never reduced: ``In2N2``
@@ -6,14 +6,11 @@ is a cell of four atoms.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pymatgen.core import Composition, DummySpecies, Element, Species
 from pymatgen.core.structure import SiteCollection
 
@@ -160,95 +157,8 @@ def name_row(error: CompositionError, row: int) -> CompositionError:
     return named
 
 
-class FlatCompositions(NamedTuple):
-    """Many compositions as flat arrays: row i owns ``counts[i]`` consecutive entries."""
-
-    counts: NDArray[np.intp]
-    """Entries of each row, shape (n_rows,)."""
-    elements: NDArray[np.intp]
-    """What ``index_of`` gave for each entry, shape (n_entries,)."""
-    amounts: NDArray[np.float64]
-    """Atoms of each entry, shape (n_entries,)."""
-
-
-def flatten(
-    compositions: Sequence[Composition], index_of: Callable[[str], int]
-) -> FlatCompositions:
-    """Read compositions into flat arrays.
-
-    Parameters
-    ----------
-    compositions : sequence of Composition
-    index_of : callable
-        Gives the table row of an element symbol; called once for each distinct element. It raises
-        UnknownElementError for a symbol it does not know.
-
-    Returns
-    -------
-    FlatCompositions
-        Oxidation states are ignored; an element that stands twice (Fe2+ and Fe3+) has two entries.
-
-    Raises
-    ------
-    UnknownElementError, CompositionError
-        Without the row: the caller finds it where it matters.
-    """
-    # The mapping behind a Composition, because its public items() looks every element up anew
-    # (25 times slower, and this loop is what bounds the featurizer).
-    cells = [composition._data for composition in compositions]  # noqa: SLF001
-    species = list(chain.from_iterable(cells))
-    # Elements hash in Python; their identities do not. Few of the species are distinct.
-    identities = list(map(id, species))
-    index_of_identity = {
-        identity: index_of(_symbol(member))
-        for identity, member in dict(zip(identities, species, strict=True)).items()
-    }
-    amounts = np.fromiter(
-        chain.from_iterable(cell.values() for cell in cells), np.float64, len(species)
-    )
-    if not (amounts.min(initial=1.0) > 0 and amounts.max(initial=1.0) <= MAX_AMOUNT):
-        worst = int(np.argmin((amounts > 0) & (amounts <= MAX_AMOUNT)))
-        raise amount_error(_symbol(species[worst]), amounts[worst])
-    return FlatCompositions(
-        counts=np.fromiter(map(len, cells), np.intp, len(cells)),
-        elements=np.fromiter(map(index_of_identity.__getitem__, identities), np.intp, len(species)),
-        amounts=amounts,
-    )
-
-
-def flatten_valid(
-    values: Sequence[Any], index_of: Callable[[str], int], first_row: int = 0
-) -> tuple[FlatCompositions, NDArray[np.intp], dict[int, CompositionError]]:
-    """Flatten the rows that can be read; name the others.
-
-    Returns
-    -------
-    flat : FlatCompositions
-        Of the good rows only.
-    rows : ndarray of shape (n_good,)
-        Which of ``values`` those are.
-    errors : dict of row to CompositionError
-        Every other row, in order; each sentence names its row. Both count from ``first_row``.
-    """
-    compositions, errors = read_compositions(values, first_row)
-    rows = [row for row, composition in enumerate(compositions) if composition is not None]
-    good = [composition for composition in compositions if composition is not None]
-    try:
-        flat = flatten(good, index_of)
-    except CompositionError:
-        # Something in there is bad: find each of the bad rows, then read the rest at once.
-        for row, composition in zip(rows, good, strict=True):
-            try:
-                flatten([composition], index_of)
-            except CompositionError as error:
-                errors[first_row + row] = name_row(error, first_row + row)
-        rows = [row for row in rows if first_row + row not in errors]
-        flat = flatten([c for c in map(compositions.__getitem__, rows) if c is not None], index_of)
-        errors = dict(sorted(errors.items()))
-    return flat, np.asarray(rows, dtype=np.intp), errors
-
-
-def _symbol(species: Element | Species | DummySpecies) -> str:
+def symbol_of(species: Element | Species | DummySpecies) -> str:
+    """Return the symbol of the chemical element, or raise UnknownElementError."""
     if isinstance(species, Element):
         # pymatgen gives isotopes the symbol H; only the name tells them apart.
         if species.name in ISOTOPES:
@@ -278,7 +188,7 @@ def _from_mapping(amounts: Mapping[Any, Any]) -> Composition:
     try:
         composition = Composition(checked)
         for species in composition:
-            _symbol(species)
+            symbol_of(species)
     except CompositionError:
         raise
     except (ValueError, TypeError, KeyError, IndexError) as error:

@@ -1,12 +1,17 @@
 """What may stand in a chemical formula, and what it then says."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pymatgen.core import Composition, Element
 
 from matminer_phonon_tl.exceptions import CompositionError, UnknownElementError
+from matminer_phonon_tl.flat_compositions import FlatCompositions
 
 MAX_FORMULA_LENGTH = 500
 MAX_AMOUNT = 1e6
@@ -20,10 +25,12 @@ _SYMBOL = re.compile(r"[A-Z][a-z]?")
 # "CaSO4.2H2O": pymatgen reads O4.2 and H2O, the writer meant two waters. A decimal amount before
 # another symbol is ambiguous where an element is written twice, as adducts do.
 _DECIMAL_BEFORE_SYMBOL = re.compile(r"\d\.\d*[A-Z(\[{]")
-_PLAIN = re.compile(r"(?:[A-Z][a-z]?\d{0,7})+")
-_PLAIN_PART = re.compile(r"([A-Z][a-z]?)(\d*)")
-# By symbol: pymatgen counts deuterium as an element of its own, with the symbol H.
-_ELEMENTS = {element.symbol: Element(element.symbol) for element in Element}
+_PLAIN = re.compile(r"(?:[A-Z][a-z]?[0-9]{0,7})+")
+_PLAIN_PART = re.compile(r"([A-Z][a-z]?)([0-9]*)")
+# Once each: pymatgen counts deuterium as an element of its own, with the symbol H.
+SYMBOLS = tuple(dict.fromkeys(element.symbol for element in Element))
+"""Of the chemical elements."""
+_PLACE_OF = {symbol: place for place, symbol in enumerate(SYMBOLS)}
 
 
 @lru_cache(maxsize=2**15)
@@ -49,9 +56,6 @@ def read_formula(text: str) -> Composition:
     Composition('Ca1 O2 H2')
     """
     formula = text.strip()
-    plain = _read_plain(formula)
-    if plain is not None:
-        return plain
     expected = f"expected a chemical formula such as 'GaN' or 'Ca(OH)2', got {short(text)}"
     if not formula:
         raise CompositionError(f"{expected}: it is empty")
@@ -82,26 +86,49 @@ def read_formula(text: str) -> Composition:
     return check_amounts(composition)
 
 
-def _read_plain(formula: str) -> Composition | None:
-    """Read the usual formula, symbols and whole amounts; None for any other, good or bad."""
-    if len(formula) > MAX_FORMULA_LENGTH or not formula.isascii() or not _PLAIN.fullmatch(formula):
-        return None
-    amounts: dict[Element, float] = {}
-    for symbol, digits in _PLAIN_PART.findall(formula):
-        element = _ELEMENTS.get(symbol)
-        if element is None or symbol in ISOTOPES:
-            return None
-        amounts[element] = amounts.get(element, 0.0) + float(digits or 1)
-    if not 0 < min(amounts.values()) <= max(amounts.values()) <= MAX_AMOUNT:
-        return None
-    return Composition(amounts)
+def read_plain_formulas(
+    formulas: Sequence[str],
+) -> tuple[NDArray[np.bool_], FlatCompositions]:
+    """Read the usual formulas, symbols and whole amounts, many at once.
+
+    Returns
+    -------
+    is_plain : ndarray of bool, shape (n_formulas,)
+        Which are such; any other, good or bad, is for :func:`read_formula`.
+    flat : FlatCompositions
+        Of the plain ones; elements as written, by their places in :data:`SYMBOLS`.
+
+    Examples
+    --------
+    >>> is_plain, flat = read_plain_formulas(["In2N2", "Ca(OH)2"])
+    >>> is_plain.tolist(), [SYMBOLS[place] for place in flat.elements], flat.amounts.tolist()
+    ([True, False], ['In', 'N'], [2.0, 2.0])
+    """
+    parts = [
+        _PLAIN_PART.findall(formula)
+        if len(formula) <= MAX_FORMULA_LENGTH and _PLAIN.fullmatch(formula)
+        else ()
+        for formula in formulas
+    ]
+    counts = np.fromiter(map(len, parts), np.intp, len(parts))
+    entries = list(chain.from_iterable(parts))
+    elements = np.array([_PLACE_OF.get(symbol, -1) for symbol, _ in entries], dtype=np.intp)
+    amounts = np.array([float(digits) if digits else 1.0 for _, digits in entries])
+    formula_of = np.repeat(np.arange(len(parts)), counts)
+    is_plain = counts > 0
+    is_plain[formula_of[(elements < 0) | (amounts <= 0) | (amounts > MAX_AMOUNT)]] = False
+    # An element that stands twice, as in CH3CH2OH, is to be added up.
+    keys = np.sort(formula_of * (len(SYMBOLS) + 1) + elements)
+    is_plain[keys[1:][np.diff(keys) == 0] // (len(SYMBOLS) + 1)] = False
+    kept = is_plain[formula_of]
+    return is_plain, FlatCompositions(counts[is_plain], elements[kept], amounts[kept])
 
 
 def _check_symbols(symbols: list[str], text: str) -> None:
     for symbol in symbols:
         if symbol in ISOTOPES:
             raise isotope_error(symbol)
-        if symbol not in _ELEMENTS:
+        if symbol not in _PLACE_OF:
             raise UnknownElementError(
                 f"expected chemical elements, got {symbol!r} in {short(text)}, which is none"
             )

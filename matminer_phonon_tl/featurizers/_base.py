@@ -12,12 +12,9 @@ from matminer.featurizers.base import BaseFeaturizer
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from matminer_phonon_tl.compositions import (
-    FlatCompositions,
-    composition_values,
-    flatten_valid,
-)
+from matminer_phonon_tl.composition_array import flatten_valid, rows_of
 from matminer_phonon_tl.exceptions import CompositionError, FeaturizationWarning
+from matminer_phonon_tl.flat_compositions import FlatCompositions
 
 ROWS_AT_ONCE = 4096
 """Rows between two steps of the progress bar."""
@@ -62,7 +59,7 @@ class CompositionFeaturizer(BaseFeaturizer):
         UnknownElementError, CompositionError
             Names the first bad row (unless ``ignore_errors``).
         """
-        features, errors = self._featurize_valid(composition_values(compositions))
+        features, errors = self._featurize_valid(rows_of(compositions))
         self._settle(errors, len(features), ignore_errors=ignore_errors)
         return features
 
@@ -146,7 +143,7 @@ class CompositionFeaturizer(BaseFeaturizer):
         self, compositions: Any
     ) -> tuple[NDArray[np.float64], dict[int, CompositionError]]:
         """Descriptors, NaN in rows that have none, and the error of each of these rows."""
-        return self._featurize_valid(composition_values(compositions))
+        return self._featurize_valid(rows_of(compositions))
 
     def precheck(self, comp: Any) -> bool:
         """Say whether the composition can be described."""

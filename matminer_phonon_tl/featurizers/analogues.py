@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from pymatgen.core import Element, Structure
 
 from matminer_phonon_tl.citations import LIU_2020
-from matminer_phonon_tl.compositions import FlatCompositions, composition_values, flatten_valid
+from matminer_phonon_tl.composition_array import flatten_valid, rows_of
 from matminer_phonon_tl.exceptions import CompositionError
 from matminer_phonon_tl.featurizers._base import CompositionFeaturizer
 from matminer_phonon_tl.featurizers._exchanged import describe_exchanged
 from matminer_phonon_tl.featurizers._prototypes import Prototype, cells, prototypes
 from matminer_phonon_tl.featurizers.element_table import ElementTable
+from matminer_phonon_tl.flat_compositions import FlatCompositions
 
 ANALOGUE_COLUMNS = {
     "analogue_gap": "(bottom of branch 4 - top of branch 3) / highest frequency",
@@ -182,7 +183,7 @@ class AnalogueDescriptors(CompositionFeaturizer):
 
     def count(self, compositions: Any) -> NDArray[np.intp]:
         """How many relatives each composition is described by, shape (n_compositions,)."""
-        values = composition_values(compositions)
+        values = rows_of(compositions)
         counts = np.zeros(len(values), dtype=np.intp)
         flat, rows, _ = flatten_valid(values, self._index_of)
         counts[rows] = np.bincount(self._relatives(flat).row, minlength=len(rows))

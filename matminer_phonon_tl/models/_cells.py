@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core import Composition, Structure
 
-from matminer_phonon_tl.compositions import FlatCompositions, as_composition, flatten
+from matminer_phonon_tl.composition_array import flatten
+from matminer_phonon_tl.compositions import as_composition
 from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError
 from matminer_phonon_tl.featurizers.element_table import ElementTable
+from matminer_phonon_tl.flat_compositions import FlatCompositions
 
 MOST_FORMULA_UNITS = 1000
 _BROKEN = 1e-6
@@ -30,8 +32,9 @@ def read_cell(value: Any, n_formula_units: Any = None, *, needs_structure: bool 
 
     Returns
     -------
-    Structure or Composition
-        Of a Structure its primitive cell; of a formula what it says, or so many reduced units.
+    Structure, or the value itself, not read yet, or Composition
+        Of a Structure its primitive cell; of anything else so many reduced units, where they are
+        given.
 
     Raises
     ------
@@ -52,10 +55,9 @@ def read_cell(value: Any, n_formula_units: Any = None, *, needs_structure: bool 
             f"expected a Structure, which this predictor needs, got {type(value).__name__}: give "
             "one, or use the predictor of compositions"
         )
-    composition = as_composition(value)
     if n_formula_units is None:
-        return composition
-    return composition.reduced_composition * float(n_formula_units)
+        return value
+    return as_composition(value).reduced_composition * float(n_formula_units)
 
 
 def check_formula_units(n_formula_units: Any, n_rows: int) -> list[int | None]:
@@ -99,9 +101,9 @@ class KnownCells:
     def other_sizes(self, compositions: Sequence[Composition]) -> list[list[int]]:
         """For each composition, sizes of training cells of its formula other than its own."""
         flat = flatten(compositions, ElementTable.shipped().index_of)
-        others: list[list[int]] = [[] for _ in compositions]
+        others: list[list[int]] = [[] for _ in range(len(compositions))]
         maybe = np.flatnonzero(np.isin(_marks(flat), self._marks))
-        for row, key, size in zip(maybe, *_keys(_taken(flat, maybe)), strict=True):
+        for row, key, size in zip(maybe, *_keys(flat.take(maybe)), strict=True):
             others[row] = [known for known in self._sizes.get(key, []) if known != size]
         return others
 
@@ -142,12 +144,6 @@ def _marks(flat: FlatCompositions) -> NDArray[np.intp]:
         return np.empty(0, dtype=np.intp)
     starts = np.cumsum(flat.counts) - flat.counts
     return np.add.reduceat((flat.elements + 1) ** 3, starts)
-
-
-def _taken(flat: FlatCompositions, rows: NDArray[np.intp]) -> FlatCompositions:
-    """Some of the rows."""
-    kept = np.repeat(np.isin(np.arange(len(flat.counts)), rows), flat.counts)
-    return FlatCompositions(flat.counts[rows], flat.elements[kept], flat.amounts[kept])
 
 
 def _keys(flat: FlatCompositions) -> tuple[list[tuple[tuple[int, float], ...]], NDArray[Any]]:

@@ -1,6 +1,6 @@
 """The descriptor matrix a model sees, chosen by name."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from pymatgen.core import Structure
 
-from matminer_phonon_tl.compositions import as_compositions, composition_values
+from matminer_phonon_tl.composition_array import CompositionArray
+from matminer_phonon_tl.compositions import composition_values
 from matminer_phonon_tl.exceptions import CompositionError
 from matminer_phonon_tl.featurizers.lattice_dynamics import (
     COMPOSITION_COLUMNS,
@@ -43,7 +44,7 @@ class Materials:
 
     def __init__(self, X: Any) -> None:
         self._X = X
-        self.compositions = as_compositions(X)
+        self.compositions = CompositionArray.read(X)
         self._blocks: dict[str, NDArray[np.float64]] = {}
 
     @classmethod
@@ -53,8 +54,11 @@ class Materials:
 
     def take(self, rows: NDArray[np.intp]) -> "Materials":
         """Return some of the materials, with what is known of them."""
-        values = structures_of(self._X) if self._holds_structures() else self.compositions
-        part = Materials([values[row] for row in rows])
+        if self._holds_structures():
+            structures = structures_of(self._X)
+            part = Materials([structures[row] for row in rows])
+        else:
+            part = Materials(self.compositions.take(rows))
         part._blocks = {key: block[rows] for key, block in self._blocks.items()}
         return part
 
@@ -85,7 +89,7 @@ class Materials:
                     self._blocks[lattice.springs] = described
         return errors
 
-    def _once(self, key: str, featurizer: Any, values: list[Any]) -> NDArray[np.float64]:
+    def _once(self, key: str, featurizer: Any, values: Sequence[Any]) -> NDArray[np.float64]:
         if key not in self._blocks:
             self._blocks[key] = featurizer.featurize_array(values)
         return self._blocks[key]
@@ -93,6 +97,8 @@ class Materials:
     def _holds_structures(self) -> bool:
         if isinstance(self._X, pd.DataFrame):
             return "structure" in self._X.columns
+        if isinstance(self._X, CompositionArray):
+            return False
         return bool(len(self._X)) and all(isinstance(value, Structure) for value in self._X)
 
 

@@ -1,5 +1,6 @@
 """How near a compound is to what a model was trained on."""
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy.spatial.distance import cdist
 
 from matminer_phonon_tl.exceptions import ModelFormatError
 from matminer_phonon_tl.featurizers import LatticeDynamicsDescriptors
+from matminer_phonon_tl.models._descriptors import Materials
 
 ROWS_AT_ONCE = 256
 LARGEST_DESCRIPTOR = 1e6
@@ -39,24 +41,27 @@ class Applicability:
         between = cdist(self._points, self._points)
         np.fill_diagonal(between, np.inf)
         self._own_distances = np.sort(between.min(axis=1))
-        self._seen = set(elements.tolist())
 
     @classmethod
-    def fit(cls, compositions: list[Composition]) -> Self:
+    def fit(cls, compositions: Sequence[Composition]) -> Self:
         """Remember the training compositions."""
         descriptors = np.unique(LatticeDynamicsDescriptors().featurize_array(compositions), axis=0)
         elements = sorted({element.Z for c in compositions for element in c.elements})
         return cls(descriptors, np.array(elements, dtype=np.int16))
 
-    def rank(self, compositions: list[Composition]) -> NDArray[np.float64]:
+    def rank(self, X: Any) -> NDArray[np.float64]:
         """Share of training materials that lie at least as far from their nearest neighbour.
+
+        Parameters
+        ----------
+        X : Materials, or what they are made of
 
         Returns
         -------
-        ndarray of shape (n_compositions,)
+        ndarray of shape (n_materials,)
             1 for a training composition, 0 for one that is farther out than any of them.
         """
-        described = LatticeDynamicsDescriptors().featurize_array(compositions)
+        described = Materials.of(X).matrix("lattice_dynamics", use_structure=False)
         points = (described - self._center) / self._scale
         nearest = np.linalg.norm(points - self._points[self._nearest(points)], axis=1)
         # Round-off in the scaler must not push a training material from itself.
@@ -74,9 +79,15 @@ class Applicability:
             nearest[rows] = np.argmin(half_squares - points[rows] @ self._points.T, axis=1)
         return nearest
 
-    def unseen_elements(self, composition: Composition) -> list[str]:
-        """Symbols of the elements that no training material has."""
-        return sorted({e.symbol for e in composition.elements if e.Z not in self._seen})
+    def unseen_elements(self, X: Any) -> list[list[str]]:
+        """Symbols of each material's elements that no training material has."""
+        flat = Materials.of(X).compositions.flat(lambda symbol: Element(symbol).Z)
+        row_of = np.repeat(np.arange(len(flat.counts)), flat.counts)
+        unseen: list[list[str]] = [[] for _ in range(len(flat.counts))]
+        for entry in np.flatnonzero(~np.isin(flat.elements, self.elements)).tolist():
+            symbols = unseen[row_of[entry]]
+            symbols[:] = sorted({*symbols, Element.from_Z(int(flat.elements[entry])).symbol})
+        return unseen
 
     def get_state(self) -> dict[str, Any]:
         """Plain arrays."""

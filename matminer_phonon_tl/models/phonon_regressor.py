@@ -1,5 +1,6 @@
 """Regression of a phonon property on physics: kernel machines with intervals that hold."""
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -232,14 +233,14 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         return labels + (list(ANALOGUE_COLUMNS) if self.analogues else [])
 
     def predict_described(
-        self, D: NDArray[np.float64], compositions: list[Composition]
+        self, D: NDArray[np.float64], compositions: Sequence[Composition]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Labels and spreads for descriptors that :meth:`describe` gave.
 
         Parameters
         ----------
         D : ndarray of shape (n_materials, n_descriptors)
-        compositions : list of Composition
+        compositions : sequence of Composition
             For the atoms and masses that the target's transform needs.
         """
         X = self.scaling_.points(D)

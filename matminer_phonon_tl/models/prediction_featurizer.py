@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from pymatgen.core import Composition
 
 from matminer_phonon_tl.citations import LIU_2020
-from matminer_phonon_tl.compositions import FlatCompositions
 from matminer_phonon_tl.featurizers._base import CompositionFeaturizer
 from matminer_phonon_tl.featurizers.element_table import ElementTable
+from matminer_phonon_tl.flat_compositions import FlatCompositions
 from matminer_phonon_tl.models.predictor import PhononPredictor
 
 PREDICTED = (

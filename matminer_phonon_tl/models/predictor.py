@@ -9,10 +9,8 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from matminer_phonon_tl.compositions import (
-    composition_values,
-    flatten_valid,
-)
+from matminer_phonon_tl.composition_array import CompositionArray
+from matminer_phonon_tl.compositions import composition_values
 from matminer_phonon_tl.datasets.load import UNITS
 from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError
 from matminer_phonon_tl.featurizers.element_table import ElementTable
@@ -220,12 +218,13 @@ class PhononPredictor(BaseEstimator, JSONModel):
         frame = empty_frame(values)
         frame["error"] = [errors.get(row) for row in range(len(values))]
         if rows:
+            places = np.array(rows)
             for name, column in self._columns(asked, conditional, level, negligible).items():
-                frame.loc[rows, name] = column
+                frame.loc[places, name] = column
             formulas = frame["formula"].tolist()
-            for row, cell in zip(rows, asked.compositions, strict=True):
+            for place, row in enumerate(rows):
                 if n_formula_units is not None or not isinstance(values[row], str):
-                    formulas[row] = formula_of(cell)
+                    formulas[row] = formula_of(asked.compositions[place])
             frame["formula"] = pd.Series(formulas, dtype=object)
             if n_formula_units is None:
                 sizes = self._known_cells.other_sizes(asked.compositions)
@@ -253,14 +252,18 @@ class PhononPredictor(BaseEstimator, JSONModel):
                 rows.append(row)
             except CompositionError as error:
                 errors[row] = str(error)
-        # What is a composition may still hold an element that the table does not know.
-        _, known, unknown = flatten_valid(cells, ElementTable.shipped().index_of)
-        for number, refusal in unknown.items():
+        compositions, good, bad = CompositionArray.read_valid(cells)
+        for number, refusal in bad.items():
             errors[rows[number]] = str(refusal).removeprefix(f"row {number}: ")
-        asked, rows = Materials([cells[n] for n in known]), [rows[n] for n in known]
-        if self.use_structure:
-            asked, rows = self._describable(asked, rows, errors)
-        return asked, rows, errors
+        # What is a composition may still hold an element that the table does not know.
+        _, known, unknown = compositions.flat_valid(ElementTable.shipped().index_of)
+        for number, refusal in unknown.items():
+            errors[rows[good[number]]] = str(refusal)
+        rows = [rows[number] for number in good[known]]
+        if not self.use_structure:
+            return Materials(compositions.take(known)), rows, errors
+        asked = Materials([cells[number] for number in good[known]])
+        return *self._describable(asked, rows, errors), errors
 
     def _describable(
         self, asked: Materials, rows: list[int], errors: dict[int, str]
@@ -282,8 +285,8 @@ class PhononPredictor(BaseEstimator, JSONModel):
         compositions = asked.compositions
         probability, spread = self.classifier_.predict_gap(asked)
         has_gap = probability >= self.classifier_.threshold_
-        unseen = [self.applicability_.unseen_elements(c) for c in compositions]
-        rank = self.applicability_.rank(compositions)
+        unseen = self.applicability_.unseen_elements(asked)
+        rank = self.applicability_.rank(asked)
         columns: dict[str, Any] = {
             "has_phonon_bandgap": has_gap,
             "has_gap_probability": probability,

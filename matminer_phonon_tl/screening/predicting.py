@@ -1,6 +1,6 @@
 """Predictions for the rows of a chunk, each distinct formula once."""
 
-from collections import OrderedDict
+from collections import deque
 from threading import Lock
 from typing import Any
 
@@ -12,9 +12,7 @@ from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.models import PhononPredictor
 
 CACHED_FORMULAS = 100_000
-"""Formulas whose predictions are remembered from chunk to chunk, the last used; about 100 MB."""
-
-
+"""So many formulas are remembered from chunk to chunk, the last predicted; about 50 MB."""
 NEGLIGIBLE = 0.2
 """Probability of a gap below which its size is not computed, and the expected one given as 0: the
 rows that nobody screens for would cost a third of the time."""
@@ -24,7 +22,7 @@ class RowPredictor:
     """The predictor as a function from formulas to a table, with a memory for repeated formulas.
 
     Within a chunk a formula is predicted once; from chunk to chunk the last
-    :data:`CACHED_FORMULAS` are remembered. Formulas are the same where their text is.
+    :data:`CACHED_FORMULAS` predicted are remembered. Formulas are the same where their text is.
 
     Parameters
     ----------
@@ -51,8 +49,7 @@ class RowPredictor:
     ) -> None:
         self.predictor = predictor
         self.options = {"level": level, "conditional": conditional, "negligible": negligible}
-        self._remembered: OrderedDict[str, tuple[Any, ...]] = OrderedDict()
-        self._lock = Lock()
+        self._memory = _Memory()
         try:
             frame = self._predict(["InN"])
         except ValueError as error:
@@ -77,49 +74,62 @@ class RowPredictor:
         return self._distinct(asked).take(pa.array(places, pa.int64()))
 
     def _distinct(self, asked: list[Any]) -> pa.Table:
-        remembered = self._recall(asked)
-        new = [place for place in range(len(asked)) if place not in remembered]
-        if not new:
-            return self._from_rows(list(remembered.values()))
+        known = self._memory.recall(asked)
+        new = [place for place in range(len(asked)) if place not in known]
         frame = self._predict([asked[place] for place in new])
-        self._remember([asked[place] for place in new], frame)
         predicted = pa.Table.from_pandas(frame, self.schema, preserve_index=False)
         predicted = predicted.replace_schema_metadata()
-        if not remembered:
+        self._memory.add([asked[place] for place in new], predicted)
+        if not known:
             return predicted
-        both = pa.concat_tables([predicted, self._from_rows(list(remembered.values()))])
-        return both.take(pa.array(np.argsort([*new, *remembered])))
+        tables = [predicted, *{id(table): table for table, _ in known.values()}.values()]
+        starts = np.cumsum([0, *map(len, tables)])
+        start_of = {id(table): start for table, start in zip(tables, starts, strict=False)}
+        rows = np.empty(len(asked), dtype=np.int64)
+        rows[new] = np.arange(len(new))
+        for place, (table, row) in known.items():
+            rows[place] = start_of[id(table)] + row
+        return pa.concat_tables(tables).take(pa.array(rows))
 
     def _predict(self, formulas: list[Any]) -> pd.DataFrame:
         # A warning for each chunk would drown; the column note says the same.
         return self.predictor.predict(formulas, **self.options, warn=False)
 
-    def _recall(self, asked: list[Any]) -> dict[int, tuple[Any, ...]]:
-        found = {}
-        with self._lock:
-            for place, formula in enumerate(asked):
-                if isinstance(formula, str) and formula in self._remembered:
-                    self._remembered.move_to_end(formula)
-                    found[place] = self._remembered[formula]
-        return found
 
-    def _remember(self, asked: list[Any], frame: pd.DataFrame) -> None:
-        rows = frame.itertuples(index=False, name=None)
+class _Memory:
+    """The tables predicted last, and where in them each formula stands."""
+
+    def __init__(self) -> None:
+        self._tables: deque[tuple[list[Any], pa.Table]] = deque()
+        self._row_of: dict[str, tuple[pa.Table, int]] = {}
+        self._n_rows = 0
+        self._lock = Lock()
+
+    def recall(self, asked: list[Any]) -> dict[int, tuple[pa.Table, int]]:
+        """Table and row of each place whose formula is remembered."""
         with self._lock:
-            for formula, row in zip(asked, rows, strict=True):
+            row_of = self._row_of
+            return {
+                place: row_of[formula]
+                for place, formula in enumerate(asked)
+                if isinstance(formula, str) and formula in row_of
+            }
+
+    def add(self, asked: list[Any], table: pa.Table) -> None:
+        """Remember a table, row by row what was asked; forget the oldest beyond the limit."""
+        with self._lock:
+            self._tables.append((asked, table))
+            self._n_rows += len(asked)
+            for row, formula in enumerate(asked):
                 if isinstance(formula, str):
-                    self._remembered[formula] = row
-            while len(self._remembered) > CACHED_FORMULAS:
-                self._remembered.popitem(last=False)
-
-    def _from_rows(self, rows: list[tuple[Any, ...]]) -> pa.Table:
-        columns = zip(*rows, strict=True) if rows else [[] for _ in self.schema]
-        arrays = [
-            pa.array([None if value is pd.NA else value for value in column], field.type,
-                     from_pandas=True)
-            for column, field in zip(columns, self.schema, strict=True)
-        ]  # fmt: skip
-        return pa.Table.from_arrays(arrays, schema=self.schema)
+                    self._row_of[formula] = table, row
+            while self._n_rows > CACHED_FORMULAS:
+                formulas, oldest = self._tables.popleft()
+                self._n_rows -= len(formulas)
+                for formula in formulas:
+                    # Two threads may have predicted one formula: the later table holds it now.
+                    if isinstance(formula, str) and self._row_of[formula][0] is oldest:
+                        del self._row_of[formula]
 
 
 def _type(series: "pd.Series[Any]") -> pa.DataType:

@@ -28,11 +28,18 @@ def test_duplicates_are_computed_once(quick, predict):
     assert predict(["BAs", "Qq"]).equals(table.take([0, 3]))
 
 
-def test_the_memory_is_bounded_and_keeps_what_was_used_last(quick, predict, monkeypatch):
-    monkeypatch.setattr(predicting, "CACHED_FORMULAS", 2)
-    for formulas in (["BAs", "GaN"], ["BAs"], ["InN"], ["BAs", "GaN"]):
+def test_the_memory_is_bounded_and_keeps_what_was_predicted_last(quick, predict, monkeypatch):
+    monkeypatch.setattr(predicting, "CACHED_FORMULAS", 3)
+    for formulas in (["BAs", "GaN"], ["BAs"], ["InN"], ["BAs", "GaN"], ["AlN"], ["InN", "BAs"]):
         predict(formulas)
-    assert quick.asked == ["BAs", "GaN", "InN", "GaN"]
+    assert quick.asked == ["BAs", "GaN", "InN", "AlN", "BAs"]
+
+
+def test_a_chunk_beyond_the_memory_is_predicted_all_the_same(quick, predict, monkeypatch):
+    monkeypatch.setattr(predicting, "CACHED_FORMULAS", 1)
+    for _ in range(2):
+        assert predict(["BAs", "In2N2"])["phonon_bandgap"].to_pylist() == [2, 4]
+    assert quick.asked == ["BAs", "In2N2"] * 2
 
 
 def test_columns_have_the_types_of_a_good_row(predict):
