@@ -1,9 +1,9 @@
 """Rows a second of a screening, file to file, and the ratios to what one would write instead.
 
-Usage: python benchmarks/screening.py FORMULAS_CSV [--rows 100000] [--sample 300] [--magpie]
+Usage: python benchmarks/screening.py FORMULAS_CSV [--rows 100000] [--drawn] [--sample 300] [--magpie]
 
-FORMULAS_CSV has a column ``formula``; distinct formulas are taken, in a fixed random order. The
-screening runs as a command in a process of its own, start-up included, with intervals and
+FORMULAS_CSV has a column ``formula``; distinct formulas are taken, in a fixed random order, or with
+``--drawn`` rows are drawn from all of them, so that formulas repeat. The screening runs as a command in a process of its own, start-up included, with intervals and
 applicability. On ``--sample`` rows each, one after the other: a loop of ``predict``, formula by
 formula, and with ``--magpie`` matminer's Magpie featurization alone, one process.
 """
@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import pandas as pd
+from pymatgen.core import Composition
 
 from matminer_phonon_tl.models import PhononPredictor
 
@@ -28,21 +29,20 @@ def main() -> None:
     parser.add_argument("formulas", type=Path)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--sample", type=int, default=300)
+    parser.add_argument("--drawn", action="store_true", help="rows repeat the file's formulas")
     parser.add_argument("--magpie", action="store_true")
     arguments = parser.parse_args()
 
-    formulas = pd.read_csv(arguments.formulas)["formula"].drop_duplicates()
-    repeats = -(-arguments.rows // len(formulas))
-    formulas = pd.concat(
-        # Twice the atoms make another formula, where the file has too few.
-        [
-            formulas.sample(frac=1, random_state=0),
-            *(multiplied(formulas, n + 2) for n in range(repeats - 1)),
-        ]
-    )[: arguments.rows]
+    formulas = pd.read_csv(arguments.formulas)["formula"]
+    if arguments.drawn:
+        formulas = formulas.sample(arguments.rows, replace=True, random_state=0)
+    else:
+        formulas = distinct(formulas, arguments.rows)
     seconds, peak = screening_seconds(formulas)
     rate = len(formulas) / seconds
-    print(f"{len(formulas)} distinct formulas, load {os.getloadavg()[0]:.1f} before")
+    print(
+        f"{len(formulas)} rows, {formulas.nunique()} formulas, load {os.getloadavg()[0]:.1f} before"
+    )
     print(f"phonon-tl screen, Parquet     {rate:10.0f} rows/s  ({seconds:.1f} s, {peak:.2f} GB)")
     sample = formulas[: arguments.sample].tolist()
     predictor = PhononPredictor.from_pretrained()
@@ -60,9 +60,18 @@ def report(name: str, rate: float, ours: float) -> None:
     print(f"{name:28s}  {rate:10.1f} rows/s  ratio {ours / rate:.1f}")
 
 
-def multiplied(formulas: "pd.Series[str]", factor: int) -> "pd.Series[str]":
-    """The same compounds in cells that are larger."""
-    return "(" + formulas + f"){factor}"
+def distinct(formulas: "pd.Series[str]", n_rows: int) -> "pd.Series[str]":
+    """So many distinct formulas, in a fixed random order.
+
+    Where the file has too few, the same compounds in larger cells, written as it writes them.
+    """
+    own = found = formulas.drop_duplicates().sample(frac=1, random_state=0)
+    factor = 2
+    while len(found) < n_rows:
+        larger = [(Composition(formula) * factor).formula.replace(" ", "") for formula in own]
+        found = pd.concat([found, pd.Series(larger, name=own.name)]).drop_duplicates()
+        factor += 1
+    return found[:n_rows]
 
 
 def screening_seconds(formulas: "pd.Series[str]") -> tuple[float, float]:
@@ -87,7 +96,6 @@ def screening_seconds(formulas: "pd.Series[str]") -> tuple[float, float]:
 def magpie_rate(formulas: list[str]) -> float:
     """Rows a second of matminer's Magpie preset."""
     from matminer.featurizers.composition import ElementProperty
-    from pymatgen.core import Composition
 
     featurizer = ElementProperty.from_preset("magpie", impute_nan=True)
     compositions = [Composition(formula) for formula in formulas]

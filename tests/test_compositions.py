@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymatgen.core import Composition, Lattice, Structure
 
-from matminer_phonon_tl.composition_array import flatten, flatten_valid
+from matminer_phonon_tl.composition_array import flatten
 from matminer_phonon_tl.compositions import (
     as_composition,
     as_compositions,
@@ -145,28 +145,6 @@ def test_a_frame_without_compositions_says_what_it_has():
         as_compositions(twice)
     with pytest.raises(CompositionError, match=r"got the columns \['bandgap'\]"):
         as_compositions(pd.DataFrame({"bandgap": [1.0]}))
-
-
-def test_flattens_with_oxidation_states_merged_by_element():
-    flat = flatten([Composition("Fe2O3"), Composition({"Fe2+": 1, "Fe3+": 2})], ATOMIC_NUMBER.get)
-    assert flat.counts.tolist() == [2, 2]
-    assert flat.elements.tolist() == [26, 8, 26, 26]
-    assert flat.amounts.tolist() == [2, 3, 1, 2]
-
-
-def test_finds_every_bad_row_and_keeps_the_good():
-    def index_of(symbol):
-        if symbol == "H":
-            raise UnknownElementError("no hydrogen here")
-        return ATOMIC_NUMBER[symbol]
-
-    negative = Composition({"In": -1}, allow_negative=True)
-    flat, rows, errors = flatten_valid(["GaN", "H2O", "(", negative, "InN"], index_of)
-    assert rows.tolist() == [0, 4]
-    assert flat.elements.tolist() == [31, 7, 49, 7]
-    assert list(errors) == [1, 2, 3]
-    assert str(errors[1]) == "row 1: no hydrogen here"
-    assert "an amount of In above 0" in str(errors[3])
 
 
 @pytest.mark.fuzz
