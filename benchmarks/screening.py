@@ -1,11 +1,13 @@
 """Rows a second of a screening, file to file, and the ratios to what one would write instead.
 
-Usage: python benchmarks/screening.py FORMULAS_CSV [--rows 100000] [--drawn] [--sample 300] [--magpie]
+Usage: python benchmarks/screening.py FORMULAS_CSV [--rows 100000] [--drawn] [--sample 300]
+           [--magpie]
 
 FORMULAS_CSV has a column ``formula``; distinct formulas are taken, in a fixed random order, or with
-``--drawn`` rows are drawn from all of them, so that formulas repeat. The screening runs as a command in a process of its own, start-up included, with intervals and
-applicability. On ``--sample`` rows each, one after the other: a loop of ``predict``, formula by
-formula, and with ``--magpie`` matminer's Magpie featurization alone, one process.
+``--drawn`` rows are drawn from all of them, so that formulas repeat. The screening runs as a
+command in a process of its own, start-up included, with intervals and applicability. On
+``--sample`` rows each, one after the other: a loop of ``predict``, formula by formula, and with
+``--magpie`` matminer's Magpie featurization alone, one process.
 """
 
 import argparse
