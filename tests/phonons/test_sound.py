@@ -26,6 +26,12 @@ def line(q, frequencies, lattice, structure=None):
     )
 
 
+@pytest.mark.parametrize(("n_q", "n_points"), [(11, 4), (21, 4), (26, 5), (41, 8)])
+def test_fits_a_fifth_of_the_segment_and_at_least_four_points(n_q, n_points):
+    heavy_light = diatomic_chain(("H", "U"), n_q=n_q)  # far from its optical branches
+    assert {v.n_points for v in sound_velocities(heavy_light)} == {n_points}
+
+
 @pytest.mark.parametrize("species", [("Ga", "N"), ("Rb", "I"), ("Al", "As")])
 @pytest.mark.parametrize("n_q", [11, 14, 41, 201])
 def test_chain_has_its_closed_form(species, n_q):
