@@ -245,7 +245,6 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         """
         X = self.scaling_.points(D)
         transform = check_transform(self.target_transform)
-
         scale = label_scale(transform, compositions)
 
         def label(z: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -94,8 +94,9 @@ def test_supercell_changes_the_cell_but_not_the_formula_unit(rbi_structure):
 def test_formula_unit_takes_a_structure(debye):
     with pytest.raises(PhononDocumentError, match=r'tells the formula unit.*ask per="atom"'):
         heat_capacity(debye, unit="THz")
-    with pytest.raises(ValueError, match="expected per= formula_unit, atom or cell, got 'mole'"):
-        heat_capacity(debye, unit="THz", per="mole")
+    for per in ("mole", "Atom", "", "units"):
+        with pytest.raises(ValueError, match=f"per= formula_unit, atom or cell, got '{per}'"):
+            heat_capacity(debye, unit="THz", per=per)
 
 
 def smeared(cutoff, sigma):
