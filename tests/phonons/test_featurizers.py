@@ -69,6 +69,7 @@ def test_a_cell_of_one_atom_has_no_signed_gap():
     row = dict(zip(*describe(document, unit="THz"), strict=True))
     assert row["acoustic-optical gap [cm-1]"] == 0.0
     assert np.isnan(row["signed acoustic-optical gap [cm-1]"])
+    assert row["largest phonon gap [cm-1]"] == row["largest phonon gap lower edge [cm-1]"] == 0.0
 
 
 def describe(bands, **options):

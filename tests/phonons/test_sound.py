@@ -191,6 +191,17 @@ def test_two_points_and_one_point_beyond_gamma():
         assert speed_of_sound(short) == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.parametrize("n_points", [1, 2])
+def test_noise_at_gamma_does_not_count_where_points_are_few(n_points):
+    chain = diatomic_chain(springs=(60.0,) * 3, n_q=41)
+    q = [point.frac_coords for point in chain.qpoints[: n_points + 1]]
+    frequencies = chain.bands[:, : n_points + 1].copy()
+    clean = speed_of_sound(line(q, frequencies, chain.structure.lattice, chain.structure))
+    frequencies[:3, 0] = 0.05
+    noisy = speed_of_sound(line(q, frequencies, chain.structure.lattice, chain.structure))
+    assert noisy == pytest.approx(clean, rel=1e-9)
+
+
 def test_flexural_branch_has_no_negative_square(chain):
     """The out-of-plane branch of a layer rises as q squared."""
     frequencies = chain.bands.copy()
