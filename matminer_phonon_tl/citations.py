@@ -32,3 +32,9 @@ YAMADA_2019 = (
     "journal={ACS Central Science}, volume={5}, number={10}, pages={1717--1730}, year={2019}, "
     "doi={10.1021/acscentsci.9b00804}}"
 )
+
+TOGO_2015 = (
+    "@article{Togo2015, author={Togo, Atsushi and Tanaka, Isao}, title={First principles phonon "
+    "calculations in materials science}, journal={Scripta Materialia}, volume={108}, "
+    "pages={1--5}, year={2015}, doi={10.1016/j.scriptamat.2015.07.021}}"
+)

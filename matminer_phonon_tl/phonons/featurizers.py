@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from matminer.featurizers.base import BaseFeaturizer
 
+from matminer_phonon_tl.citations import LIU_2020, PETRETTO_2018, TOGO_2015
 from matminer_phonon_tl.phonons.bands import read_bands
 from matminer_phonon_tl.phonons.gap import acoustic_optical_gap, largest_gap
 from matminer_phonon_tl.phonons.heat_capacity import heat_capacity
@@ -14,26 +15,6 @@ from matminer_phonon_tl.units import THZ_TO_CM1
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
-
-_PAPER = (
-    "@article{Liu2020, author={Liu, Zeyu and Jiang, Meng and Luo, Tengfei}, "
-    "title={Leverage electron properties to predict phonon properties via transfer learning for "
-    "semiconductors}, journal={Science Advances}, volume={6}, number={45}, pages={eabd1356}, "
-    "year={2020}, doi={10.1126/sciadv.abd1356}}"
-)
-_PETRETTO = (
-    "@article{Petretto2018, author={Petretto, Guido and Dwaraknath, Shyam and Miranda, Henrique "
-    "P. C. and Winston, Donald and Giantomassi, Matteo and van Setten, Michiel J. and Gonze, "
-    "Xavier and Persson, Kristin A. and Hautier, Geoffroy and Rignanese, Gian-Marco}, "
-    "title={High-throughput density-functional perturbation theory phonons for inorganic "
-    "materials}, journal={Scientific Data}, volume={5}, pages={180065}, year={2018}, "
-    "doi={10.1038/sdata.2018.65}}"
-)
-_TOGO = (
-    "@article{Togo2015, author={Togo, Atsushi and Tanaka, Isao}, title={First principles phonon "
-    "calculations in materials science}, journal={Scripta Materialia}, volume={108}, "
-    "pages={1--5}, year={2015}, doi={10.1016/j.scriptamat.2015.07.021}}"
-)
 
 
 class PhononBandFeaturizer(BaseFeaturizer):
@@ -163,7 +144,7 @@ class PhononBandFeaturizer(BaseFeaturizer):
         list of str
             BibTeX entries.
         """
-        return [_PAPER, _PETRETTO]
+        return [LIU_2020, PETRETTO_2018]
 
     def implementors(self) -> list[str]:
         """Return who wrote this.
@@ -297,7 +278,7 @@ class PhononDOSFeaturizer(BaseFeaturizer):
         list of str
             BibTeX entries.
         """
-        return [_PAPER, _PETRETTO, _TOGO]
+        return [LIU_2020, PETRETTO_2018, TOGO_2015]
 
     def implementors(self) -> list[str]:
         """Return who wrote this.
