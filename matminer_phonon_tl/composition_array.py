@@ -77,13 +77,17 @@ class CompositionArray(Sequence[Composition]):
         if isinstance(values, cls):
             return values, np.arange(len(values)), {}
         texts = [row for row, value in enumerate(values) if isinstance(value, str)]
+        if not texts:
+            objects, entries, errors = _read_others(values, range(len(values)), first_row)
+            rows = np.fromiter(objects, np.intp, len(objects))
+            return cls(entries, dict(enumerate(objects.values()))), rows, errors
         is_plain, plain = read_plain_formulas([values[row] for row in texts])
         plain_rows = np.array(texts, dtype=np.intp)[is_plain]
         is_other = np.ones(len(values), dtype=bool)
         is_other[plain_rows] = False
         if not is_other.any():
             return cls(plain, {}), plain_rows, {}
-        objects, others, errors = _read_others(values, np.flatnonzero(is_other), first_row)
+        objects, others, errors = _read_others(values, np.flatnonzero(is_other).tolist(), first_row)
         rows = np.concatenate([plain_rows, np.fromiter(objects, np.intp, len(objects))])
         order = np.argsort(rows)
         place_of = dict(zip(rows[order].tolist(), range(len(rows)), strict=True))
@@ -209,7 +213,7 @@ def flatten_valid(
 
 
 def _read_others(
-    values: Sequence[Any], rows: NDArray[np.intp], first_row: int
+    values: Sequence[Any], rows: Iterable[int], first_row: int
 ) -> tuple[dict[int, Composition], FlatCompositions, dict[int, CompositionError]]:
     """Read the rows that are no plain formulas: objects and entries, and errors of the bad ones."""
     good: dict[int, Composition] = {}
@@ -218,7 +222,7 @@ def _read_others(
     def refuse(row: int, error: CompositionError) -> None:
         errors[first_row + row] = name_row(error, first_row + row)
 
-    for row in rows.tolist():
+    for row in rows:
         value = values[row]
         try:
             # The usual case costs one comparison a row.
