@@ -39,7 +39,11 @@ class CompositionArray(Sequence[Composition]):
 
     @classmethod
     def read(cls, X: Any) -> Self:
-        """Read a table or a sequence, as :func:`~matminer_phonon_tl.compositions.as_compositions`.
+        """Read a table or a sequence; nothing in it may be beyond chemical elements and amounts.
+
+        Parameters
+        ----------
+        X : CompositionArray, or as :func:`~matminer_phonon_tl.compositions.as_compositions` takes
 
         Raises
         ------
@@ -119,7 +123,7 @@ class CompositionArray(Sequence[Composition]):
 
     def take(self, rows: NDArray[np.intp]) -> Self:
         """Return the compositions of some rows, in that order."""
-        objects = self._objects and {
+        objects = {
             place: self._objects[row]
             for place, row in enumerate(rows.tolist())
             if row in self._objects

@@ -51,6 +51,15 @@ def test_some_rows_are_those_rows():
     assert len(array.take(np.array([], dtype=np.intp))) == 0
 
 
+def test_a_part_and_the_whole_do_not_share_what_they_make():
+    formulas = ["InN", "GaAs", "AlN"]  # of which no object is known yet
+    whole = CompositionArray.read(formulas)
+    part = whole.take(np.array([2, 1]))
+    assert [part[0], whole[0], part[1]] == [Composition(f) for f in ("AlN", "InN", "GaAs")]
+    assert list(whole) == [Composition(formula) for formula in formulas]
+    assert list(whole[1:]) == list(whole)[1:]
+
+
 def test_the_first_bad_row_is_named():
     with pytest.raises(CompositionError, match=r"^row 1: .*its brackets do not match"):
         CompositionArray.read(["InN", "H2O)", "Qq"])

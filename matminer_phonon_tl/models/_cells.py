@@ -39,7 +39,8 @@ def read_cell(value: Any, n_formula_units: Any = None, *, needs_structure: bool 
     Raises
     ------
     CompositionError
-        If it is no composition, or a structure without a primitive cell.
+        If it is a structure without a primitive cell; if ``n_formula_units`` is given, also if it
+        is no composition.
     """
     if isinstance(value, Structure):
         as_composition(value)

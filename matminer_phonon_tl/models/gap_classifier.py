@@ -213,7 +213,10 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
         check_is_fitted(self)
         D = descriptor_matrix(X, self.descriptors, use_structure=self.use_structure)
         by_tree = self.forest_.predict_by_tree(D)
-        return self._calibrated(mean_of_trees(by_tree)), by_tree.std(axis=0)
+        mean = mean_of_trees(by_tree)
+        # NumPy's std would add a single row's trees in another order than those of many rows.
+        spread = np.sqrt(mean_of_trees((by_tree - mean) ** 2))
+        return self._calibrated(mean), spread
 
     def feature_importances(
         self, kind: str = "impurity", X: Any = None, y: Any = None, *, n_repeats: int = 5

@@ -228,8 +228,7 @@ class PhononPredictor(BaseEstimator, JSONModel):
             frame["formula"] = pd.Series(formulas, dtype=object)
             if n_formula_units is None:
                 sizes = self._known_cells.other_sizes(asked.compositions)
-                doubtful = note_other_cells(frame, values, rows, sizes)
-                if doubtful and warn:
+                if (doubtful := note_other_cells(frame, values, rows, sizes)) and warn:
                     warn_of_cells(doubtful)
         if isinstance(X, pd.DataFrame | pd.Series):
             frame.index = X.index
@@ -260,18 +259,20 @@ class PhononPredictor(BaseEstimator, JSONModel):
         for number, refusal in unknown.items():
             errors[rows[good[number]]] = str(refusal)
         rows = [rows[number] for number in good[known]]
-        if not self.use_structure:
+        models = (self.classifier_, *self.regressors_.values())
+        wanted = sorted({model.descriptors for model in models if model.use_structure})
+        if not wanted:
             return Materials(compositions.take(known)), rows, errors
         asked = Materials([cells[number] for number in good[known]])
-        return *self._describable(asked, rows, errors), errors
+        if self.use_structure:
+            asked, rows = self._describable(asked, rows, wanted, errors)
+        return asked, rows, errors
 
     def _describable(
-        self, asked: Materials, rows: list[int], errors: dict[int, str]
+        self, asked: Materials, rows: list[int], wanted: list[str], errors: dict[int, str]
     ) -> tuple[Materials, list[int]]:
         """Leave out the structures that have no descriptors, and say why in ``errors``."""
-        models = (self.classifier_, *self.regressors_.values())
-        names = {model.descriptors for model in models if model.use_structure}
-        bad = asked.find_errors(sorted(names))
+        bad = asked.find_errors(wanted)
         for number, error in bad.items():
             errors[rows[number]] = str(error).removeprefix(f"row {number}: ")
         if not bad:

@@ -1,6 +1,7 @@
 """Predictions for the rows of a chunk, each distinct formula once."""
 
 from collections import deque
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -12,7 +13,9 @@ from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.models import PhononPredictor
 
 CACHED_FORMULAS = 100_000
-"""So many formulas are remembered from chunk to chunk, the last predicted; about 50 MB."""
+"""At most so many formulas are remembered from chunk to chunk, the last predicted; some 50 MB."""
+BLOCK_ROWS = 5_000
+"""Rows that are remembered, and forgotten, together."""
 NEGLIGIBLE = 0.2
 """Probability of a gap below which its size is not computed, and the expected one given as 0: the
 rows that nobody screens for would cost a third of the time."""
@@ -76,10 +79,7 @@ class RowPredictor:
     def _distinct(self, asked: list[Any]) -> pa.Table:
         known = self._memory.recall(asked)
         new = [place for place in range(len(asked)) if place not in known]
-        frame = self._predict([asked[place] for place in new])
-        predicted = pa.Table.from_pandas(frame, self.schema, preserve_index=False)
-        predicted = predicted.replace_schema_metadata()
-        self._memory.add([asked[place] for place in new], predicted)
+        predicted = self._new([asked[place] for place in new])
         if not known:
             return predicted
         tables = [predicted, *{id(table): table for table, _ in known.values()}.values()]
@@ -91,45 +91,76 @@ class RowPredictor:
             rows[place] = start_of[id(table)] + row
         return pa.concat_tables(tables).take(pa.array(rows))
 
+    def _new(self, asked: list[Any]) -> pa.Table:
+        """Predict, and remember what is a text."""
+        if not asked:
+            return self.schema.empty_table()
+        predicted = pa.Table.from_pandas(self._predict(asked), self.schema, preserve_index=False)
+        predicted = predicted.replace_schema_metadata()
+        texts = [row for row, formula in enumerate(asked) if isinstance(formula, str)]
+        own = predicted if len(texts) == len(asked) else predicted.take(pa.array(texts, pa.int64()))
+        self._memory.add([asked[row] for row in texts], own)
+        return predicted
+
     def _predict(self, formulas: list[Any]) -> pd.DataFrame:
         # A warning for each chunk would drown; the column note says the same.
         return self.predictor.predict(formulas, **self.options, warn=False)
 
 
 class _Memory:
-    """The tables predicted last, and where in them each formula stands."""
+    """The formulas predicted last, in tables of some thousand rows, and where each of them stands.
+
+    Small tables are joined: an Arrow table of one row takes twenty times its share of a large one.
+    """
 
     def __init__(self) -> None:
-        self._tables: deque[tuple[list[Any], pa.Table]] = deque()
-        self._row_of: dict[str, tuple[pa.Table, int]] = {}
+        self._blocks: deque[_Block] = deque()
+        self._place_of: dict[str, tuple[_Block, int]] = {}
         self._n_rows = 0
         self._lock = Lock()
 
     def recall(self, asked: list[Any]) -> dict[int, tuple[pa.Table, int]]:
         """Table and row of each place whose formula is remembered."""
+        found = {}
         with self._lock:
-            row_of = self._row_of
-            return {
-                place: row_of[formula]
-                for place, formula in enumerate(asked)
-                if isinstance(formula, str) and formula in row_of
-            }
+            for place, formula in enumerate(asked):
+                if isinstance(formula, str) and formula in self._place_of:
+                    block, row = self._place_of[formula]
+                    found[place] = block.table, row
+        return found
 
-    def add(self, asked: list[Any], table: pa.Table) -> None:
-        """Remember a table, row by row what was asked; forget the oldest beyond the limit."""
+    def add(self, formulas: list[str], table: pa.Table) -> None:
+        """Remember a table row by row; forget the oldest beyond :data:`CACHED_FORMULAS`."""
+        formulas = formulas[-CACHED_FORMULAS:]
+        table = table.slice(len(table) - len(formulas))
         with self._lock:
-            self._tables.append((asked, table))
-            self._n_rows += len(asked)
-            for row, formula in enumerate(asked):
-                if isinstance(formula, str):
-                    self._row_of[formula] = table, row
+            if not self._blocks or len(self._blocks[-1].formulas) + len(formulas) > BLOCK_ROWS:
+                self._blocks.append(_Block([], table.schema.empty_table()))
+            block = self._blocks[-1]
+            first = len(block.formulas)
+            # The old table stays whole for those who are reading it.
+            block.table = pa.concat_tables([block.table, table]).combine_chunks()
+            block.formulas += formulas
+            self._n_rows += len(formulas)
+            for row, formula in enumerate(formulas, first):
+                self._place_of[formula] = block, row
             while self._n_rows > CACHED_FORMULAS:
-                formulas, oldest = self._tables.popleft()
-                self._n_rows -= len(formulas)
-                for formula in formulas:
-                    # Two threads may have predicted one formula: the later table holds it now.
-                    if isinstance(formula, str) and self._row_of[formula][0] is oldest:
-                        del self._row_of[formula]
+                self._forget(self._blocks.popleft())
+
+    def _forget(self, oldest: "_Block") -> None:
+        self._n_rows -= len(oldest.formulas)
+        for formula in oldest.formulas:
+            # Two threads may have predicted one formula: a later block holds it then.
+            if self._place_of.get(formula, (None,))[0] is oldest:
+                del self._place_of[formula]
+
+
+@dataclass(eq=False)
+class _Block:
+    """Formulas, and a table with a row for each."""
+
+    formulas: list[str]
+    table: pa.Table
 
 
 def _type(series: "pd.Series[Any]") -> pa.DataType:

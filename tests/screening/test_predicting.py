@@ -30,16 +30,40 @@ def test_duplicates_are_computed_once(quick, predict):
 
 def test_the_memory_is_bounded_and_keeps_what_was_predicted_last(quick, predict, monkeypatch):
     monkeypatch.setattr(predicting, "CACHED_FORMULAS", 3)
+    monkeypatch.setattr(predicting, "BLOCK_ROWS", 2)
     for formulas in (["BAs", "GaN"], ["BAs"], ["InN"], ["BAs", "GaN"], ["AlN"], ["InN", "BAs"]):
         predict(formulas)
     assert quick.asked == ["BAs", "GaN", "InN", "AlN", "BAs"]
 
 
-def test_a_chunk_beyond_the_memory_is_predicted_all_the_same(quick, predict, monkeypatch):
-    monkeypatch.setattr(predicting, "CACHED_FORMULAS", 1)
-    for _ in range(2):
-        assert predict(["BAs", "In2N2"])["phonon_bandgap"].to_pylist() == [2, 4]
-    assert quick.asked == ["BAs", "In2N2"] * 2
+def test_of_a_chunk_beyond_the_memory_the_last_are_remembered(quick, predict, monkeypatch):
+    monkeypatch.setattr(predicting, "CACHED_FORMULAS", 2)
+    predict(["BAs", "GaN", "In2N2"])
+    assert predict(["In2N2", "GaN", "BAs"])["phonon_bandgap"].to_pylist() == [4, 2, 2]
+    assert quick.asked == ["BAs", "GaN", "In2N2", "BAs"]
+
+
+def test_what_is_known_already_is_not_asked_again_and_costs_no_memory(quick, predict):
+    asked = (["BAs"], ["BAs"], [], ["In2N2", None], ["BAs", "In2N2"], [None])
+    assert [predict(formulas)["formula"].to_pylist() for formulas in asked] == [
+        ["BAs"],
+        ["BAs"],
+        [],
+        ["In2N2", "None"],
+        ["BAs", "In2N2"],
+        ["None"],
+    ]
+    assert quick.asked == ["BAs", "In2N2", None, None]
+    (block,) = predict._memory._blocks  # small tables are joined; what is no text is not kept
+    assert block.formulas == ["BAs", "In2N2"]
+    assert block.table.num_rows == predict._memory._n_rows == 2
+
+
+def test_what_is_no_text_does_not_make_it_forget(quick, predict, monkeypatch):
+    monkeypatch.setattr(predicting, "CACHED_FORMULAS", 2)
+    for formulas in (["BAs"], [None, Composition("GaN"), None], ["BAs"]):
+        predict(formulas)
+    assert quick.asked.count("BAs") == 1
 
 
 def test_columns_have_the_types_of_a_good_row(predict):
