@@ -91,6 +91,12 @@ def test_supercell_changes_the_cell_but_not_the_formula_unit(rbi_structure):
     )
 
 
+def test_without_a_temperature_it_is_300_kelvin(debye):
+    default = heat_capacity(debye, per="atom", unit="THz")
+    assert default == heat_capacity(debye, None, 300.0, per="atom", unit="THz")
+    assert default != heat_capacity(debye, None, 299.0, per="atom", unit="THz")
+
+
 def test_formula_unit_takes_a_structure(debye):
     with pytest.raises(PhononDocumentError, match=r'tells the formula unit.*ask per="atom"'):
         heat_capacity(debye, unit="THz")

@@ -7,7 +7,7 @@ import pytest
 from pymatgen.core import Element
 from scipy import constants
 
-from matminer_phonon_tl.phonons import diatomic_chain, zincblende_springs
+from matminer_phonon_tl.phonons import debye_dos, diatomic_chain, zincblende_springs
 
 N_PER_M = constants.angstrom**2 / constants.e
 """In eV / Angstrom^2."""
@@ -27,6 +27,13 @@ def test_the_chain_is_the_one_its_docstring_names():
     expected = [optical_frequency(2 * spring, ("Ga", "N")) for spring in (40, 40, 100)]
     assert at_gamma[3:] == pytest.approx(expected)
     assert diatomic_chain().structure.lattice.abc == (4.0, 3.5, 3.5)
+
+
+def test_debye_states_grow_with_the_square_up_to_ten_terahertz():
+    dos = debye_dos()
+    assert dos.frequencies[[0, -1]] == pytest.approx([0.0, 10.0])
+    assert dos.densities == pytest.approx(9 * dos.frequencies**2 / 10.0**3)
+    assert np.trapezoid(dos.densities, dos.frequencies) == pytest.approx(3.0, rel=1e-5)
 
 
 def test_a_zincblende_bond_is_stiff_along_itself_and_soft_across():
