@@ -35,7 +35,12 @@ def main() -> None:
     parser.add_argument("--magpie", action="store_true")
     arguments = parser.parse_args()
 
-    formulas = pd.read_csv(arguments.formulas)["formula"]
+    table = pd.read_csv(arguments.formulas)
+    if "formula" not in table.columns:
+        parser.error(
+            f"expected a column formula in {arguments.formulas}, got {list(table.columns)}"
+        )
+    formulas = table["formula"]
     if arguments.drawn:
         formulas = formulas.sample(arguments.rows, replace=True, random_state=0)
     else:

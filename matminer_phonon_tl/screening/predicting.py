@@ -24,7 +24,7 @@ rows that nobody screens for would cost a third of the time."""
 class RowPredictor:
     """The predictor as a function from formulas to a table, with a memory for repeated formulas.
 
-    Within a chunk a formula is predicted once; from chunk to chunk the last
+    Within a chunk a formula is predicted once; from chunk to chunk at most the last
     :data:`CACHED_FORMULAS` predicted are remembered. Formulas are the same where their text is.
 
     Parameters

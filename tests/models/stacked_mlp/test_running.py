@@ -12,10 +12,8 @@ import pytest
 
 from matminer_phonon_tl.exceptions import TrainingError
 from matminer_phonon_tl.models import _stack_plan
-from matminer_phonon_tl.models._stack_checks import make_settings
-from matminer_phonon_tl.models._stack_jobs import make_jobs
 from matminer_phonon_tl.models.stacked_mlp import TrainingInterrupted, train_folds
-from tests.models.stacked_mlp.cases import N_FEATURES, SMALL, assert_equal
+from tests.models.stacked_mlp.cases import N_FEATURES, SMALL, assert_equal, one_epoch_jobs
 
 
 def test_thread_count_of_torch_is_restored(data):
@@ -48,29 +46,8 @@ class TestChunks:
 
     def test_plan_keeps_to_the_limit_and_to_alike_networks(self, data):
         X, y, folds = data
-        settings = make_settings(
-            epochs=1,
-            learning_rate=0.01,
-            weight_decay=0.0,
-            dropout=0.1,
-            batch_size=None,
-            transfer_batch_norm=False,
-            dtype="float32",
-            device="cpu",
-        )
         sizes = [(160, 80, 30), (16, 8, 4)] * 10
-        X, jobs, settings = make_jobs(
-            X,
-            y,
-            folds * 4,
-            sizes,
-            0,
-            settings,
-            initial=None,
-            transfer_layers=None,
-            transfer_scaler=False,
-            frozen_layers=(),
-        )
+        X, jobs, settings = one_epoch_jobs(X, y, folds * 4, sizes, dropout=0.1, dtype="float32")
         chunks = _stack_plan.plan_chunks(jobs, N_FEATURES, settings, 2, 2**30)
         assert sorted(job.index for chunk in chunks for job in chunk) == list(range(20))
         assert all(len({job.widths for job in chunk}) == 1 for chunk in chunks)

@@ -7,7 +7,7 @@ from matminer_phonon_tl.models import _stack_plan
 from matminer_phonon_tl.models._stack_checks import make_settings
 from matminer_phonon_tl.models._stack_jobs import make_jobs, network_seeds, split_batches
 from matminer_phonon_tl.models.stacked_mlp import train_folds
-from tests.models.stacked_mlp.cases import N_FEATURES, N_ROWS, SMALL, assert_equal
+from tests.models.stacked_mlp.cases import N_FEATURES, N_ROWS, SMALL, assert_equal, one_epoch_jobs
 
 
 @pytest.mark.parametrize("batch_size", [None, 16])
@@ -82,27 +82,8 @@ def test_gradients_agree_with_finite_differences(data):
     Y = np.column_stack([y, y**2])
     Y[::3, 1] = np.nan
     folds = [folds[0], folds[1][:40]]
-    settings = make_settings(
-        epochs=1,
-        learning_rate=0.01,
-        weight_decay=0.0,
-        dropout=0.0,
-        batch_size=None,
-        transfer_batch_norm=False,
-        dtype="float64",
-        device="cpu",
-    )
-    X, jobs, settings = make_jobs(
-        X,
-        Y,
-        folds,
-        [(6, 5, 4), (5, 4, 3)],
-        0,
-        settings,
-        initial=None,
-        transfer_layers=None,
-        transfer_scaler=False,
-        frozen_layers=(),
+    X, jobs, settings = one_epoch_jobs(
+        X, Y, folds, [(6, 5, 4), (5, 4, 3)], dropout=0.0, dtype="float64"
     )
     arrays = [initial_arrays(job, N_FEATURES, 2, settings) for job in jobs]
     layers = StackedLayers(jobs, arrays, N_FEATURES, 2, settings)
@@ -287,28 +268,7 @@ def test_dropout_is_independent_between_units_rows_and_epochs(data):
     from matminer_phonon_tl.models._stacked_layers import StackedLayers
 
     X, y, folds = data
-    settings = make_settings(
-        epochs=1,
-        learning_rate=0.01,
-        weight_decay=0.0,
-        dropout=0.3,
-        batch_size=None,
-        transfer_batch_norm=False,
-        dtype="float32",
-        device="cpu",
-    )
-    X, jobs, settings = make_jobs(
-        X,
-        y,
-        folds[:1],
-        (64, 8, 4),
-        0,
-        settings,
-        initial=None,
-        transfer_layers=None,
-        transfer_scaler=False,
-        frozen_layers=(),
-    )
+    X, jobs, settings = one_epoch_jobs(X, y, folds[:1], (64, 8, 4), dropout=0.3, dtype="float32")
     arrays = [initial_arrays(job, N_FEATURES, 1, settings) for job in jobs]
     arrays[0]["hidden_0_beta"] += 100.0  # no unit is closed by ReLU: what is 0 was dropped
     layers = StackedLayers(jobs, arrays, N_FEATURES, 1, settings)
