@@ -4,24 +4,28 @@ Only predictions happen there: reading, writing and the manifest stay with the p
 started, so that everything else is the same with a cluster and without one.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
+from uuid import uuid4
 
 import pyarrow as pa
 
+from matminer_phonon_tl._version import __version__
 from matminer_phonon_tl.exceptions import MissingExtraError, ScreeningError
 from matminer_phonon_tl.models.serialization import decode_model
 from matminer_phonon_tl.screening.engines import Submit
 from matminer_phonon_tl.screening.predicting import RowPredictor
 
-PLUGIN = "matminer-phonon-tl-screening"
 WAIT_S = 15
 """For a scheduler to answer."""
 
+_log = logging.getLogger(__name__)
+
 
 @contextmanager
-def workers(predict: RowPredictor, client: Any) -> Iterator[tuple[Submit, int]]:
+def workers(predict: RowPredictor, client: Any) -> Iterator[tuple[Submit, Callable[[], int]]]:
     """Predict on a cluster's workers.
 
     Every worker, also one that joins or is restarted later, builds the model once, from the JSON
@@ -40,25 +44,26 @@ def workers(predict: RowPredictor, client: Any) -> Iterator[tuple[Submit, int]]:
             "expected dask.distributed for a cluster, but importing it failed "
             f"({error}): pip install 'matminer-phonon-tl[dask]'"
         ) from error
-    owned = None
-    if isinstance(client, str):
-        client = owned = _connect(Client, client)
-    plugin = _plugin(predict)
-    client.register_plugin(plugin, name=plugin.name)
-    n_threads = sum(client.nthreads().values()) or 1
+    with ExitStack() as stack:
+        if isinstance(client, str):
+            client = stack.enter_context(_connect(Client, client))
+        plugin = _plugin(predict)
+        # Also where it could not be set up: no later worker is to meet it.
+        stack.callback(_forget, client, plugin.name)
+        _build_model(client, plugin)
 
-    def submit(formulas: list[Any]) -> Any:
-        # Not pure: a chunk counts for itself, and its key must not grow with its content.
-        return _Future(
-            client.submit(predict_on_worker, formulas, plugin.name, pure=False), KilledWorker
-        )
+        def submit(formulas: list[Any]) -> Any:
+            # Not pure: a chunk counts for itself, and its key must not grow with its content.
+            with _answering():
+                future = client.submit(predict_on_worker, formulas, plugin.name, pure=False)
+            return _Future(future, KilledWorker)
 
-    try:
-        yield submit, 2 * n_threads + 1
-    finally:
-        client.unregister_worker_plugin(plugin.name)
-        if owned is not None:
-            owned.close()
+        def window() -> int:
+            # Asked each time: workers of a batch system join while the screening runs.
+            with _answering():
+                return 2 * sum(client.nthreads().values()) + 1
+
+        yield submit, window
 
 
 def predict_on_worker(formulas: list[Any], plugin: str) -> pa.Table:
@@ -78,14 +83,13 @@ class _Future:
 
     def result(self) -> pa.Table:
         try:
-            return self.future.result()
+            with _answering():
+                return self.future.result()
         except self.killed as error:
             raise ScreeningError(
                 "expected the cluster to finish every chunk, but one of them ended several workers "
                 "in a row: give them more memory or take a smaller --chunk-rows; --resume goes on"
             ) from error
-        except (OSError, RuntimeError) as error:
-            raise ScreeningError(_lost(error)) from error
         finally:
             self.future.release()
 
@@ -100,11 +104,34 @@ def _connect(client_class: Any, address: str) -> Any:
         ) from error
 
 
-def _lost(error: BaseException) -> str:
-    return (
-        f"expected the cluster to answer, but the connection was lost ({type(error).__name__}); "
-        "what is finished is kept, and --resume goes on with it"
-    )
+def _build_model(client: Any, plugin: Any) -> None:
+    try:
+        client.register_plugin(plugin, name=plugin.name)
+    except Exception as error:  # whatever another environment may raise
+        raise ScreeningError(
+            f"expected matminer-phonon-tl {__version__} on every worker, but one of them could not "
+            f"build the model ({type(error).__name__}: {error}): install it there"
+        ) from error
+    if not client.nthreads():
+        _log.warning("no worker has joined %s yet: waiting for one", client.scheduler.address)
+
+
+def _forget(client: Any, plugin: str) -> None:
+    # Where that fails, the cluster is gone, or the model was never built: both are said elsewhere.
+    with suppress(Exception):
+        client.unregister_worker_plugin(plugin)
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Say in one sentence that the cluster is gone."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        raise ScreeningError(
+            "expected the cluster to answer, but the connection was lost "
+            f"({type(error).__name__}); what is finished is kept, and --resume goes on with it"
+        ) from error
 
 
 def _plugin(predict: RowPredictor) -> Any:
@@ -114,11 +141,17 @@ def _plugin(predict: RowPredictor) -> Any:
         """Builds the model when a worker starts."""
 
         def __init__(self, document: dict[str, Any], options: dict[str, Any]) -> None:
-            self.name = PLUGIN
+            # A name for this run alone: others screen on the same cluster, with other models.
+            self.name = f"matminer-phonon-tl-screening-{uuid4().hex}"
+            self.version = __version__
             self.document = document
             self.options = options
 
         def setup(self, worker: Any) -> None:  # noqa: ARG002
+            from matminer_phonon_tl import __version__ as found
+
+            if found != self.version:
+                raise ImportError(f"version {found}")
             self.predict = RowPredictor(decode_model(self.document), **self.options)
 
     return Model(predict.predictor.as_dict(), predict.options)

@@ -18,7 +18,7 @@ Submit = Callable[[list[Any]], Any]
 
 def engine(
     predict: RowPredictor, *, client: Any, n_jobs: int | None
-) -> AbstractContextManager[tuple[Submit, int]]:
+) -> AbstractContextManager[tuple[Submit, Callable[[], int]]]:
     """Choose what computes.
 
     Parameters
@@ -31,7 +31,7 @@ def engine(
     Returns
     -------
     context manager of (submit, window)
-        What starts a chunk, and how many are to be under way at a time.
+        What starts a chunk, and what tells how many are to be under way at a time.
     """
     if client is not None:
         from matminer_phonon_tl.screening.cluster import workers
@@ -41,7 +41,7 @@ def engine(
 
 
 @contextmanager
-def threads(predict: RowPredictor, n_jobs: int) -> Iterator[tuple[Submit, int]]:
+def threads(predict: RowPredictor, n_jobs: int) -> Iterator[tuple[Submit, Callable[[], int]]]:
     """Predict in threads of this process, a chunk each.
 
     NumPy lets go of Python's lock where the time is spent. Its own threads are switched off
@@ -50,13 +50,13 @@ def threads(predict: RowPredictor, n_jobs: int) -> Iterator[tuple[Submit, int]]:
     pool = ThreadPoolExecutor(n_jobs)
     with threadpool_limits(limits=1):
         try:
-            yield (lambda formulas: pool.submit(predict, formulas)), n_jobs + 1
+            yield (lambda formulas: pool.submit(predict, formulas)), (lambda: n_jobs + 1)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
 def in_order(
-    items: Iterator[tuple[Any, list[Any] | None]], submit: Submit, window: int
+    items: Iterator[tuple[Any, list[Any] | None]], submit: Submit, window: Callable[[], int]
 ) -> Iterator[tuple[Any, pa.Table | None]]:
     """Compute items side by side, and yield them in order.
 
@@ -65,13 +65,13 @@ def in_order(
     items : iterator of (item, formulas)
         What has None for formulas is passed on as it is.
     submit : callable
-    window : int
-        Items under way at a time; no more are read ahead.
+    window : callable
+        Tells how many items may be under way at a time; no more are read ahead.
     """
     waiting: deque[tuple[Any, Any]] = deque()
     for item, formulas in items:
         waiting.append((item, None if formulas is None else submit(formulas)))
-        if len(waiting) >= window:
+        while len(waiting) >= window():
             yield _result(*waiting.popleft())
     while waiting:
         yield _result(*waiting.popleft())

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.models import PhononPredictor
@@ -54,7 +55,9 @@ class RowPredictor:
         self.options = {"level": level, "conditional": conditional, "negligible": negligible}
         self._memory = _Memory()
         try:
-            frame = self._predict(["InN"])
+            # What the model works out at its first use is to be the same on any number of cores.
+            with threadpool_limits(limits=1):
+                frame = self._predict(["InN"])
         except ValueError as error:
             raise ScreeningError(str(error)) from error
         self.schema = pa.schema([pa.field(name, _type(frame[name])) for name in frame.columns])

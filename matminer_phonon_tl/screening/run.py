@@ -1,6 +1,6 @@
 """The loop over the chunks of an input."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -46,7 +46,7 @@ class Run:
         self.layout: Layout | None = None
         self.rows = self.failed = self.resumed = 0
 
-    def to_tables(self, submit: Submit, window: int, bar: Any) -> Iterator[pa.Table]:
+    def to_tables(self, submit: Submit, window: Callable[[], int], bar: Any) -> Iterator[pa.Table]:
         """Yield the output's rows, chunk by chunk."""
         items = ((chunk, chunk.formulas) for chunk in self._chunks())
         for chunk, predicted in in_order(items, submit, window):
@@ -54,7 +54,9 @@ class Run:
             self._count(counts, bar)
             yield table
 
-    def to_store(self, submit: Submit, window: int, bar: Any, store: ChunkStore) -> None:
+    def to_store(
+        self, submit: Submit, window: Callable[[], int], bar: Any, store: ChunkStore
+    ) -> None:
         """Finish every chunk that the store does not hold yet."""
 
         def items() -> Iterator[tuple[Any, list[Any] | None]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
+from matminer_phonon_tl._version import __version__
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.models import PhononPredictor
 from matminer_phonon_tl.models.serialization import content_hash, library_versions
@@ -200,7 +201,12 @@ def screen(
     with ExitStack() as stack, _writing(path or "standard output"):
         store = None
         if path is not None:
-            identity = {"input": source.sha256 or source.name, "model": model, "options": options}
+            identity = {
+                "input": source.sha256 or source.name,
+                "model": model,
+                "options": options,
+                "version": __version__,
+            }
             store = stack.enter_context(ChunkStore(path, identity, resume=resume))
         submit, window = stack.enter_context(engine(predict, client=client, n_jobs=n_jobs))
         bar = stack.enter_context(_progress_bar(source, progress))

@@ -145,6 +145,19 @@ def test_a_row_does_not_depend_on_the_rows_beside_it(machines, monkeypatch, indu
             assert np.array_equal(whole[5:9], few)
 
 
+def test_nor_on_its_place_in_a_block():
+    """With as many descriptors and points as the models have: smaller products hide it."""
+    rng = np.random.default_rng(5)
+    points, X = rng.normal(size=(1245, 290)), rng.normal(size=(module.BLOCK_ROWS, 290))
+    weights = rng.normal(size=len(points))
+    machine = KernelMachine("matern25", 1.0, np.array([17.0]), points, weights, 0.0, 0.1)
+    mean, std = machine.predict(X), machine.predict_std(X)
+    for shift in range(1, 100, 7):
+        moved = np.roll(X, shift, axis=0)
+        assert np.array_equal(machine.predict(moved), np.roll(mean, shift))
+        assert np.array_equal(machine.predict_std(moved), np.roll(std, shift))
+
+
 def test_distances_far_out_and_of_equal_points(data):
     X, z, _ = data
     machine = KernelMachine.fit_gaussian_process(X, z, nu=2.5, per_feature=False)

@@ -3,6 +3,8 @@
 import os
 import signal
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 import pytest
@@ -58,9 +60,8 @@ def test_complete_and_equal_though_a_worker_is_killed(
     )
     assert killed
     assert (report.rows, report.failed) == (400, 1)
-    pd.testing.assert_frame_equal(
-        pd.read_parquet(tmp_path / "out.parquet"), alone, rtol=1e-9, check_exact=False
-    )
+    frame = pd.read_parquet(tmp_path / "out.parquet")
+    pd.testing.assert_frame_equal(frame, alone, check_exact=True)
     assert pids[0] not in client.run(os.getpid).values()
 
 
@@ -75,7 +76,43 @@ def test_by_the_schedulers_address_and_from_a_dask_frame(
         client=client.scheduler.address,
     )
     frame = pd.read_parquet(tmp_path / "out.parquet")
-    pd.testing.assert_frame_equal(frame, alone, rtol=1e-9, check_exact=False)
+    pd.testing.assert_frame_equal(frame, alone, check_exact=True)
+
+
+def test_two_screenings_at_once_keep_their_models_apart(client, pretrained, table, alone, tmp_path):
+    def narrow_or_wide(level):
+        path = tmp_path / f"{level}.parquet"
+        screen(table, path, predictor=pretrained, client=client, level=level, chunk_rows=40)
+        return pd.read_parquet(path)
+
+    with ThreadPoolExecutor(2) as pool:
+        narrow, wide = pool.map(narrow_or_wide, [0.5, 0.9])
+    pd.testing.assert_frame_equal(wide, alone, rtol=1e-9)
+    known = wide["error"].isna()
+    assert (narrow["speed_of_sound_upper"] < wide["speed_of_sound_upper"])[known].all()
+
+
+def test_workers_of_another_version_are_refused_and_left_as_they_were(
+    client, quick, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("matminer_phonon_tl.screening.cluster.__version__", "999.0")
+    sentence = r"expected matminer-phonon-tl 999.0 on every worker, .* \(ImportError: version"
+    with pytest.raises(ScreeningError, match=sentence):
+        screen(["InN"], tmp_path / "out.csv", predictor=quick, client=client)
+    plugins = client.run(lambda dask_worker: list(dask_worker.plugins))
+    assert not any("screening" in name for names in plugins.values() for name in names)
+
+
+@pytest.mark.slow
+def test_waits_for_the_first_worker_and_says_so(pretrained, tmp_path, caplog):
+    with distributed.LocalCluster(n_workers=0, dashboard_address=None) as cluster:
+        later = threading.Timer(1, cluster.scale, [1])
+        later.start()
+        address = cluster.scheduler_address
+        report = screen(["InN"], tmp_path / "out.csv", predictor=pretrained, client=address)
+        later.join()
+    assert report.written == 1
+    assert "no worker has joined" in caplog.text
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense://x", "127.0.0.1:x"])

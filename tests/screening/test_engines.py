@@ -21,8 +21,27 @@ def test_order_is_kept_and_little_is_read_ahead():
     with engine(slow, client=None, n_jobs=3) as (submit, window):
         results = in_order(items(), submit, window)
         assert next(results) == (0, 0)
-        assert len(read) <= window
+        assert len(read) <= window()
         assert list(results) == [(number, number * 10) for number in range(1, 20)]
+
+
+def test_more_is_read_ahead_once_workers_join():
+    read, allowed = [], iter([1, 1, 1, 4, 4, 4, 4])
+
+    class Done:
+        def result(self):
+            return "predicted"
+
+    def items():
+        for number in range(7):
+            read.append(number)
+            yield number, [number]
+
+    results = in_order(items(), lambda _: Done(), lambda: next(allowed, 4))
+    ahead = []
+    for number, _ in results:
+        ahead.append(len(read) - number)
+    assert ahead == [1, 1, 4, 4, 3, 2, 1]
 
 
 def test_what_is_done_already_is_passed_on():

@@ -1,6 +1,7 @@
 """From input to output, whole: rows, columns, resuming, and what is refused."""
 
 import json
+import sys
 
 import numpy as np
 import pandas as pd
@@ -127,6 +128,13 @@ def test_another_run_is_refused_and_nothing_is_lost(stopped, quick, change, sent
         screen(other, output, **{**arguments, **change})
     quick.as_dict = lambda: {"@class": "QuickPredictor"}
     assert screen(formulas, output, resume=True, **arguments).resumed == 30
+
+
+def test_another_version_of_the_package_is_refused(stopped, monkeypatch):
+    formulas, output, arguments = stopped
+    monkeypatch.setattr(sys.modules[screen.__module__], "__version__", "999.0")
+    with pytest.raises(ScreeningError, match="got one that differs in version; choose another"):
+        screen(formulas, output, resume=True, **arguments)
 
 
 def test_another_file_is_refused(quick, tmp_path, monkeypatch):
