@@ -38,7 +38,7 @@ TESTS = {
     f"{PHONONS}/sound.py": ["tests/phonons/test_sound.py"],
     f"{PHONONS}/spectrum.py": ["tests/phonons/test_spectrum.py"],
     f"{PHONONS}/stability.py": ["tests/phonons/test_stability.py"],
-    "matminer_phonon_tl/models/serialization.py": ["tests/models/test_serialization.py"],
+    "matminer_phonon_tl/models/serialization.py": ["tests/models/serialization"],
     "matminer_phonon_tl/evaluation/protocols.py": ["tests/evaluation/test_protocols.py"],
 }
 TIMEOUT_S = 240
