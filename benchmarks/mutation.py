@@ -3,11 +3,10 @@
 Usage: pip install cosmic-ray
        python benchmarks/mutation.py [--sample 25] [--seed 0] [MODULE ...]
 
-MODULE is a path such as matminer_phonon_tl/phonons/gap.py; default: phonons/, serialization and
-protocols. From all mutants that cosmic-ray makes of a module (another operator, another number, no
-``not``, an empty loop ...), a random sample is tried, each in a copy of the repository, against the
-tests that mirror the module. Mutants that no test notices are printed: each is a gap in the tests
-or no fault at all.
+MODULE is a path such as matminer_phonon_tl/phonons/gap.py; default: those of TESTS. From all
+mutants that cosmic-ray makes of a module (another operator, another number, no ``not``, an empty
+loop ...), a random sample is tried, each in a copy of the repository, against the tests that mirror
+the module. Mutants that no test notices are printed: each is a gap in the tests or no fault at all.
 """
 
 import argparse
@@ -40,6 +39,11 @@ TESTS = {
     f"{PHONONS}/stability.py": ["tests/phonons/test_stability.py"],
     "matminer_phonon_tl/models/serialization.py": ["tests/models/serialization"],
     "matminer_phonon_tl/evaluation/protocols.py": ["tests/evaluation/test_protocols.py"],
+    "matminer_phonon_tl/evaluation/splits.py": ["tests/evaluation/test_splits.py"],
+    "matminer_phonon_tl/models/kernel_machine.py": ["tests/models/test_kernel_machine.py"],
+    "matminer_phonon_tl/formulas.py": ["tests/test_compositions.py"],
+    "matminer_phonon_tl/screening/store.py": ["tests/screening/test_store.py"],
+    "matminer_phonon_tl/screening/where.py": ["tests/screening/test_where.py"],
 }
 TIMEOUT_S = 240
 

@@ -1,15 +1,19 @@
 """Parse JSON that a stranger may have written, without putting the process at risk."""
 
+import gzip
 import json
 import math
 import re
+import zlib
+from io import BytesIO
 from typing import Any, NoReturn
 
 MAX_DEPTH = 100
 """Levels of nesting; datasets, phonon documents and models need a tenth of it."""
 
-# Strings (skipped whole, brackets in them mean nothing) and what opens and closes a level.
-_LEVELS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{]|[\]}]', re.DOTALL)
+# Strings (skipped whole, brackets in them mean nothing) and what opens and closes a level. Nothing
+# is tried twice, and a string that never ends is one match: a few kilobytes could take hours else.
+_LEVELS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def parse_json(text: bytes, *, allow_nan: bool = False) -> Any:
@@ -51,6 +55,32 @@ def parse_json(text: bytes, *, allow_nan: bool = False) -> Any:
     if allow_nan:
         return json.loads(text)
     return json.loads(text, parse_constant=_refuse, parse_float=_finite)
+
+
+def unpack(content: bytes, limit: int) -> bytes:
+    """Gunzip, refusing to go past a limit: a small file can unpack to any size.
+
+    Parameters
+    ----------
+    content : bytes
+    limit : int
+        Bytes that the text may have.
+
+    Raises
+    ------
+    ValueError
+        If it is no gzip file, is truncated, or is larger.
+    """
+    try:
+        with gzip.GzipFile(fileobj=BytesIO(content)) as file:
+            text = file.read(limit + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(
+            f"expected a gzip file, but unpacking it failed ({error}): it is truncated or damaged"
+        ) from error
+    if len(text) > limit:
+        raise ValueError(f"expected at most {limit} bytes, unpacked, got more")
+    return text
 
 
 def _finite(text: str) -> float:

@@ -1,5 +1,6 @@
 """JSON from strangers: values as they are, anything dangerous refused."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -8,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matminer_phonon_tl.untrusted_json import MAX_DEPTH, parse_json
+import matminer_phonon_tl.untrusted_json as module
+from matminer_phonon_tl.untrusted_json import MAX_DEPTH, parse_json, unpack
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -25,11 +27,39 @@ def test_parses_what_json_writes(value):
 
 
 @pytest.mark.parametrize(
-    "text", ["[[[[", '"[[[" ]', '\\"', "{'a': 1}", "", "NaN", "[Infinity]", "\xff"]
+    ("text", "sentence"),
+    [
+        ("[[[[", "Expecting value"),
+        ('"[[[" ]', "Extra data"),
+        ('\\"', "Expecting value"),
+        ("{'a': 1}", "Expecting property name"),
+        ("", "Expecting value"),
+        ("NaN", "expected finite numbers, got NaN"),
+        ("[Infinity]", "expected finite numbers, got Infinity"),
+        ("1e999", "expected finite numbers, got 1e999"),
+        ("\xff", "can't decode byte 0xff"),
+    ],
 )
-def test_refuses_what_is_no_json(text):
-    with pytest.raises(ValueError, match=r"."):
+def test_refuses_what_is_no_json(text, sentence):
+    with pytest.raises(ValueError, match=sentence):
         parse_json(text.encode("latin-1"))
+
+
+def test_a_string_that_never_ends_is_looked_at_once():
+    text = b'["' + b'\\"[' * 1000
+    assert [match.start() for match in module._LEVELS.finditer(text)] == [0, 1]
+    with pytest.raises(ValueError, match="Unterminated string"):
+        parse_json(text)
+
+
+def test_unpacks_no_further_than_the_limit():
+    packed = gzip.compress(b"[]" * 50)
+    assert unpack(packed, 100) == b"[]" * 50
+    with pytest.raises(ValueError, match="expected at most 99 bytes, unpacked, got more"):
+        unpack(packed, 99)
+    for damaged in (packed[:-5], b"no gzip"):
+        with pytest.raises(ValueError, match="expected a gzip file, but unpacking it failed"):
+            unpack(damaged, 100)
 
 
 def test_takes_nan_where_it_is_told_to():

@@ -17,10 +17,8 @@ import hashlib
 import json
 import os
 import tempfile
-import zlib
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Self
 
@@ -31,7 +29,7 @@ from matminer_phonon_tl._version import __version__
 from matminer_phonon_tl.citations import LIU_2020
 from matminer_phonon_tl.exceptions import ModelFormatError
 from matminer_phonon_tl.models._json_values import decode, encode
-from matminer_phonon_tl.untrusted_json import parse_json
+from matminer_phonon_tl.untrusted_json import parse_json, unpack
 
 SCHEMA_VERSION = 1
 
@@ -198,7 +196,10 @@ def read_document(path: str | Path) -> dict[str, Any]:
 def parse_document(content: bytes) -> dict[str, Any]:
     """Parse the bytes of a model file and check them against their hash."""
     if content[:2] == b"\x1f\x8b":
-        content = _unpack(content)
+        try:
+            content = unpack(content, MAX_FILE_BYTES)
+        except ValueError as error:
+            raise ModelFormatError(f"{error}: this is no model file") from error
     if len(content) > MAX_FILE_BYTES:
         raise ModelFormatError(
             f"expected at most {MAX_FILE_BYTES} bytes of JSON, got more: this is no model file"
@@ -297,17 +298,6 @@ def _decode_model(document: dict[str, Any], depth: int) -> Any:
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise ModelFormatError(
             f"expected the state of a {name}, got something else ({type(error).__name__}: {error})"
-        ) from error
-
-
-def _unpack(content: bytes) -> bytes:
-    """Gunzip no further than the limit: a small file can unpack to any size."""
-    try:
-        with gzip.GzipFile(fileobj=BytesIO(content)) as file:
-            return file.read(MAX_FILE_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise ModelFormatError(
-            f"expected a gzip file, but unpacking it failed ({error}): it is truncated or damaged"
         ) from error
 
 

@@ -1,6 +1,5 @@
 """The raw files of Petretto et al. (2018): a folder or a tar archive of JSON documents."""
 
-import gzip
 import os
 import tarfile
 from collections.abc import Iterator
@@ -9,13 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from matminer_phonon_tl.datasets.sources.base import Entry, PhononRecord, PhononSource
 from matminer_phonon_tl.exceptions import PhononDocumentError
-from matminer_phonon_tl.untrusted_json import parse_json
+from matminer_phonon_tl.untrusted_json import parse_json, unpack
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 _ENDINGS = (".json", ".json.gz")
 _TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+MAX_BYTES = 256 * 2**20
+"""Of a document, unpacked; real ones have a few."""
 
 
 class PetrettoSource(PhononSource):
@@ -106,9 +107,8 @@ class PetrettoSource(PhononSource):
         payload = entry.payload
         content = payload.read_bytes() if isinstance(payload, Path) else payload
         try:
-            document = parse_json(
-                gzip.decompress(content) if entry.key.endswith(".gz") else content, allow_nan=True
-            )
+            packed = entry.key.endswith(".gz")
+            document = parse_json(unpack(content, MAX_BYTES) if packed else content, allow_nan=True)
             metadata, phonon = document["metadata"], document["phonon"]
             structure = _structure(metadata["structure"])
             frequencies = [
@@ -131,7 +131,7 @@ class PetrettoSource(PhononSource):
                 imaginary_flag=self.use_flags
                 and bool((document.get("flags") or {}).get("has_neg_fr", False)),
             )
-        except (EOFError, OSError, KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise PhononDocumentError(
                 f"expected {entry.key} to be a raw document of Petretto et al. (metadata, phonon), "
                 f"but reading it failed ({type(error).__name__}: {error}); get the file again"
