@@ -1,6 +1,6 @@
 """Source tables for evaluation: found on any estimator, and cleared of tested formulas."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,12 @@ from sklearn.utils.validation import has_fit_parameter
 from matminer_phonon_tl.compositions import as_compositions
 from matminer_phonon_tl.models._descriptor_input import holds_compositions
 from matminer_phonon_tl.models.source_tasks import load_source
+
+_KIN = (
+    {"heat_capacity", "heat_capacity_per_atom"},
+    {"phonon_bandgap", "has_phonon_bandgap"},
+)
+"""Labels of which one tells the other."""
 
 
 def source_parameters(estimator: Any) -> dict[str, Any]:
@@ -57,6 +63,37 @@ def fit_source(estimator: Any, source: Any) -> dict[str, Any]:
     return {"": source}
 
 
+def knows_labels(estimator: Any, sources: Mapping[str, Any], target: str) -> bool:
+    """Say whether a source holds the labels that are predicted, under their name or a kindred one.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its parameters ``target``, at any depth, are names of the labels too.
+    sources : mapping of str to source
+        As :func:`fit_source` gives them. Labels without a name, those of an array, are not known.
+    target : str
+        The labels' name.
+    """
+    names = {target} | {
+        value
+        for name, value in estimator.get_params(deep=True).items()
+        if name.split("__")[-1] == "target" and isinstance(value, str)
+    }
+    names = names.union(*(kin for kin in _KIN if kin & names))
+    return any(names & _label_names(source) for source in sources.values())
+
+
+def _label_names(source: Any) -> set[str]:
+    if isinstance(source, str):
+        source = load_source(source)
+    if isinstance(source, tuple) and len(source) == 2:
+        source = source[1]
+    if isinstance(source, pd.DataFrame):
+        return {str(name) for name in source.columns}
+    return {str(source.name)} if isinstance(source, pd.Series) else set()
+
+
 def without_formulas(source: Any, formulas: Sequence[str]) -> Any:
     """Return a source table without the rows of some formulas, whatever the cell's size.
 
@@ -99,9 +136,8 @@ def without_formulas(source: Any, formulas: Sequence[str]) -> Any:
         )
     else:
         raise ValueError(
-            "expected a source with compositions with protocol='strict', got "
-            f"{type(source).__name__}: pass a DataFrame with a column 'composition', so that "
-            "tested formulas can be taken out"
+            "expected a source with compositions, so that tested formulas can be taken out of it, "
+            f"got {type(source).__name__}: pass a DataFrame with a column 'composition'"
         )
     if not kept.any():
         raise ValueError(

@@ -13,7 +13,11 @@ from tqdm.auto import tqdm
 from matminer_phonon_tl.evaluation._checks import check_client, check_share, check_whole
 from matminer_phonon_tl.evaluation._data import EvaluationData, read_data
 from matminer_phonon_tl.evaluation._permutation import measure, one_sided_p, permute_labels
-from matminer_phonon_tl.evaluation._sources import fit_source
+from matminer_phonon_tl.evaluation._sources import (
+    fit_source,
+    knows_labels,
+    source_parameters,
+)
 from matminer_phonon_tl.evaluation.protocols import check_protocol, make_splits, predict_splits
 from matminer_phonon_tl.evaluation.splits import Split, group_labels
 
@@ -146,7 +150,10 @@ def leakage_probe(
 
     Nothing here is particular to phonons: any scikit-learn regressor or binary classifier can be
     probed, with any splitter, and any evaluation that can be called as a function. The probe finds
-    leaks of *labels*. A scaler fitted to all rows, which sees no labels, it does not find.
+    leaks of *labels*. A scaler fitted to all rows, which sees no labels, it does not find; nor
+    labels that an estimator holds apart from those it is fitted to, in a source of its own: a
+    source with the target's name is therefore refused with a function, and cleared by the named
+    protocols.
 
     Parameters
     ----------
@@ -221,6 +228,12 @@ def leakage_probe(
             f"{type(protocol).__name__}"
         )
     data = read_data(estimator, df, target, features)
+    if not named and knows_labels(estimator, source_parameters(estimator), data.target):
+        raise ValueError(
+            f"expected an estimator whose source knows nothing of {data.target}, got one that does:"
+            " such labels are not permuted, so that the probe would miss their leak; name a "
+            "protocol, or leave them out of the source"
+        )
     if (data.y == data.y[0]).all():
         raise ValueError(
             f"expected labels that differ, got {data.y[0]} in every row: nothing can be permuted"

@@ -18,7 +18,7 @@ from matminer_phonon_tl.compositions import as_compositions
 from matminer_phonon_tl.evaluation._checks import check_client, check_estimator, check_whole
 from matminer_phonon_tl.evaluation._data import EvaluationData, read_data
 from matminer_phonon_tl.evaluation._ordinary import ordinary_predictions
-from matminer_phonon_tl.evaluation._sources import fit_source, without_formulas
+from matminer_phonon_tl.evaluation._sources import fit_source, knows_labels, without_formulas
 from matminer_phonon_tl.evaluation.result import PROTOCOLS, CrossValidationResult
 from matminer_phonon_tl.evaluation.splits import (
     Split,
@@ -66,9 +66,9 @@ def cross_validate(
         Column of labels, or the labels.
     protocol : {"leak_free", "strict", "published"}
         "leak_free": everything is fitted inside the training fold, source weights are copied, folds
-        are shuffled. "strict": moreover the source holds no formula that is tested. "published":
-        the order of the paper's public script, in which labels of tested materials reach the model;
-        for a TransferMLPRegressor only, to compare.
+        are shuffled; a source that holds the target's own labels loses the tested formulas.
+        "strict": every source does. "published": the order of the paper's public script, in which
+        labels of tested materials reach the model; for a TransferMLPRegressor only, to compare.
     n_splits : int
         Folds.
     n_repeats : int
@@ -76,7 +76,8 @@ def cross_validate(
     groups : {"formula", "chemical_system", "element"}, array-like of shape (n_rows,), or None
         What never stands on both sides of a split.
     source : str, DataFrame, tuple or None
-        Source task in place of the estimator's own.
+        Source task in place of the estimator's own. Labels are known by their names: those of a
+        plain array are taken to be none of the target's.
     random_state : int or None
         Seed of folds and networks; None draws one, which the result names.
     splitter : scikit-learn splitter, or iterable of (train, test), optional
@@ -248,7 +249,10 @@ def predict_splits(
     """Predict every tested row under a protocol, shape (n_rounds, n_rows)."""
     sources = fit_source(estimator, source)
     tested = None
-    if protocol == "strict" and sources:
+    clears = protocol == "strict" or (
+        protocol == "leak_free" and knows_labels(estimator, sources, data.target)
+    )
+    if clears and sources:
         reduced = [own.reduced_formula for own in as_compositions(data.table)]
         tested = [[reduced[row] for row in split.test] for split in splits]
     if isinstance(estimator, TransferMLPRegressor):

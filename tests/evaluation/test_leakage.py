@@ -17,7 +17,7 @@ from sklearn.svm import SVR
 
 from matminer_phonon_tl.evaluation import leakage_probe
 from matminer_phonon_tl.evaluation._permutation import permute_labels
-from matminer_phonon_tl.models import TransferMLPRegressor
+from matminer_phonon_tl.models import PhononRegressor, TransferMLPRegressor
 
 
 @pytest.fixture
@@ -172,6 +172,13 @@ def test_the_report_has_verdict_table_and_figure(wide):
 def test_what_cannot_be_probed_is_said(wide, options, message):
     with pytest.raises(ValueError, match=message):
         leakage_probe(Ridge(), *wide, **options)
+
+
+def test_a_leak_that_the_probe_would_miss_is_said(gapped):
+    own = gapped[["composition", "speed_of_sound"]]
+    model = PhononRegressor(members=("gp15",), intervals=False, target="speed_of_sound", source=own)
+    with pytest.raises(ValueError, match="whose source knows nothing of speed_of_sound, got one"):
+        leakage_probe(model, own, "speed_of_sound", lambda *_: np.zeros(len(own)))
 
 
 def test_labels_that_are_all_the_same_cannot_be_probed(wide):
