@@ -15,6 +15,9 @@ from matminer_phonon_tl.featurizers.element_table import ElementTable
 from matminer_phonon_tl.flat_compositions import FlatCompositions
 
 MOST_FORMULA_UNITS = 1000
+SAME_SITE = 0.01
+"""Angstrom within which two sites count as images of each other, as in ``phonons``: a distortion of
+a tenth of an Angstrom makes another cell, with other phonons."""
 _BROKEN = 1e-6
 """Amounts nearer to whole numbers than this are whole."""
 
@@ -45,7 +48,7 @@ def read_cell(value: Any, n_formula_units: Any = None, *, needs_structure: bool 
     if isinstance(value, Structure):
         as_composition(value)
         try:
-            return value.get_primitive_structure()
+            return value.get_primitive_structure(tolerance=SAME_SITE)
         except (ValueError, ArithmeticError, TypeError) as error:
             raise CompositionError(
                 f"expected a crystal with a primitive cell, got {value.composition.formula}, whose "

@@ -35,6 +35,10 @@ class Materials:
     Parameters
     ----------
     X : DataFrame, Series or sequence of compositions (structures, where they are used)
+        Of a DataFrame, compositions are those of its ``composition`` column; its ``structure``
+        column is looked at by models that use structures, and by no others.
+    compositions : CompositionArray, optional
+        Those of X, where they have been read already.
 
     Raises
     ------
@@ -42,9 +46,9 @@ class Materials:
         Names the first row that is no composition.
     """
 
-    def __init__(self, X: Any) -> None:
+    def __init__(self, X: Any, compositions: CompositionArray | None = None) -> None:
         self._X = X
-        self.compositions = CompositionArray.read(X)
+        self.compositions = CompositionArray.read(X) if compositions is None else compositions
         self._blocks: dict[str, NDArray[np.float64]] = {}
 
     @classmethod
@@ -54,11 +58,14 @@ class Materials:
 
     def take(self, rows: NDArray[np.intp]) -> "Materials":
         """Return some of the materials, with what is known of them."""
-        if self._holds_structures():
-            structures = structures_of(self._X)
-            part = Materials([structures[row] for row in rows])
+        compositions = self.compositions.take(rows)
+        if isinstance(self._X, CompositionArray):
+            part = Materials(compositions, compositions)
+        elif isinstance(self._X, pd.DataFrame):
+            part = Materials(self._X.iloc[rows], compositions)
         else:
-            part = Materials(self.compositions.take(rows))
+            values = composition_values(self._X)
+            part = Materials([values[row] for row in rows], compositions)
         part._blocks = {key: block[rows] for key, block in self._blocks.items()}
         return part
 
@@ -93,13 +100,6 @@ class Materials:
         if key not in self._blocks:
             self._blocks[key] = featurizer.featurize_array(values)
         return self._blocks[key]
-
-    def _holds_structures(self) -> bool:
-        if isinstance(self._X, pd.DataFrame):
-            return "structure" in self._X.columns
-        if isinstance(self._X, CompositionArray):
-            return False
-        return bool(len(self._X)) and all(isinstance(value, Structure) for value in self._X)
 
 
 def descriptor_matrix(X: Any, name: str, *, use_structure: bool) -> NDArray[np.float64]:

@@ -192,13 +192,23 @@ def inverse_transform(
 
 
 def label_bounds(
-    name: str, compositions: Sequence[Composition]
+    name: str, compositions: Sequence[Composition], *, non_negative: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Least and largest label that physics allows each composition."""
-    least, most = np.zeros(len(compositions)), np.full(len(compositions), np.inf)
+    """Least and largest label that each composition can have.
+
+    Parameters
+    ----------
+    name : one of :data:`TARGET_TRANSFORMS`
+        Roots, logarithms and Einstein frequencies are of labels that cannot be negative.
+    compositions : sequence of Composition
+    non_negative : bool
+        Whether that is known of the labels themselves.
+    """
+    least = 0.0 if non_negative or name not in ("none", "per_atom") else -np.inf
+    most = np.full(len(compositions), np.inf)
     if name == "einstein":
         most = 3 * MOLAR_GAS_CONSTANT * atoms_per_formula_unit(compositions)
-    return least, most
+    return np.full(len(compositions), least), most
 
 
 def _heat_capacity(frequency: NDArray[np.float64]) -> NDArray[np.float64]:

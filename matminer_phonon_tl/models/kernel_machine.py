@@ -177,7 +177,7 @@ class KernelMachine:
         n_points, n_features = points.shape
         shapes_fit = weights.shape == (n_points,) and length_scale.shape in ((1,), (n_features,))
         positive = machine["amplitude"] > 0 and (length_scale > 0).all()
-        if not shapes_fit or not positive or (machine["noise"] or 0) < 0 or not weights.any():
+        if not shapes_fit or not positive or (machine["noise"] or 0) < 0:
             raise ModelFormatError("expected a kernel machine's arrays to fit each other")
         return cls(points=points, **machine)
 

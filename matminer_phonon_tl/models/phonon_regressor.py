@@ -14,20 +14,13 @@ from matminer_phonon_tl.featurizers.analogues import ANALOGUE_COLUMNS, AnalogueD
 from matminer_phonon_tl.models._conformal import held_out_scores, reach
 from matminer_phonon_tl.models._descriptors import Materials, descriptor_labels
 from matminer_phonon_tl.models._inputs import check_target
+from matminer_phonon_tl.models._kernel_ensemble import MEMBERS, KernelEnsemble
 from matminer_phonon_tl.models._regressor_source import more_rows, read_source, relatives_of
 from matminer_phonon_tl.models._regressor_state import read_state, write_state
-from matminer_phonon_tl.models._scaling import Scaling
-from matminer_phonon_tl.models._target_transform import (
-    check_transform,
-    inverse_transform,
-    label_bounds,
-    label_scale,
-    transform_target,
-)
-from matminer_phonon_tl.models.kernel_machine import HYPERPARAMETER_ROWS, KernelMachine, evaluate
+from matminer_phonon_tl.models._target_transform import check_transform, label_bounds
+from matminer_phonon_tl.models.kernel_machine import HYPERPARAMETER_ROWS
 from matminer_phonon_tl.models.serialization import JSONModel, data_hash
 
-MEMBERS = ("gp15", "gp25", "gp25_per_feature", "svm")
 LEAST_ROWS = 20
 
 
@@ -71,9 +64,11 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
 
     Attributes
     ----------
-    machines_ : list of KernelMachine
+    ensemble_ : KernelEnsemble
     scores_ : ndarray of shape (n_samples,)
         Held-out residuals over predicted spread, ascending; empty without ``intervals``.
+    non_negative_ : bool
+        No training label was negative.
     n_features_in_ : int
     training_data_ : dict
 
@@ -154,16 +149,16 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
             labels = np.append(labels, others[self.target].to_numpy(dtype=np.float64))
         # Single precision, so that a file holds half as much and restores the same model.
         D = D.astype(np.float32).astype(np.float64)
-        learnt = transform_target(transform, labels, compositions)
-        self._learn(D, learnt, labels)
+        self.ensemble_ = KernelEnsemble.fit(self.members, transform, D, labels, compositions)
         self.scores_ = np.empty(0)
         if self.intervals:
-            self.scores_ = self._held_out_scores(D, learnt, labels, compositions, n_own)
+            self.scores_ = self._held_out_scores(D, labels, compositions, n_own)
+        self.non_negative_ = bool((labels >= 0).all())
         self.n_features_in_ = D.shape[1]
         self.training_data_ = {
             "rows": n_own,
             "rows_from_source": len(labels) - n_own,
-            "sha256": data_hash(self.training_descriptors_, labels),
+            "sha256": data_hash(self.ensemble_.descriptors, labels),
         }
         return self
 
@@ -199,16 +194,21 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         Returns
         -------
         prediction, lower, upper : ndarray of shape (n_materials,)
-            Cut at the property's physical bounds: none is below zero, and no heat capacity that is
-            learnt with ``"einstein"`` above 3R a mole of atoms.
+            Cut at what the property can be: at zero unless negative labels were trained on, and at
+            3R a mole of atoms for a heat capacity that is learnt with ``"einstein"``.
         """
         check_is_fitted(self)
         factor = reach(self.scores_, level)
         materials = Materials.of(X)
         mean, std = self._predict(materials)
-        least, most = label_bounds(check_transform(self.target_transform), materials.compositions)
-        lower = np.maximum(mean - factor * std, least)
-        upper = np.minimum(mean + factor * std, most)
+        least, most = label_bounds(
+            self.ensemble_.transform,
+            materials.compositions,
+            non_negative=self.non_negative_,
+        )
+        # The prediction itself may lie beyond a bound; an interval holds it all the same.
+        lower = np.minimum(mean, np.maximum(mean - factor * std, least))
+        upper = np.maximum(mean, np.minimum(mean + factor * std, most))
         return (mean, lower, upper, std) if return_std else (mean, lower, upper)
 
     def count_relatives(self, X: Any) -> NDArray[np.intp]:
@@ -224,8 +224,8 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
 
         A material without relatives has the training mean in their columns.
         """
-        D = self._describe(Materials.of(X))
-        return self.scaling_.filled(D) if hasattr(self, "scaling_") else D
+        check_is_fitted(self)
+        return self.ensemble_.scaling.filled(self._describe(Materials.of(X)))
 
     def descriptor_labels(self) -> list[str]:
         """Names of the descriptors, in order."""
@@ -243,26 +243,12 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         compositions : sequence of Composition
             For the atoms and masses that the target's transform needs.
         """
-        X = self.scaling_.points(D)
-        transform = check_transform(self.target_transform)
-        scale = label_scale(transform, compositions)
-
-        def label(z: NDArray[np.float64]) -> NDArray[np.float64]:
-            return inverse_transform(transform, self.scaling_.unstandard(z), compositions, scale)
-
-        central, variances = [], []
-        found = evaluate(self.machines_, X)
-        for machine, (z, spread) in zip(self.machines_, found, strict=True):
-            central.append(label(z))
-            if machine.noise is not None:
-                variances.append(((label(z + spread) - label(z - spread)) / 2) ** 2)
-        within = np.mean(variances, axis=0) if variances else 0.0
-        std = np.sqrt(within + np.var(central, axis=0))
-        return np.mean(central, axis=0), np.maximum(std, self.least_std_)
+        check_is_fitted(self)
+        return self.ensemble_.predict(D, compositions)
 
     def __sklearn_is_fitted__(self) -> bool:
         """Say whether there is anything to predict with."""
-        return hasattr(self, "machines_")
+        return hasattr(self, "ensemble_")
 
     def _check_options(self) -> str:
         unknown = [name for name in self.members if name not in MEMBERS]
@@ -277,27 +263,6 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
             return D
         return np.hstack([D, self.relatives_.featurize_array(materials.compositions)])
 
-    def _learn(
-        self,
-        D: NDArray[np.float64],
-        learnt: NDArray[np.float64],
-        labels: NDArray[np.float64],
-        like: list[KernelMachine] | None = None,
-    ) -> None:
-        """Fit scaler and machines; take hyperparameters over where ``like`` is given."""
-        self.scaling_ = Scaling.fit(D, learnt)
-        self.training_descriptors_ = self.scaling_.filled(D)
-        # Where a transform is flat (a gap near zero), the spread is still not zero.
-        self.least_std_ = 1e-3 * float(np.abs(labels).mean()) or 1e-12
-        X, z = self.scaling_.points(D), self.scaling_.standard(learnt)
-        if like is None:
-            self.machines_ = [_fit_member(name, X, z) for name in self.members]
-        else:
-            self.machines_ = [
-                _fit_member(name, X, z) if machine.noise is None else machine.solved_for(X, z)
-                for name, machine in zip(self.members, like, strict=True)
-            ]
-
     def _predict(self, materials: Materials) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         check_is_fitted(self)
         return self.predict_described(self._describe(materials), materials.compositions)
@@ -305,20 +270,23 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
     def _held_out_scores(
         self,
         D: NDArray[np.float64],
-        learnt: NDArray[np.float64],
         labels: NDArray[np.float64],
         compositions: list[Composition],
         n_own: int,
     ) -> NDArray[np.float64]:
-        # Three hyperparameters cannot remember the rows of a large fold; of a small one, they can.
-        like = self.machines_ if len(D) > HYPERPARAMETER_ROWS else None
+        whole = self.ensemble_
+        # Amplitude, noise and one length scale cannot remember the rows of a large fold; of a small
+        # one they can, and so can a length scale for each descriptor.
+        like = whole if len(D) > HYPERPARAMETER_ROWS else None
 
         def fit_and_predict(
             train: NDArray[np.intp], test: NDArray[np.intp]
         ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-            fold = PhononRegressor(**self.get_params())
-            fold._learn(D[train], learnt[train], labels[train], like)
-            return fold.predict_described(D[test], [compositions[row] for row in test])
+            known = [compositions[row] for row in train]
+            fold = KernelEnsemble.fit(
+                self.members, whole.transform, D[train], labels[train], known, like
+            )
+            return fold.predict(D[test], [compositions[row] for row in test])
 
         return held_out_scores(
             fit_and_predict,
@@ -337,14 +305,7 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         return params
 
     def _get_state(self) -> dict[str, Any] | None:
-        return write_state(self) if hasattr(self, "machines_") else None
+        return write_state(self) if hasattr(self, "ensemble_") else None
 
     def _set_state(self, state: dict[str, Any]) -> Self:
         return read_state(self, state)
-
-
-def _fit_member(name: str, X: NDArray[np.float64], z: NDArray[np.float64]) -> KernelMachine:
-    if name == "svm":
-        return KernelMachine.fit_support_vectors(X, z)
-    nu = 1.5 if name == "gp15" else 2.5
-    return KernelMachine.fit_gaussian_process(X, z, nu=nu, per_feature=name.endswith("per_feature"))

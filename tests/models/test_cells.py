@@ -16,6 +16,17 @@ def test_a_structure_stands_for_its_primitive_cell():
     assert len(read_cell(conventional)) == 2
 
 
+def test_the_shipped_cells_are_primitive_ones(phonon_tl):
+    assert [len(read_cell(s)) for s in phonon_tl["structure"]] == phonon_tl["nsites"].tolist()
+
+
+def test_a_small_distortion_makes_a_cell_of_its_own():
+    doubled = Structure(Lattice.cubic(3.9), ["Sr", "O"], [[0] * 3, [0.5] * 3]) * (2, 1, 1)
+    assert len(read_cell(doubled)) == 2
+    doubled.translate_sites([2], [0, 0, 0.02], frac_coords=True)  # of an oxygen, by 0.08 Angstrom
+    assert len(read_cell(doubled)) == 4
+
+
 def test_formulas_are_taken_as_written_or_counted():
     assert read_cell("In2N2") == "In2N2"
     assert read_cell("In2N2", 1) == Composition("InN")

@@ -179,7 +179,7 @@ def test_distances_far_out_and_of_equal_points(data):
         ("length_scale", np.zeros(1)),
         ("length_scale", np.ones(3)),
         ("weights", np.ones(5)),
-        ("weights", np.zeros(80)),
+        ("weights", np.full(80, "a")),
         ("weights", [1.0]),
         ("offset", None),
         ("noise", -0.1),

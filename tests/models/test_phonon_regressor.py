@@ -12,6 +12,8 @@ from matminer_phonon_tl.exceptions import (
     UnknownElementError,
 )
 from matminer_phonon_tl.models import load_model, make_regressor, save_model
+from matminer_phonon_tl.models import phonon_regressor as module
+from matminer_phonon_tl.models._kernel_ensemble import KernelEnsemble
 from matminer_phonon_tl.models.phonon_regressor import PhononRegressor
 from matminer_phonon_tl.models.serialization import decode_model
 
@@ -53,14 +55,45 @@ def test_accuracy_in_one_cross_validation(phonon_tl, gapped, target, structure, 
     assert inside.mean() > 0.9 - 2 * np.sqrt(0.9 * 0.1 / 124)
 
 
-def test_held_out_rows_change_nothing(gapped, fitted):
-    """Descriptors, scaler, machines and interval scores know the training rows only."""
-    again = clone(fitted).fit(gapped[:100], gapped["speed_of_sound"][:100])
-    spoiled = gapped.copy()
-    spoiled.loc[100:, "speed_of_sound"] = 99.0
-    other = clone(fitted).fit(spoiled[:100], spoiled["speed_of_sound"][:100])
-    assert np.array_equal(again.predict(gapped), other.predict(gapped))
-    assert np.array_equal(again.scores_, other.scores_)
+@pytest.mark.parametrize("members", [("gp15",), ("gp25_per_feature", "svm")])
+def test_a_folds_own_labels_change_nothing_in_it(gapped, monkeypatch, members):
+    """Scaler, machines and spread that score a row have not seen its label."""
+    captured = []
+
+    def capture(fit_and_predict, labels, formulas, **options):  # noqa: ARG001
+        captured.append(fit_and_predict)
+        return np.zeros(len(labels))
+
+    monkeypatch.setattr(module, "held_out_scores", capture)
+    train, test = np.arange(100), np.arange(100, len(gapped))
+    spoiled = gapped["speed_of_sound"].to_numpy().copy()
+    spoiled[test] = 99.0
+    for labels in (gapped["speed_of_sound"], spoiled):
+        PhononRegressor(members=members).fit(gapped, labels)
+    (mean, spread), (other_mean, other_spread) = (f(train, test) for f in captured)
+    assert np.array_equal(mean, other_mean)
+    assert np.array_equal(spread, other_spread)
+
+
+def test_a_large_folds_length_scales_are_its_own(phonon_tl, monkeypatch):
+    """One a descriptor could remember rows; amplitude, noise and a single one are taken over."""
+    found = []
+    fit = KernelEnsemble.fit
+
+    def remember(*arguments):
+        ensemble = fit(*arguments)
+        found.append([machine.length_scale for machine in ensemble.machines])
+        return ensemble
+
+    monkeypatch.setattr(KernelEnsemble, "fit", remember)
+    monkeypatch.setattr(module, "HYPERPARAMETER_ROWS", 50)
+    some = phonon_tl[:60]
+    PhononRegressor(members=("gp15", "gp25_per_feature"), cv=2).fit(some, some["bandgap"] + 1.0)
+    (own, each), *folds = found
+    assert len(folds) == 2
+    for fold_own, fold_each in folds:
+        assert np.array_equal(fold_own, own)
+        assert not np.array_equal(fold_each, each)
 
 
 def test_intervals_widen_with_the_level_and_the_unknown(fitted):
@@ -72,6 +105,35 @@ def test_intervals_widen_with_the_level_and_the_unknown(fitted):
     # Nothing with uranium was trained on.
     assert high[1] - low[1] > high[0] - low[0]
     assert (lower >= 0).all()
+
+
+@pytest.mark.parametrize("transform", [None, "per_atom"])
+def test_labels_may_be_negative(phonon_tl, transform):
+    some, others = phonon_tl[:200], phonon_tl[200:]
+    model = PhononRegressor(members=("gp15",), target_transform=transform, random_state=0)
+    model.fit(some, some["formation_energy_per_atom"])
+    mean, low, high = model.predict_interval(others, 0.9)
+    assert (mean < 0).any()
+    assert ((low <= mean) & (mean <= high)).all()
+    label = others["formation_energy_per_atom"]
+    assert 0.8 < ((low <= label) & (label <= high)).mean() < 0.98
+
+
+def test_labels_that_are_all_the_same(gapped, tmp_path):
+    """Nothing is left to learn, of which the file must hold nothing and be read again."""
+    model = PhononRegressor(members=("gp25", "svm"), intervals=False)
+    model.fit(gapped, np.full(len(gapped), 7.0))
+    save_model(model, tmp_path / "model.json")
+    assert load_model(tmp_path / "model.json").predict(["GaN", "NaCl"]).tolist() == [7.0, 7.0]
+
+
+def test_an_interval_holds_its_prediction_at_the_bound_too(gapped):
+    """A gap that is learnt as it is may be predicted below 0, where no interval begins."""
+    model = PhononRegressor(members=("gp15",), random_state=0)
+    model.fit(gapped, gapped["phonon_bandgap"])
+    mean, low, high = model.predict_interval(["PbI2", "CsI", "BeO", "TlBr", "H2O", "Cs2Te"])
+    assert (low[mean >= 0] >= 0).all()
+    assert ((low <= mean) & (mean <= high)).all()
 
 
 @pytest.mark.parametrize("level", [0, 1, -0.5, 0.999])

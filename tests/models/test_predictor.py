@@ -14,6 +14,7 @@ from matminer_phonon_tl.models import (
     load_model,
     save_model,
 )
+from matminer_phonon_tl.models._descriptors import Materials
 from matminer_phonon_tl.models._prediction_frame import COLUMNS, TARGETS
 from tests.models.conftest import SMALL_FOREST
 
@@ -43,6 +44,18 @@ def test_a_list_equals_one_by_one_and_any_order(small_predictor, phonon_tl):
     single = pd.concat([small_predictor.predict([c]) for c in asked], ignore_index=True)
     for other in (backwards, single):
         pd.testing.assert_frame_equal(other, whole, rtol=1e-6, check_dtype=False)
+
+
+def test_structures_that_nobody_asked_for_change_nothing(phonon_tl):
+    """Of a table, a model without structures reads compositions, whatever stands beside them."""
+    materials = Materials(
+        phonon_tl[:4].assign(structure=[s * (1, 1, 2) for s in phonon_tl["structure"][:3]] + [None])
+    )
+    some = materials.take(np.array([3, 1]))
+    assert list(some.compositions) == phonon_tl["composition"].iloc[[3, 1]].tolist()
+    assert some.matrix("xenonpy", use_structure=False).shape == (2, 290)
+    with pytest.raises(CompositionError, match="row 0: expected a Structure because use_struc"):
+        some.matrix("xenonpy", use_structure=True)
 
 
 def test_a_row_does_not_know_its_neighbours():

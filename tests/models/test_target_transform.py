@@ -31,8 +31,17 @@ def test_einsteins_crystal():
     wild = inverse_transform("einstein", np.array([-9.0, 1e-12, 40.0, 0.5]), asked)
     assert ((wild > 0) & (wild <= 2 * 3 * R)).all()
     assert wild[0] == pytest.approx(2 * 3 * R, rel=1e-6)
-    _, most = label_bounds("einstein", asked)
+    least, most = label_bounds("einstein", asked, non_negative=False)
     assert most == pytest.approx(6 * R)
+    assert (least == 0).all()
+
+
+@pytest.mark.parametrize("name", TARGET_TRANSFORMS)
+def test_only_plain_labels_can_be_negative(name):
+    asked = [Composition("NaCl")]
+    least, _ = label_bounds(name, asked, non_negative=False)
+    assert least == (-np.inf if name in ("none", "per_atom") else 0.0)
+    assert label_bounds(name, asked, non_negative=True)[0] == 0.0
 
 
 def test_stiffness_takes_the_mass_out():
