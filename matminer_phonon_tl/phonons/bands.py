@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _VOLUME_PER_ATOM = (2.0, 400.0)  # Angstrom^3: diamond has 5.7, solid caesium 117
 _SYMPREC = 0.01
-_JUMP = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +52,11 @@ class PhononBands:
         return np.flatnonzero(np.all(np.abs(offset) < 1e-6, axis=1))
 
     @property
-    def longest_step(self) -> float:
-        """Distance of neighbours in the document above which the path jumps, 1/Angstrom."""
+    def usual_step(self) -> float:
+        """Median distance of neighbours in the document, 1/Angstrom."""
         steps = np.linalg.norm(np.diff(self.q_cartesian, axis=0), axis=1)
         steps = steps[steps > 1e-9]
-        return _JUMP * float(np.median(steps)) if steps.size else 0.0
+        return float(np.median(steps)) if steps.size else 0.0
 
     def label_of(self, q: NDArray[np.float64]) -> str | None:
         """Return the name of a special point, if it has one."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _WINDOW = 0.2
 _MIN_POINTS = 4
 _OPTICAL_MARGIN = 0.9
+_JUMP = 3.0
 _COLLINEAR = 1e-3
 
 
@@ -197,15 +198,11 @@ def gamma_segments(bands: PhononBands) -> Iterator[GammaSegment]:
     GammaSegment
         At least one wave vector beyond Gamma.
     """
-    n_q = len(bands.q_cartesian)
-    # where a path jumps ("X | Gamma"), the neighbour in the document is none in the zone
-    longest = bands.longest_step
+    usual_step = bands.usual_step
     for gamma in bands.gamma_indices:
         offsets = bands.q_cartesian - bands.q_cartesian[gamma]
-        for step in (-1, 1):
-            run = [int(gamma)]
-            while 0 <= (index := run[-1] + step) < n_q and _goes_on(offsets, run, index, longest):
-                run.append(index)
+        for outwards in (-1, 1):
+            run = _run_from(int(gamma), offsets, outwards, usual_step)
             if len(run) == 1:
                 continue
             end = bands.q_fractional[run[-1]] + 0.0  # no "-0" in a label
@@ -221,15 +218,37 @@ def gamma_segments(bands: PhononBands) -> Iterator[GammaSegment]:
             )
 
 
-def _goes_on(offsets: NDArray[np.float64], run: list[int], index: int, longest: float) -> bool:
-    """Return whether wave vector ``index`` lies a step further out on the line of ``run``."""
+def _run_from(
+    gamma: int, offsets: NDArray[np.float64], outwards: int, usual_step: float
+) -> list[int]:
+    """Return Gamma and the wave vectors that follow it on a straight line.
+
+    Where a path jumps ("X | Gamma"), the neighbour in the document is none in the zone: its step is
+    much longer than those on the line. Segments may differ in their steps, which equal numbers of
+    points on unequal lengths give, so that a step is judged by its neighbours on the same line; by
+    the document's usual one only where it has none.
+    """
+    line = [gamma]
+    while 0 <= (index := line[-1] + outwards) < len(offsets) and _is_farther(offsets, line, index):
+        line.append(index)
+    distance = np.linalg.norm(offsets[line], axis=1)
+    steps = np.diff(distance)
+    if not len(steps):
+        return line
+    # The first step is compared to the one after it, any other to the one before.
+    compared = np.append(steps[1:2] if len(steps) > 1 else usual_step, steps[:-1])
+    jumps = np.flatnonzero(steps > _JUMP * compared)
+    return line[: int(jumps[0]) + 1] if len(jumps) else line
+
+
+def _is_farther(offsets: NDArray[np.float64], line: list[int], index: int) -> bool:
+    """Return whether a wave vector lies farther out on the line than its last one."""
     distance = np.linalg.norm(offsets[index])
-    step = distance - np.linalg.norm(offsets[run[-1]])
-    if not 1e-9 < step <= longest:
+    if distance - np.linalg.norm(offsets[line[-1]]) <= 1e-9:
         return False
-    if len(run) == 1:
+    if len(line) == 1:
         return True
-    first = offsets[run[1]]
+    first = offsets[line[1]]
     across = offsets[index] / distance - first / np.linalg.norm(first)
     return bool(np.linalg.norm(across) < _COLLINEAR)
 

@@ -65,12 +65,6 @@ def test_a_rounded_reciprocal_lattice_is_that_of_the_structure(chain, document, 
         read_bands({**document, "lattice_rec": {"matrix": 1.03 * given}})
 
 
-def test_a_path_jumps_at_three_times_its_usual_step(chain):
-    read = read_bands(chain)
-    step = np.linalg.norm(read.q_cartesian[1] - read.q_cartesian[0])
-    assert read.longest_step == pytest.approx(3 * step)
-
-
 def test_structure_of_another_module_is_read(document):
     document["structure"]["@module"] = "abipy.core.structure"
     assert read_bands(document).structure.formula == "Ga1 N1"

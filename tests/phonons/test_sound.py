@@ -1,5 +1,7 @@
 """Speed of sound: closed form, phonopy's group velocities, noise, invariances, real documents."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -234,6 +236,39 @@ def test_jump_of_the_path_is_no_segment(chain):
     )
     assert len(sound_velocities(twice)) == 6
     assert speed_of_sound(twice) == pytest.approx(speed_of_sound(chain), rel=1e-12)
+
+
+@pytest.mark.parametrize("a", [4, 11, 13, 40])
+def test_equal_numbers_of_points_on_unequal_segments(a):
+    """In a flat or long cell, Gamma-Z has steps several times as long as most of the path."""
+    structure = Structure(Lattice.tetragonal(a, 4), ["Tl"], [[0, 0, 0]])
+    points = {"Gamma": [0, 0, 0], "X": [0, 0.5, 0], "M": [0.5, 0.5, 0],
+              "Z": [0, 0, 0.5], "R": [0, 0.5, 0.5], "A": [0.5, 0.5, 0.5]}  # fmt: skip
+    path = ["Gamma", "X", "M", "Gamma", "Z", "R", "A", "Z"]
+    q = np.concatenate([np.linspace(points[i], points[j], 51) for i, j in pairwise(path)])
+    k = q @ structure.lattice.reciprocal_lattice.matrix
+    # 1 km/s in the plane and 4 km/s along c, in all three branches.
+    frequency = np.sqrt(k[:, 0] ** 2 + k[:, 1] ** 2 + 16 * k[:, 2] ** 2) / (2 * np.pi) * 10
+    bands = {
+        "bands": [frequency] * 3,
+        "qpoints": q,
+        "lattice_rec": structure.lattice.reciprocal_lattice.matrix,
+        "structure": structure,
+        "labels_dict": points,
+    }
+    found = {v.label: v.speed for v in sound_velocities(bands, unit="THz")}
+    assert found == pytest.approx({"Gamma-X": 1.0, "Gamma-M": 1.0, "Gamma-Z": 4.0}, rel=1e-3)
+    assert speed_of_sound(bands, unit="THz") == pytest.approx(2.0, rel=1e-3)
+
+
+def test_a_jump_along_the_line_is_none_of_its_steps():
+    """From Gamma straight to a far point that the path goes on from: no slope at Gamma."""
+    structure = Structure(Lattice.cubic(4), ["Tl"], [[0, 0, 0]])
+    q = np.zeros((42, 3))
+    q[1:21, 0] = np.linspace(0.3, 0.5, 20)  # after a jump, on the same line
+    q[21:, 1] = np.linspace(0, 0.5, 21)
+    bands = line(q, np.array([5 * np.linalg.norm(q, axis=1)] * 3), structure.lattice, structure)
+    assert {v.label for v in sound_velocities(bands)} == {"Gamma-(0, 0.5, 0)"}
 
 
 def test_path_that_never_touches_gamma(chain):
