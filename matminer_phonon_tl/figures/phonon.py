@@ -103,7 +103,7 @@ def plot_phonon(
 def _path_lengths(bands: PhononBands) -> NDArray[np.float64]:
     """Return the position of each wave vector along the path, 1/Angstrom, jumps left out."""
     steps = np.linalg.norm(np.diff(bands.q_cartesian, axis=0), axis=1)
-    steps[steps > bands.longest_step] = 0.0
+    steps[bands.jumps] = 0.0
     return np.concatenate([[0.0], np.cumsum(steps)])
 
 

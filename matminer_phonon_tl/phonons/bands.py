@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _VOLUME_PER_ATOM = (2.0, 400.0)  # Angstrom^3: diamond has 5.7, solid caesium 117
 _SYMPREC = 0.01
+_JUMP = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,11 +53,19 @@ class PhononBands:
         return np.flatnonzero(np.all(np.abs(offset) < 1e-6, axis=1))
 
     @property
-    def usual_step(self) -> float:
-        """Median distance of neighbours in the document, 1/Angstrom."""
+    def jumps(self) -> NDArray[np.bool_]:
+        """Whether the path jumps ("X | Gamma") between a wave vector and the next one.
+
+        A jump is three times as long as the steps before and after it. Segments of equal numbers of
+        points have steps of their own each, so that no one length holds for a document.
+        """
         steps = np.linalg.norm(np.diff(self.q_cartesian, axis=0), axis=1)
-        steps = steps[steps > 1e-9]
-        return float(np.median(steps)) if steps.size else 0.0
+        moved = np.flatnonzero(steps > 1e-9)  # a corner may stand twice in a document
+        lengths = np.concatenate([[0.0], steps[moved], [0.0]])
+        beside = np.maximum(lengths[:-2], lengths[2:])
+        jumps = np.zeros(len(steps), dtype=bool)
+        jumps[moved] = (beside > 0) & (lengths[1:-1] > _JUMP * beside)
+        return jumps
 
     def label_of(self, q: NDArray[np.float64]) -> str | None:
         """Return the name of a special point, if it has one."""

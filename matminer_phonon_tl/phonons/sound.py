@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _WINDOW = 0.2
 _MIN_POINTS = 4
 _OPTICAL_MARGIN = 0.9
-_JUMP = 3.0
 _COLLINEAR = 1e-3
 
 
@@ -198,11 +197,11 @@ def gamma_segments(bands: PhononBands) -> Iterator[GammaSegment]:
     GammaSegment
         At least one wave vector beyond Gamma.
     """
-    usual_step = bands.usual_step
+    jumps = bands.jumps
     for gamma in bands.gamma_indices:
         offsets = bands.q_cartesian - bands.q_cartesian[gamma]
         for outwards in (-1, 1):
-            run = _run_from(int(gamma), offsets, outwards, usual_step)
+            run = _run_from(int(gamma), offsets, jumps, outwards)
             if len(run) == 1:
                 continue
             end = bands.q_fractional[run[-1]] + 0.0  # no "-0" in a label
@@ -219,26 +218,15 @@ def gamma_segments(bands: PhononBands) -> Iterator[GammaSegment]:
 
 
 def _run_from(
-    gamma: int, offsets: NDArray[np.float64], outwards: int, usual_step: float
+    gamma: int, offsets: NDArray[np.float64], jumps: NDArray[np.bool_], outwards: int
 ) -> list[int]:
-    """Return Gamma and the wave vectors that follow it on a straight line.
-
-    Where a path jumps ("X | Gamma"), the neighbour in the document is none in the zone: its step is
-    much longer than those on the line. Segments may differ in their steps, which equal numbers of
-    points on unequal lengths give, so that a step is judged by its neighbours on the same line; by
-    the document's usual one only where it has none.
-    """
+    """Return Gamma and the wave vectors that follow it on a straight line."""
     line = [gamma]
-    while 0 <= (index := line[-1] + outwards) < len(offsets) and _is_farther(offsets, line, index):
+    while 0 <= (index := line[-1] + outwards) < len(offsets):
+        if jumps[min(line[-1], index)] or not _is_farther(offsets, line, index):
+            break
         line.append(index)
-    distance = np.linalg.norm(offsets[line], axis=1)
-    steps = np.diff(distance)
-    if not len(steps):
-        return line
-    # The first step is compared to the one after it, any other to the one before.
-    compared = np.append(steps[1:2] if len(steps) > 1 else usual_step, steps[:-1])
-    jumps = np.flatnonzero(steps > _JUMP * compared)
-    return line[: int(jumps[0]) + 1] if len(jumps) else line
+    return line
 
 
 def _is_farther(offsets: NDArray[np.float64], line: list[int], index: int) -> bool:
