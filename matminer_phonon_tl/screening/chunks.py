@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 from pymatgen.core import Composition, Structure
 
@@ -27,11 +29,14 @@ class Chunk:
         What to predict for, one a row: anything that the predictor takes, or None.
     errors : dict of int to str
         Why a row could not be read, by its place in the chunk.
+    column : str or None
+        Which of the table's columns holds the formulas.
     """
 
     table: pa.Table
     formulas: list[Any]
     errors: dict[int, str] = field(default_factory=dict)
+    column: str | None = None
 
     def sha256(self) -> str:
         """Digest of the rows, to know them again when a run goes on."""
@@ -85,8 +90,13 @@ def to_column(values: Sequence[Any]) -> pa.Array:
     values = [_plain(value) for value in values]
     try:
         return pa.array(values, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        return pa.array([value if value is None else _text(value) for value in values], pa.string())
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        return as_texts(values)
+
+
+def as_texts(values: Sequence[Any]) -> pa.Array:
+    """A column of text: texts as they are, anything else as JSON."""
+    return pa.array([value if value is None else _text(value) for value in values], pa.string())
 
 
 def formula_value(value: Any) -> Any:
@@ -96,7 +106,7 @@ def formula_value(value: Any) -> Any:
             return composition_of_document(value)
         # Parquet's structs name every element of the column in every row.
         return {key: amount for key, amount in value.items() if amount is not None}
-    return value
+    return clean_text(value) if isinstance(value, str) else value
 
 
 def composition_of_document(structure: dict[str, Any]) -> dict[str, float] | None:
@@ -129,7 +139,14 @@ def _plain(value: Any) -> Any:
         return json.dumps(value.as_dict(), default=str)
     if isinstance(value, dict | list | tuple):
         return clean_text(json.dumps(value, default=str))
-    return value
+    if value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        # Arrow crashes on some of these where their kinds are mixed.
+        return None if np.isnat(value) else str(value)
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    return str(value) if isinstance(value, complex) else value
 
 
 def _text(value: Any) -> str:

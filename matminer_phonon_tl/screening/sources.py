@@ -1,5 +1,6 @@
 """What is screened: a file, a folder, standard input, a table or an iterator."""
 
+import codecs
 import gzip
 import hashlib
 import io
@@ -70,6 +71,8 @@ def open_source(data: Any, *, formula: str | None, chunk_rows: int) -> Source:
     """
     if isinstance(data, str) and data == "-":
         return _guarded(_standard_input(formula, chunk_rows))
+    if isinstance(data, str) and not data:
+        raise ScreeningError("expected the name of an input, got an empty text")
     if isinstance(data, str | Path):
         return _guarded(_open_path(Path(data), formula, chunk_rows))
     if isinstance(data, pd.DataFrame):
@@ -77,7 +80,7 @@ def open_source(data: Any, *, formula: str | None, chunk_rows: int) -> Source:
         return Source("a DataFrame", None, len(data), make)
     if hasattr(data, "to_delayed") and hasattr(data, "npartitions"):
         make = lambda: table_sources.dask_chunks(data, formula, chunk_rows)  # noqa: E731
-        return Source("a dask DataFrame", None, None, make)
+        return _guarded(Source("a dask DataFrame", None, None, make))
     if not isinstance(data, Iterable) or isinstance(data, bytes | dict):
         raise ScreeningError(
             f"expected a file, '-', a DataFrame or an iterable of formulas, got "
@@ -85,14 +88,20 @@ def open_source(data: Any, *, formula: str | None, chunk_rows: int) -> Source:
         )
     n_rows = len(data) if isinstance(data, Sized) else None
     make = lambda: table_sources.iterator_chunks(data, formula, chunk_rows)  # noqa: E731
-    return Source("an iterator", None, n_rows, make)
+    return _guarded(Source("an iterator", None, n_rows, make))
 
 
 def _open_path(path: Path, formula: str | None, chunk_rows: int) -> Source:
     name = str(path)
     if not path.exists():
         raise ScreeningError(f"expected an input file, found none at {name}")
-    kind = "parquet" if path.is_dir() else FORMATS.get(Path(name.removesuffix(".gz")).suffix)
+    if not path.is_dir() and not path.is_file():
+        raise ScreeningError(
+            f"expected a file or a folder, got {name}, which is a pipe or a device: give it as "
+            "standard input, with - as the name"
+        )
+    suffix = Path(name.lower().removesuffix(".gz")).suffix
+    kind = "parquet" if path.is_dir() else FORMATS.get(suffix)
     if kind is None:
         raise ScreeningError(
             f"expected an input named {', '.join(FORMATS)} (text also with .gz) or a folder of "
@@ -121,12 +130,15 @@ def _standard_input(formula: str | None, chunk_rows: int) -> Source:
     """CSV, or JSON lines where the first character is a brace; gzipped or not."""
 
     def chunks() -> Iterator[Chunk]:
+        if sys.stdin is None:
+            raise ScreeningError("expected rows from standard input, which is closed")
         file = sys.stdin.buffer
-        peeked = file.peek(2)[:2] if hasattr(file, "peek") else b""
-        if peeked == _GZIP:
+        peeked = file.peek(2) if hasattr(file, "peek") else b""
+        if peeked[:2] == _GZIP:
             file = io.BufferedReader(gzip.GzipFile(fileobj=file))
             peeked = file.peek(1)
-        kind = "jsonl" if peeked[:1] == b"{" else "csv"
+        begins = peeked.removeprefix(codecs.BOM_UTF8).lstrip()
+        kind = "jsonl" if begins[:1] == b"{" else "csv"
         return _read_bytes(file, kind, "standard input", formula, chunk_rows)
 
     return Source("standard input", None, None, chunks)

@@ -14,29 +14,48 @@ from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.screening.chunks import (
     FORMULA_COLUMNS,
     Chunk,
+    clean_text,
     formula_column,
     formula_value,
     to_column,
 )
+from matminer_phonon_tl.screening.text_sources import MAX_LATE_KEYS, warn_of_late_keys
 from matminer_phonon_tl.untrusted_json import parse_json
 
 
 def open_parquet(path: Path) -> tuple[list[ds.Fragment], pa.Schema]:
     """Open a Parquet file or a folder of them, in the natural order of their names.
 
-    A folder's ``key=value`` subfolders become columns.
+    A folder's ``key=value`` subfolders become columns. Its files may differ in columns, which are
+    missing where a file has none, and in types, of which one that holds all is taken.
     """
-    dataset = ds.dataset(path, format="parquet", partitioning="hive")
+    dataset = ds.dataset(path, format="parquet", partitioning="hive" if path.is_dir() else None)
     fragments = sorted(dataset.get_fragments(), key=lambda fragment: _natural(fragment.path))
     if not fragments:
         raise ScreeningError(f"expected Parquet files in the folder {path}, found none")
-    return fragments, dataset.schema
+    schema = dataset.schema
+    for fragment in fragments:
+        try:
+            own = fragment.physical_schema
+            schema = pa.unify_schemas([schema, own], promote_options="permissive")
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            raise ScreeningError(
+                f"expected the files of {path} to agree on their columns, got one that does not, "
+                f"{fragment.path}: {error}"
+            ) from error
+    return fragments, schema
 
 
 def parquet_chunks(path: Path, formula: str | None, chunk_rows: int) -> Iterator[Chunk]:
     """Read Parquet, one row group at a time."""
     fragments, schema = open_parquet(path)
     column = formula_column(schema.names, formula, str(path))
+    for fragment in fragments:
+        if column not in fragment.physical_schema.names and column not in _folders(fragment):
+            raise ScreeningError(
+                f"expected a column {column!r} in every file of {path}, found none in "
+                f"{fragment.path}: name another with --formula, or screen the files apart"
+            )
     batches = chain.from_iterable(
         fragment.to_batches(
             schema=schema, batch_size=chunk_rows, use_threads=False, batch_readahead=1
@@ -44,7 +63,13 @@ def parquet_chunks(path: Path, formula: str | None, chunk_rows: int) -> Iterator
         for fragment in fragments
     )
     for table in _regrouped(batches, schema, chunk_rows):
-        yield Chunk(table, [formula_value(value) for value in table[column].to_pylist()])
+        formulas = [formula_value(value) for value in table[column].to_pylist()]
+        yield Chunk(table, formulas, column=column)
+
+
+def _folders(fragment: ds.Fragment) -> dict[str, Any]:
+    """Columns that a file has by the names of its folders."""
+    return dict(ds.get_partition_keys(fragment.partition_expression))
 
 
 def matminer_chunks(
@@ -55,47 +80,77 @@ def matminer_chunks(
         document = parse_json(content, allow_nan=True)
         columns = [str(column) for column in document["columns"]]
         rows = document["data"]
-        fits = all(len(row) == len(columns) for row in rows)
+        fits = isinstance(rows, list) and all(
+            isinstance(row, list) and len(row) == len(columns) for row in rows
+        )
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ScreeningError(
             f"expected {name} to be a dataset in matminer's JSON, with columns and data, but "
             f"reading it failed ({type(error).__name__}: {error}): name JSON lines .jsonl"
         ) from error
     if not fits:
-        raise ScreeningError(f"expected each row of {name} to have {len(columns)} cells")
-    place = columns.index(formula_column(columns, formula, name))
+        raise ScreeningError(
+            f"expected the data of {name} as a list of rows of {len(columns)} cells each, got "
+            "something else"
+        )
+    column = formula_column(columns, formula, name)
+    place = columns.index(column)
     for first in range(0, max(len(rows), 1), chunk_rows):
         block = rows[first : first + chunk_rows]
         table = pa.table(
             [to_column([row[number] for row in block]) for number in range(len(columns))],
             names=columns,
         )
-        yield Chunk(table, [formula_value(row[place]) for row in block])
+        yield Chunk(table, [formula_value(row[place]) for row in block], column=column)
 
 
 def frame_chunks(frame: pd.DataFrame, formula: str | None, chunk_rows: int) -> Iterator[Chunk]:
     """Read a DataFrame; its index is no column and does not come back."""
-    columns = [str(column) for column in frame.columns]
+    columns = [clean_text(str(column)) for column in frame.columns]
     column = formula_column(columns, formula, "the DataFrame")
+    place = columns.index(column)
     for first in range(0, max(len(frame), 1), chunk_rows):
         block = frame.iloc[first : first + chunk_rows]
         table = pa.table(
             [_series_column(block.iloc[:, number]) for number in range(len(columns))],
             names=columns,
         )
-        yield Chunk(table, [formula_value(value) for value in block[column].tolist()])
+        formulas = [formula_value(value) for value in block.iloc[:, place].tolist()]
+        yield Chunk(table, formulas, column=column)
+
+
+def frames_chunks(frames: Iterable[Any], formula: str | None, chunk_rows: int) -> Iterator[Chunk]:
+    """Read DataFrames one after the other; the first says which columns there are."""
+    columns: Any = None
+    late: dict[str, int] = {}
+    n_rows = 0
+    for frame in frames:
+        if not isinstance(frame, pd.DataFrame):
+            raise ScreeningError(
+                f"expected another DataFrame after row {n_rows}, got {type(frame).__name__}"
+            )
+        if columns is None:
+            columns = frame.columns
+        elif not frame.columns.equals(columns):
+            for column in frame.columns.difference(columns, sort=False)[:MAX_LATE_KEYS]:
+                late.setdefault(str(column), n_rows)
+            frame = frame.reindex(columns=columns)  # noqa: PLW2901 (the same rows)
+        yield from frame_chunks(frame, formula, chunk_rows)
+        n_rows += len(frame)
+    if late:
+        warn_of_late_keys(late)
 
 
 def iterator_chunks(items: Iterable[Any], formula: str | None, chunk_rows: int) -> Iterator[Chunk]:
     """Read an iterator of formulas, compositions, records (dicts with a formula) or DataFrames."""
     iterator = iter(items)
-    first = next(iterator, None)
-    if first is None:
+    try:
+        first = next(iterator)
+    except StopIteration:
         return
     iterator = chain([first], iterator)
     if isinstance(first, pd.DataFrame):
-        for frame in iterator:
-            yield from frame_chunks(frame, formula, chunk_rows)
+        yield from frames_chunks(iterator, formula, chunk_rows)
         return
     is_record = isinstance(first, dict) and bool(
         first.keys() & ({formula} if formula else set(FORMULA_COLUMNS))
@@ -121,19 +176,23 @@ def _records_chunk(records: list[Any], keys: list[str], formula: str | None) -> 
     rows = [record if isinstance(record, dict) else {} for record in records]
     table = pa.table({str(key): to_column([row.get(key) for row in rows]) for key in keys})
     column = formula_column(keys, formula, "the records")
-    return Chunk(table, [formula_value(row.get(column)) for row in rows], errors)
+    return Chunk(table, [formula_value(row.get(column)) for row in rows], errors, column)
 
 
 def dask_chunks(frame: Any, formula: str | None, chunk_rows: int) -> Iterator[Chunk]:
     """Read a dask DataFrame, one partition at a time."""
-    for partition in frame.to_delayed():
-        yield from frame_chunks(partition.compute(), formula, chunk_rows)
+    partitions = (partition.compute() for partition in frame.to_delayed())
+    yield from frames_chunks(partitions, formula, chunk_rows)
 
 
 def _series_column(series: "pd.Series[Any]") -> pa.Array:
     if series.dtype == object:
         return to_column(series.tolist())
-    return pa.array(series, from_pandas=True)
+    try:
+        return pa.array(series, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError):
+        # Complex numbers, sparse columns, texts that are no Unicode.
+        return to_column(series.tolist())
 
 
 def _regrouped(

@@ -1,8 +1,9 @@
 """Rows of CSV and JSON lines, read as they come."""
 
 import csv
+from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, TextIO
+from typing import Any, NamedTuple, Self, TextIO
 
 import pyarrow as pa
 
@@ -23,8 +24,15 @@ MAX_CHUNK = 32 * 2**20
 MAX_LATE_KEYS = 100
 """Keys that are remembered for the warning."""
 
-_Row = tuple[list[Any], str | None, int]
-"""Cells, what is wrong with them, and the characters they were read from."""
+
+class _Row(NamedTuple):
+    """Cells, what is wrong with them, the characters they were read from."""
+
+    cells: list[Any]
+    wrong: str | None
+    characters: int
+    is_whole: bool = True
+    """Whether each cell is of the column that it stands in."""
 
 
 def csv_chunks(file: TextIO, name: str, formula: str | None, chunk_rows: int) -> Iterator[Chunk]:
@@ -34,7 +42,8 @@ def csv_chunks(file: TextIO, name: str, formula: str | None, chunk_rows: int) ->
     contradict. An empty cell is missing.
     """
     lines = _Lines(file)
-    reader = csv.reader(lines)
+    # Strict: else a quote that is never closed takes the rest of the file into its cell.
+    reader = csv.reader(lines, strict=True)
     try:
         header = [clean_text(cell) for cell in next(reader, [])]
     except csv.Error as error:
@@ -45,13 +54,13 @@ def csv_chunks(file: TextIO, name: str, formula: str | None, chunk_rows: int) ->
     place = header.index(column)
 
     def make(rows: list[_Row]) -> Chunk:
-        cells = list(zip(*(row[0] for row in rows), strict=True)) or [()] * len(header)
+        cells = list(zip(*(row.cells for row in rows), strict=True)) or [()] * len(header)
         texts = [[clean_text(cell) if cell else None for cell in column] for column in cells]
         table = pa.table([pa.array(text, pa.string()) for text in texts], names=header)
-        errors = {number: row[1] for number, row in enumerate(rows) if row[1] is not None}
+        errors = {number: row.wrong for number, row in enumerate(rows) if row.wrong is not None}
         # An empty formula is reported as such, not as a missing value.
-        formulas = [clean_text(cell) for cell in cells[place]]
-        return Chunk(table, formulas, errors)
+        formulas = [clean_text(row.cells[place]) if row.is_whole else None for row in rows]
+        return Chunk(table, formulas, errors, column)
 
     yield from _in_chunks(_csv_rows(reader, lines, len(header)), chunk_rows, make)
 
@@ -66,17 +75,18 @@ def json_chunks(file: TextIO, name: str, formula: str | None, chunk_rows: int) -
     def make(rows: list[_Row]) -> Chunk:
         nonlocal column, first_row
         if not keys:
-            keys.update(dict.fromkeys(key for row in rows for key in row[0][0]))
+            keys.update(dict.fromkeys(key for row in rows for key in row.cells[0]))
             column = formula_column(list(keys), formula, name)
-        records = [row[0][0] for row in rows]
+        records = [row.cells[0] for row in rows]
         for number, record in enumerate(records, first_row):
             for key in record.keys() - keys.keys():
                 if len(late) < MAX_LATE_KEYS:
                     late.setdefault(key, number)
         first_row += len(rows)
         table = pa.table({key: to_column([record.get(key) for record in records]) for key in keys})
-        errors = {number: row[1] for number, row in enumerate(rows) if row[1] is not None}
-        return Chunk(table, [formula_value(record.get(column)) for record in records], errors)
+        errors = {number: row.wrong for number, row in enumerate(rows) if row.wrong is not None}
+        formulas = [formula_value(record.get(column)) for record in records]
+        return Chunk(table, formulas, errors, column)
 
     yield from _in_chunks(_json_rows(_Lines(file)), chunk_rows, make)
     if late:
@@ -100,47 +110,92 @@ def warn_of_late_keys(late: dict[str, int]) -> None:
 
 
 class _Lines:
-    """Lines of a file, none longer than ``MAX_LINE``, and how many characters they had."""
+    """Lines of a file, none longer than ``MAX_LINE``; those of a row can be read again.
+
+    Attributes
+    ----------
+    taken : list of str
+        Lines since the last :meth:`start_row`.
+    is_cut : bool
+        Whether one of them was longer.
+    """
 
     def __init__(self, file: TextIO) -> None:
         self.file = file
-        self.characters = 0
+        self._again: deque[str] = deque()
+        self.start_row()
 
-    def __iter__(self) -> Iterator[str]:
-        while line := self.file.readline(MAX_LINE):
-            self.characters += len(line)
-            rest = line
-            while len(rest) == MAX_LINE and not rest.endswith("\n"):
-                rest = self.file.readline(MAX_LINE)
-            yield line
+    def start_row(self) -> None:
+        self.taken: list[str] = []
+        self.is_cut = False
+
+    def give_back(self) -> None:
+        """Let all lines but the row's first be read again."""
+        self._again.extendleft(reversed(self.taken[1:]))
+        self.taken = self.taken[:1]
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else self.file.readline(MAX_LINE)
+        if not line:
+            raise StopIteration
+        if len(line) == MAX_LINE and not line.endswith("\n"):
+            self.is_cut = True
+            while (rest := self.file.readline(MAX_LINE)) and not rest.endswith("\n"):
+                pass
+        self.taken.append(line)
+        return line
 
 
 def _csv_rows(reader: Any, lines: _Lines, width: int) -> Iterator[_Row]:
     blank = 0
     while True:
-        before = lines.characters
+        lines.start_row()
+        cells, wrong = [], None
         try:
-            cells, wrong = next(reader), None
+            cells = _next_row(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            cells, wrong = [], f"expected a line of CSV, got one that cannot be read ({error})"
+            # A quote that is never closed has gone on to the end, or to where a cell is too long.
+            wrong = f"expected a line of CSV, got one that cannot be read ({error})"
+            lines.give_back()
+        if lines.is_cut:
+            wrong = f"expected a line of less than {MAX_LINE} characters, got more"
         if not cells and wrong is None:
             blank += 1  # those at the end are no rows
             continue
         for _ in range(blank):
-            yield [""] * width, None if width == 1 else "expected a row, got an empty line", 0
+            wrong_blank = None if width == 1 else "expected a row, got an empty line"
+            yield _Row([""] * width, wrong_blank, 0)
         blank = 0
         if wrong is None and len(cells) != width:
             wrong = f"expected {width} fields as in the header, got {len(cells)}"
+        is_whole = wrong is None
         if wrong is None and any(_is_no_unicode(cell) for cell in cells):
             wrong = "expected text in UTF-8, got bytes of another encoding"
         cells = [*cells[:width], *[""] * (width - len(cells))]
-        yield cells, wrong, lines.characters - before
+        yield _Row(cells, wrong, sum(map(len, lines.taken)), is_whole)
+
+
+def _next_row(reader: Any) -> list[str]:
+    """Read a row whose cells may be as long as a line.
+
+    The limit is the process's, and others may count on it.
+    """
+    limit = csv.field_size_limit(MAX_LINE)
+    try:
+        row: list[str] = next(reader)
+    finally:
+        csv.field_size_limit(limit)
+    return row
 
 
 def _json_rows(lines: _Lines) -> Iterator[_Row]:
     for line in lines:
+        lines.start_row()
         if not line.strip():
             continue
         record, wrong = {}, None
@@ -150,7 +205,8 @@ def _json_rows(lines: _Lines) -> Iterator[_Row]:
             wrong = f"expected a JSON object, got a line that cannot be read ({error})"
         if not isinstance(record, dict):
             record, wrong = {}, f"expected a JSON object, got {type(record).__name__}"
-        yield [{clean_text(key): value for key, value in record.items()}], wrong, len(line)
+        cleaned = {clean_text(key): value for key, value in record.items()}
+        yield _Row([cleaned], wrong, len(line))
 
 
 def _in_chunks(
@@ -160,7 +216,7 @@ def _in_chunks(
     characters = n_chunks = 0
     for row in rows:
         waiting.append(row)
-        characters += row[2]
+        characters += row.characters
         if len(waiting) == chunk_rows or characters > MAX_CHUNK:
             yield make(waiting)
             waiting, characters, n_chunks = [], 0, n_chunks + 1

@@ -2,13 +2,14 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pymatgen.core import Composition, Lattice, Structure
 
-from matminer_phonon_tl.exceptions import ScreeningError
+from matminer_phonon_tl.exceptions import DataWarning, ScreeningError
 from matminer_phonon_tl.screening import table_sources as module
 
 
@@ -37,6 +38,31 @@ def test_a_folder_is_read_in_natural_order_with_its_partitions(tmp_path):
         {"formula": "BAs", "year": 1},
         {"formula": "GaN", "year": 1},
     ]
+
+
+def test_files_of_a_folder_may_differ(tmp_path):
+    pq.write_table(pa.table({"formula": ["InN"], "x": [1]}), tmp_path / "a.parquet")
+    more = pa.table({"extra": ["e"], "x": [2.5], "formula": ["GaN"]})
+    pq.write_table(more, tmp_path / "b.parquet")
+    (chunk,) = module.parquet_chunks(tmp_path, None, 100)
+    assert chunk.table.to_pylist() == [
+        {"formula": "InN", "x": 1.0, "extra": None},
+        {"formula": "GaN", "x": 2.5, "extra": "e"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("other", "sentence"),
+    [
+        ({"composition": ["GaN"]}, "expected a column 'composition' in every file of .*a.parquet"),
+        ({"formula": [[1]]}, "expected the files of .* to agree on their columns, got one that"),
+    ],
+)
+def test_files_that_cannot_be_one_table(tmp_path, other, sentence):
+    pq.write_table(pa.table({"formula": ["InN"]}), tmp_path / "a.parquet")
+    pq.write_table(pa.table(other), tmp_path / "b.parquet")
+    with pytest.raises(ScreeningError, match=sentence):
+        list(module.parquet_chunks(tmp_path, None, 100))
 
 
 def test_structs_are_compositions(tmp_path):
@@ -125,3 +151,69 @@ def test_iterators_of_frames():
         ["InN"],
         ["BAs"],
     ]
+
+
+def test_frames_of_other_columns_follow_the_first():
+    frames = [
+        pd.DataFrame({"formula": ["InN"], "x": [1]}),
+        pd.DataFrame({"late": ["l"], "formula": ["GaN"]}),
+    ]
+    with pytest.warns(DataWarning, match=r"'late' \(row 1\) came later and are left out"):
+        chunks = list(module.iterator_chunks(frames, None, 100))
+    assert [chunk.table.to_pylist() for chunk in chunks] == [
+        [{"formula": "InN", "x": 1}],
+        [{"formula": "GaN", "x": None}],
+    ]
+
+
+def test_what_follows_a_frame_must_be_one():
+    with pytest.raises(ScreeningError, match="expected another DataFrame after row 1, got str"):
+        list(module.iterator_chunks([pd.DataFrame({"formula": ["InN"]}), "GaN"], None, 100))
+
+
+def test_a_missing_value_begins_no_end():
+    (chunk,) = module.iterator_chunks([None, "GaN"], None, 100)
+    assert chunk.formulas == [None, "GaN"]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([np.datetime64("NaT"), np.complex64(1)], [None, "(1+0j)"]),  # Arrow ends the process
+        ([np.datetime64("2020-01-01"), None], ["2020-01-01", None]),
+        ([np.float32(1.5), np.int64(2)], [1.5, 2.0]),
+        ([pd.NA, "a", pd.NaT], [None, "a", None]),
+        ([np.array([1]), None], [[1], None]),
+        (["\ud800", "a"], ["\\ud800", "a"]),
+    ],
+)
+def test_objects_of_any_kind_are_columns(values, expected):
+    frame = pd.DataFrame({"formula": ["InN"] * len(values), "x": pd.Series(values, dtype=object)})
+    (chunk,) = module.frame_chunks(frame, None, 100)
+    assert chunk.table["x"].to_pylist() == expected
+
+
+@pytest.mark.parametrize("dtype", ["complex128", "Sparse[float]", "category"])
+def test_dtypes_that_arrow_does_not_know(dtype):
+    frame = pd.DataFrame({"formula": ["InN"], "x": pd.Series([1.0]).astype(dtype)})
+    (chunk,) = module.frame_chunks(frame, None, 100)
+    assert len(chunk.table["x"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("columns", "formula"),
+    [([0, "x"], "0"), (pd.MultiIndex.from_tuples([("a", "f"), ("b", "g")]), "('a', 'f')")],
+)
+def test_names_that_are_no_texts(columns, formula):
+    frame = pd.DataFrame([["InN", 1]], columns=columns)
+    (chunk,) = module.frame_chunks(frame, formula, 100)
+    assert chunk.formulas == ["InN"]
+
+
+@pytest.mark.parametrize("data", [{"x": 1}, [{"formula": "InN"}], "abc", [["InN", 1]]])
+def test_matminers_json_of_another_shape(data):
+    content = json.dumps({"columns": ["formula"], "data": data}).encode()
+    with pytest.raises(
+        ScreeningError, match=r"expected the data of x\.json as a list of rows of 1"
+    ):
+        list(module.matminer_chunks(content, "x.json", None, 100))

@@ -1,5 +1,6 @@
 """CSV and JSON lines: every line comes back, whatever is in it."""
 
+import csv
 import io
 import json
 
@@ -38,7 +39,8 @@ def test_cells_stay_the_text_they_are():
         (b"InN,1,2", "expected 2 fields as in the header, got 3"),
         (b"", "expected a row, got an empty line"),
         (b"InN,\xe9t\xe9", "expected text in UTF-8, got bytes of another encoding"),
-        (b"InN," + b"x" * 200_000, "expected a line of CSV, got one that cannot be read"),
+        (b'InN,"a"b', "expected a line of CSV, got one that cannot be read"),
+        (b'"InN,x', "expected a line of CSV, got one that cannot be read"),
     ],
 )
 def test_a_bad_line_comes_back_with_its_reason(line, sentence):
@@ -58,8 +60,44 @@ def test_an_endless_line_needs_no_endless_memory(monkeypatch):
     monkeypatch.setattr(text_sources, "MAX_LINE", 1000)
     content = b"formula,x\nInN," + b"y" * 5000 + b",z\nBAs,1\n"
     (chunk,) = read_csv(content)
-    assert chunk.formulas == ["InN", "BAs"]
+    assert chunk.formulas == [None, "BAs"]
+    assert chunk.errors == {0: "expected a line of less than 1000 characters, got more"}
     assert len(chunk.table["x"][0].as_py()) < 1000
+
+
+def test_a_quote_that_is_never_closed_takes_no_other_row():
+    (chunk,) = read_csv(b'formula,note\nInN,"abc\nGaN,x\nBAs,y\n')
+    assert chunk.formulas == [None, "GaN", "BAs"]
+    assert chunk.table["note"].to_pylist() == [None, "x", "y"]
+    assert list(chunk.errors) == [0]
+
+
+def test_nor_does_one_in_a_long_file(monkeypatch):
+    """The quote goes on to where its cell would be too long; from there all is read again."""
+    monkeypatch.setattr(text_sources, "MAX_LINE", 1000)
+    rows = b"".join(b"GaN,%d\n" % number for number in range(500))
+    chunks = read_csv(b'formula,x\nInN,"abc\n' + rows, chunk_rows=100)
+    formulas = [formula for chunk in chunks for formula in chunk.formulas]
+    assert formulas == [None, *["GaN"] * 500]
+    numbers = [cell for chunk in chunks for cell in chunk.table["x"].to_pylist()]
+    assert numbers == [None, *map(str, range(500))]
+    assert [list(chunk.errors) for chunk in chunks] == [[0], [], [], [], [], []]
+
+
+def test_a_cell_may_hold_a_whole_file():
+    cif = b"_atom_site_line 0.5 0.5\n" * 8000
+    limit = csv.field_size_limit()
+    (chunk,) = read_csv(b'formula,cif\nInN,x\nGaN,"' + cif + b'"\nBAs,y\n')
+    assert chunk.formulas == ["InN", "GaN", "BAs"]
+    assert chunk.table["cif"][1].as_py() == cif.decode()
+    assert chunk.errors == {}
+    assert csv.field_size_limit() == limit
+
+
+def test_a_row_of_too_many_cells_keeps_them_but_is_not_predicted():
+    (chunk,) = read_csv(b"id,formula\nGaN,InN,3\n")
+    assert chunk.formulas == [None]
+    assert chunk.table.to_pylist() == [{"id": "GaN", "formula": "InN"}]
 
 
 def test_long_rows_make_short_chunks(monkeypatch):
