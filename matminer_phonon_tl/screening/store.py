@@ -1,5 +1,6 @@
 """Finished chunks on disk, so that a run that was stopped at any moment goes on where it was."""
 
+import glob
 import hashlib
 import logging
 import os
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 from matminer_phonon_tl.datasets.checkpoint import Checkpoint
 from matminer_phonon_tl.exceptions import DatasetIntegrityError, ScreeningError
 from matminer_phonon_tl.models.serialization import write_atomically
+from matminer_phonon_tl.screening.schemas import cast, unified
 
 MANIFEST = "manifest.jsonl"
 
@@ -46,6 +48,8 @@ class ChunkStore:
         self._lines: dict[int, dict[str, Any]] = {}
 
     def __enter__(self) -> Self:
+        for left in self.folder.parent.glob(f".{glob.escape(self.folder.name)}.*"):
+            shutil.rmtree(left, ignore_errors=True)  # of a process that was killed in remove()
         try:
             self._checkpoint.__enter__()
         except DatasetIntegrityError as error:
@@ -66,6 +70,9 @@ class ChunkStore:
         traceback: TracebackType | None,
     ) -> None:
         self._checkpoint.__exit__(kind, error, traceback)
+        if not self._lines and self.folder.is_dir():
+            # Nothing is done yet, so that another try may have other options.
+            shutil.rmtree(self.folder)
 
     def finished(self, number: int, input_sha256: str) -> dict[str, Any] | None:
         """Return the manifest's line of a chunk that is done, None for one that is to be done.
@@ -127,7 +134,7 @@ class ChunkStore:
         """Yield the finished chunks in order, of one schema."""
         schema = self._schema()
         for number in sorted(self._lines):
-            yield _cast(pq.read_table(self._path(number), partitioning=None), schema)
+            yield cast(pq.read_table(self._path(number), partitioning=None), schema)
 
     def check_length(self, n_chunks: int) -> None:
         """Refuse an input that ends before the chunks that were made of it."""
@@ -150,26 +157,7 @@ class ChunkStore:
     def _schema(self) -> pa.Schema:
         """Types that hold every chunk: of JSON, a column's can differ from chunk to chunk."""
         schemas = (pq.read_schema(self._path(number)) for number in sorted(self._lines))
-        return reduce(_unified, schemas, pa.schema([]))
-
-
-def _unified(one: pa.Schema, other: pa.Schema) -> pa.Schema:
-    types = {field.name: field.type for field in one}
-    for field in other:
-        types[field.name] = _common(types.get(field.name, field.type), field.type)
-    return pa.schema(types.items())
-
-
-def _common(one: pa.DataType, other: pa.DataType) -> pa.DataType:
-    try:
-        pair = [pa.schema([("x", one)]), pa.schema([("x", other)])]
-        return pa.unify_schemas(pair, promote_options="permissive").field("x").type
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.string()
-
-
-def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    return table if table.schema == schema else table.select(schema.names).cast(schema)
+        return reduce(unified, schemas, pa.schema([]))
 
 
 def _sha256(path: Path) -> str:

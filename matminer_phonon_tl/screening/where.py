@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from matminer_phonon_tl.exceptions import ScreeningError
+from matminer_phonon_tl.screening.chunks import clean_text
 
 MAX_LENGTH = 10_000
 MAX_DEPTH = 50
@@ -134,15 +135,40 @@ def parse_where(text: str) -> Where:
         raise ScreeningError(
             f"expected a condition of at most {MAX_LENGTH} characters, got {len(text)}"
         )
-    parser = _Parser(text)
+    parser = _Parser(clean_text(text))
     tree = parser.condition(0)
     if parser.kind != "end":
         parser.refuse("'and', 'or' or the end")
     return Where(text, tree)
 
 
-def as_numbers(column: pa.ChunkedArray) -> pa.Array:
-    """Read a column as numbers; a text that is none is missing, as are NaN and what is missing."""
+def as_numbers(column: pa.ChunkedArray, name: str) -> pa.Array | pa.ChunkedArray:
+    """Read a column as numbers; a text that is none is missing, as are NaN and what is missing.
+
+    Parameters
+    ----------
+    column : pyarrow.ChunkedArray
+    name : str
+        For the error.
+
+    Raises
+    ------
+    ScreeningError
+        If it holds neither numbers nor texts, nor points in time.
+    """
+    kind = column.type
+    if pa.types.is_integer(kind):
+        return column  # a float would not tell large ones apart
+    if pa.types.is_temporal(kind) and not pa.types.is_interval(kind):
+        width = pa.int32() if kind.bit_width == 32 else pa.int64()
+        return column.cast(width).cast(pa.int64())
+    if _is_text(kind):
+        column = column.cast(pa.string())
+    elif not (_is_number(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind)):
+        raise ScreeningError(
+            f"expected numbers, or texts of them, in the column {name!r}, got {kind}: compare and "
+            "rank by other columns"
+        )
     values = pd.to_numeric(column.to_pandas(), errors="coerce").astype("float64")
     return pa.array(values, from_pandas=True)
 
@@ -220,7 +246,7 @@ class _Parser:
     def operand(self) -> Any:
         value: Any
         if self.kind == "number":
-            value = float(self.token)
+            value = _number(self.token)
         elif self.kind == "text":
             value = self.token[1:-1]
         elif self.kind == "column":
@@ -253,20 +279,34 @@ def _mask(tree: Comparison | Junction, table: pa.Table) -> pa.Array:
 
 
 def _compare(comparison: Comparison, table: pa.Table) -> pa.Array:
-    sides = [
-        _column(table, side.name) if isinstance(side, Column) else pa.scalar(side)
-        for side in (comparison.left, comparison.right)
-    ]
-    if any(_is_number(side.type) for side in sides):
-        # What a CSV file holds is text, and is compared as the number it stands for.
-        sides = [_to_number(side, comparison) for side in sides]
+    pair = (comparison.left, comparison.right)
+    sides = [_column(table, s.name) if isinstance(s, Column) else pa.scalar(s) for s in pair]
+    compare = _COMPARE[comparison.operator]
+    if any(pa.types.is_null(side.type) for side in sides):
+        return pa.nulls(table.num_rows, pa.bool_())
     try:
-        return pc.cast(_COMPARE[comparison.operator](*sides), pa.bool_())
+        if any(_is_number(side.type) for side in sides):
+            # What a CSV file holds is text, and is compared as the number it stands for.
+            return compare(*_alike([_to_number(side, comparison) for side in sides]))
+        if all(isinstance(side, pa.ChunkedArray) and _is_text(side.type) for side in sides):
+            return _compare_texts(compare, *sides)
+        sides = [side.cast(pa.string()) if _is_text(side.type) else side for side in sides]
+        for place, side in enumerate(sides):
+            if pa.types.is_temporal(side.type) and isinstance(sides[1 - place], pa.StringScalar):
+                sides[1 - place] = sides[1 - place].cast(side.type)
+        return pc.cast(compare(*sides), pa.bool_())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise ScreeningError(
             f"expected columns to be compared with values of their kind, got "
             f"{_in_words(comparison)} of {sides[0].type} and {sides[1].type}"
         ) from error
+
+
+def _compare_texts(compare: Callable[..., Any], left: Any, right: Any) -> pa.Array:
+    """Two columns of text: as numbers in the rows where both are, as texts in the others."""
+    left, right = (side.cast(pa.string()) for side in (left, right))
+    numbers = compare(as_numbers(left, ""), as_numbers(right, ""))
+    return pc.coalesce(numbers, compare(left, right))
 
 
 def _to_number(side: Any, comparison: Comparison) -> Any:
@@ -277,7 +317,28 @@ def _to_number(side: Any, comparison: Comparison) -> Any:
                 f"got {side.as_py()!r}"
             )
         return side
-    return as_numbers(side)
+    if pa.types.is_temporal(side.type):
+        raise ScreeningError(
+            f"expected a date in quotes to compare with in {_in_words(comparison)}, got a number"
+        )
+    names = [s.name for s in (comparison.left, comparison.right) if isinstance(s, Column)]
+    return as_numbers(side, " or ".join(names))
+
+
+def _alike(sides: list[Any]) -> list[Any]:
+    """Whole numbers beside floats become the nearest floats."""
+    if all(pa.types.is_integer(side.type) for side in sides):
+        return sides
+    return [
+        side.cast(pa.float64(), safe=False) if pa.types.is_integer(side.type) else side
+        for side in sides
+    ]
+
+
+def _number(token: str) -> int | float:
+    """A whole number stays one: beyond 2^53, a float is another."""
+    digits = token.lstrip("+-")
+    return int(token) if digits.isdigit() and len(digits) < 19 else float(token)
 
 
 def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
@@ -285,8 +346,15 @@ def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
         raise ScreeningError(
             f"expected a condition on the columns {', '.join(table.column_names)}, got {name!r}"
         )
-    column = table[name]
-    return column.cast(pa.string()) if pa.types.is_null(column.type) else column
+    return table[name]
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return (
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
 
 
 def _is_number(kind: pa.DataType) -> bool:

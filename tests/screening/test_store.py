@@ -80,3 +80,31 @@ def test_types_that_differ_from_chunk_to_chunk(tmp_path):
         whole = pa.concat_tables(store.tables())
     assert whole["x"].to_pylist() == ["1", "2", "a", None, None, None, "true", "false"]
     assert whole.schema.field("y").type == pa.int64()
+
+
+def test_numbers_that_no_one_type_holds(tmp_path):
+    """The nearest float; and of nested values, their JSON."""
+    with ChunkStore(tmp_path / "y.csv", IDENTITY, resume=False) as store:
+        for number, (x, y) in enumerate(((2**53 + 1, [1]), (0.5, ["a"]))):
+            store.add(number, "", pa.table({"x": [x], "y": [y]}), COUNTS)
+        whole = pa.concat_tables(store.tables())
+    assert whole["x"].to_pylist() == [2.0**53, 0.5]
+    assert whole["y"].to_pylist() == ["[1]", '["a"]']
+
+
+def test_what_was_left_of_a_removal_goes_at_the_next_start(tmp_path):
+    left = tmp_path / ".y.csv.parts.12345"
+    left.mkdir()
+    (left / "chunk-000000.parquet").touch()
+    with ChunkStore(tmp_path / "y.csv", IDENTITY, resume=False):
+        assert not left.exists()
+
+
+def test_a_run_that_has_done_nothing_leaves_nothing(tmp_path):
+    """So that another try may have other options."""
+    with ChunkStore(tmp_path / "y.csv", IDENTITY, resume=False) as store:
+        assert store.folder.is_dir()
+    assert not store.folder.exists()
+    with ChunkStore(tmp_path / "y.csv", {"model": "other"}, resume=False) as store:
+        store.add(0, "in0", pa.table({"x": [1]}), COUNTS)
+    assert store.folder.is_dir()

@@ -57,6 +57,57 @@ def test_keeps_the_rows_for_which_it_is_true(text, rows):
     assert kept["row"].to_pylist() == rows
 
 
+KINDS = pa.table(
+    {
+        "a": ["10", "9", "x", "2"],
+        "b": ["9", "10", "y", None],
+        "large": [2**53 + 1, 2**53, -1, None],
+        "when": pa.array([0, 10**6, None, 1], pa.timestamp("s")),
+        "day": pa.array([0, 20_000, None, 1], pa.date32()),
+        "kind": pa.array(["u", "v", None, "u"]).dictionary_encode(),
+        "parts": [[1], [2], None, [3]],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("a > b", [0]),  # 10 > 9 as numbers; x and y as texts
+        ("a < b", [1, 2]),
+        (f"large = {2**53 + 1}", [0]),  # a float would find the row after it too
+        ("large < 0.5", [2]),
+        ("when > '1970-01-02'", [1]),
+        ("day <= '1970-01-02'", [0, 3]),
+        ("kind = 'u'", [0, 3]),
+        ("kind != a", [0, 1, 3]),
+    ],
+)
+def test_columns_of_other_kinds(text, rows):
+    kept = KINDS.append_column("row", pa.array(range(4))).filter(parse_where(text).mask(KINDS))
+    assert kept["row"].to_pylist() == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("parts > 1", "expected numbers, or texts of them, in the column 'parts', got list<"),
+        ("when > 5", "expected a date in quotes to compare with in 'when > 5', got a number"),
+        ("when > 'noon'", "of their kind, got 'when > 'noon'' of timestamp"),
+    ],
+)
+def test_kinds_that_cannot_be_compared(text, sentence):
+    with pytest.raises(ScreeningError, match=sentence):
+        parse_where(text).mask(KINDS)
+
+
+@pytest.mark.parametrize("text", ["flag = true", "flag", "flag > 1", "flag = 'a'", "flag != x"])
+def test_a_chunk_without_any_value_leaves_it_open(text):
+    """Whether a column's first value comes in this chunk or in a later one."""
+    table = pa.table({"flag": pa.nulls(2), "x": [1, 2]})
+    assert parse_where(text).mask(table).to_pylist() == [None, None]
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -70,6 +121,7 @@ def test_keeps_the_rows_for_which_it_is_true(text, rows):
         ("__import__('os').system('x')", "expected 'and', 'or' or the end"),
         ("gap > 1; gap", "expected 'and', 'or' or the end .* got ';"),
         ("gap > 'x", "expected a column, a number or a quoted text"),
+        ("note = '\udcff' or", "expected a column, a number or a quoted text at character 19"),
         ("not " * (MAX_DEPTH + 2) + "has_gap", f"expected at most {MAX_DEPTH} levels"),
         ("(" * 100_000, f"at most {MAX_LENGTH} characters, got 100000"),
     ],
