@@ -1,8 +1,9 @@
 """``phonon-tl screen``."""
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -86,7 +87,8 @@ def screen(
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", PhononTLWarning)
-        report = run(
+        report = _run(
+            run,
             data,
             output,
             predictor=None if model is None else PhononPredictor.load(model),
@@ -109,3 +111,12 @@ def screen(
         if issubclass(warning.category, PhononTLWarning):
             typer.echo(f"phonon-tl: {warning.message}", err=True)
     typer.echo(f"phonon-tl: {report}", err=True)
+
+
+def _run(run: Callable[..., Any], data: str, output: str, **options: Any) -> Any:
+    try:
+        return run(data, output, **options)
+    except KeyboardInterrupt:
+        kept = "" if output == "-" else "; what is finished is kept, and --resume goes on with it"
+        typer.echo(f"phonon-tl: stopped{kept}", err=True)
+        raise typer.Exit(130) from None

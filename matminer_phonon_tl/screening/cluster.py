@@ -6,6 +6,7 @@ started, so that everything else is the same with a cluster and without one.
 
 import logging
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 from uuid import uuid4
@@ -20,6 +21,8 @@ from matminer_phonon_tl.screening.predicting import RowPredictor
 
 WAIT_S = 15
 """For a scheduler to answer."""
+LOOK_S = 60
+"""Between two looks at whether there are workers."""
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +59,7 @@ def workers(predict: RowPredictor, client: Any) -> Iterator[tuple[Submit, Callab
             # Not pure: a chunk counts for itself, and its key must not grow with its content.
             with _answering():
                 future = client.submit(predict_on_worker, formulas, plugin.name, pure=False)
-            return _Future(future, KilledWorker)
+            return _Future(client, future, KilledWorker)
 
         def window() -> int:
             # Asked each time: workers of a batch system join while the screening runs.
@@ -77,13 +80,18 @@ def predict_on_worker(formulas: list[Any], plugin: str) -> pa.Table:
 class _Future:
     """A future whose failure is one sentence."""
 
-    def __init__(self, future: Any, killed: type[Exception]) -> None:
+    def __init__(self, client: Any, future: Any, killed: type[Exception]) -> None:
+        self.client = client
         self.future = future
         self.killed = killed
+
+    def done(self) -> bool:
+        return bool(self.future.done())
 
     def result(self) -> pa.Table:
         try:
             with _answering():
+                self._wait()
                 return self.future.result()
         except self.killed as error:
             raise ScreeningError(
@@ -92,6 +100,16 @@ class _Future:
             ) from error
         finally:
             self.future.release()
+
+    def _wait(self) -> None:
+        """Wait for the result, and say so where there is no worker left to compute it."""
+        from distributed import wait
+
+        while not self.future.done():
+            try:
+                wait(self.future, timeout=LOOK_S)
+            except TimeoutError:
+                warn_without_workers(self.client)
 
 
 def _connect(client_class: Any, address: str) -> Any:
@@ -112,8 +130,13 @@ def _build_model(client: Any, plugin: Any) -> None:
             f"expected matminer-phonon-tl {__version__} on every worker, but one of them could not "
             f"build the model ({type(error).__name__}: {error}): install it there"
         ) from error
+    warn_without_workers(client)
+
+
+def warn_without_workers(client: Any) -> None:
+    """Say where the screening waits for workers of a cluster that has none."""
     if not client.nthreads():
-        _log.warning("no worker has joined %s yet: waiting for one", client.scheduler.address)
+        _log.warning("%s has no worker: waiting for one", client.scheduler.address)
 
 
 def _forget(client: Any, plugin: str) -> None:
@@ -127,7 +150,7 @@ def _answering() -> Iterator[None]:
     """Say in one sentence that the cluster is gone."""
     try:
         yield
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, CancelledError) as error:
         raise ScreeningError(
             "expected the cluster to answer, but the connection was lost "
             f"({type(error).__name__}); what is finished is kept, and --resume goes on with it"

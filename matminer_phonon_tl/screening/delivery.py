@@ -1,6 +1,7 @@
 """From finished rows to what was asked for: all of them or the best, a file, a page."""
 
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,8 +10,10 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from matminer_phonon_tl.screening.outputs import CsvSink, OutputFile, ParquetSink, TopRows
+from matminer_phonon_tl.exceptions import DataWarning, ScreeningError
+from matminer_phonon_tl.screening.outputs import CsvSink, OutputFile, ParquetSink
 from matminer_phonon_tl.screening.page import RankingPage
+from matminer_phonon_tl.screening.ranking import TopRows
 
 
 @dataclass
@@ -24,7 +27,6 @@ class Delivery:
     kind : {"parquet", "csv"}
     about : mapping
         What made the result, for the metadata and the page.
-    units : mapping of column to unit
     top : TopRows or None
         Only the best rows are written.
     page : RankingPage or None
@@ -34,7 +36,6 @@ class Delivery:
     output: Path | None
     kind: str
     about: Mapping[str, Any]
-    units: Mapping[str, str]
     top: TopRows | None = None
     page: RankingPage | None = None
     written: int = field(default=0, init=False)
@@ -49,19 +50,31 @@ class Delivery:
             Folder, on the output's file system, in which the output grows.
         """
         with self._file(temporary) as file:
-            sink = (
-                ParquetSink(file, self.about, self.units)
-                if self.kind == "parquet"
-                else CsvSink(file)
+            sink: ParquetSink | CsvSink = (
+                ParquetSink(file, self.about) if self.kind == "parquet" else CsvSink(file)
             )
-            for table in self._ranked(tables):
-                sink.add(table)
-                self.written += table.num_rows
-                if self.page is not None:
-                    self.page.add(table)
-            sink.close()
+            try:
+                for table in self._ranked(tables):
+                    sink.add(table)
+                    self.written += table.num_rows
+                    if self.page is not None:
+                        self.page.add(table)
+                sink.close()
+            except BaseException:
+                sink.abandon()
+                raise
+        if self.top is not None and self.top.is_blind:
+            self._warn_of_blind_ranking(self.top)
         if self.page is not None:
             self.page.write()
+
+    def _warn_of_blind_ranking(self, top: TopRows) -> None:
+        warnings.warn(
+            f"not one value of the column {top.ranking.by!r} is a number, so that the rows written "
+            "are the input's first: rank by another column",
+            DataWarning,
+            stacklevel=2,
+        )
 
     def _ranked(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         if self.top is None:
@@ -75,6 +88,8 @@ class Delivery:
     @contextmanager
     def _file(self, temporary: Path | None) -> Iterator[BinaryIO]:
         if self.output is None:
+            if sys.stdout is None:
+                raise ScreeningError("expected standard output to write to, which is closed")
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
             return

@@ -71,10 +71,15 @@ def in_order(
     waiting: deque[tuple[Any, Any]] = deque()
     for item, formulas in items:
         waiting.append((item, None if formulas is None else submit(formulas)))
-        while len(waiting) >= window():
+        # What is done is passed on at once, so that it is kept whatever happens to the others.
+        while waiting and (_is_done(waiting[0][1]) or len(waiting) >= window()):
             yield _result(*waiting.popleft())
     while waiting:
         yield _result(*waiting.popleft())
+
+
+def _is_done(future: Any) -> bool:
+    return future is None or future.done()
 
 
 def _result(item: Any, future: Any) -> tuple[Any, pa.Table | None]:

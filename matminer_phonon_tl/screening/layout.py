@@ -7,6 +7,8 @@ import pyarrow as pa
 
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.screening.chunks import Chunk
+from matminer_phonon_tl.screening.ranking import RANKED_BY, Ranking
+from matminer_phonon_tl.screening.schemas import marked
 from matminer_phonon_tl.screening.where import Where
 
 SUFFIX = "_predicted"
@@ -31,6 +33,11 @@ class Layout:
     columns: tuple[str, ...] | None
     where: Where | None
 
+    @property
+    def error(self) -> str:
+        """What the column that says what is wrong with a row is called in the output."""
+        return self.renamed["error"]
+
     @classmethod
     def plan(
         cls,
@@ -39,9 +46,19 @@ class Layout:
         *,
         columns: Sequence[str] | None,
         where: Where | None,
-        ranked_by: str | None,
+        ranked_by: Ranking | None,
     ) -> "Layout":
-        """Decide, once the input's columns are known, and refuse what does not fit them."""
+        """Decide, once the input's columns are known, and refuse what does not fit them.
+
+        Parameters
+        ----------
+        input_names, predicted_names : sequence of str
+        columns : sequence of str or None
+            Those to keep.
+        where : Where or None
+        ranked_by : Ranking or None
+            What needs a column to rank by.
+        """
         renamed = {}
         for name in predicted_names:
             if name == "formula" and name in input_names:
@@ -52,8 +69,13 @@ class Layout:
         for option, names in asked.items():
             _check(names, all_names, option)
         kept = tuple(columns) if columns is not None else None
-        if ranked_by is not None:
-            _check([ranked_by], kept or all_names, "--by")
+        if ranked_by is not None and ranked_by.by is not None:
+            _check([ranked_by.by], kept or all_names, "--by")
+        elif ranked_by is not None and kept is not None and renamed[RANKED_BY] not in kept:
+            raise ScreeningError(
+                f"expected --columns with {renamed[RANKED_BY]}, by which rows are ranked, got "
+                f"{', '.join(kept)}: add it, or rank by another with --by"
+            )
         return cls(renamed, kept, where)
 
     def rows(self, chunk: Chunk, predicted: pa.Table) -> tuple[pa.Table, dict[str, int]]:
@@ -69,10 +91,15 @@ class Layout:
         for row, sentence in chunk.errors.items():
             errors[row] = sentence
         place = predicted.column_names.index("error")
-        predicted = predicted.set_column(place, "error", pa.array(errors, pa.string()))
-        names = [*chunk.table.column_names, *self.renamed.values()]
+        said = pa.array(errors, pa.string())
+        predicted = predicted.set_column(place, predicted.schema.field("error"), said)
+        fields = [
+            marked(field, "formula" if field.name == chunk.column else None)
+            for field in chunk.table.schema
+        ]
+        fields += [predicted.schema.field(n).with_name(own) for n, own in self.renamed.items()]
         arrays = [*chunk.table.columns, *(predicted[name] for name in self.renamed)]
-        table = pa.table(arrays, names=names)
+        table = pa.table(arrays, schema=pa.schema(fields))
         if self.where is not None:
             table = table.filter(self.where.mask(table))
         if self.columns is not None:

@@ -1,4 +1,4 @@
-"""Where rows go: Parquet, CSV, standard output; and the best of them."""
+"""Where rows go: Parquet, CSV, standard output."""
 
 import csv
 import gzip
@@ -7,16 +7,15 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from matminer_phonon_tl.exceptions import ScreeningError
-from matminer_phonon_tl.screening.where import as_numbers
 
 METADATA_KEY = "matminer-phonon-tl"
 """Of the Parquet file's metadata: JSON of model, versions, options."""
@@ -32,28 +31,18 @@ class ParquetSink:
     file : binary file
     metadata : mapping
         JSON-compatible.
-    units : mapping of column to unit
     """
 
-    def __init__(
-        self, file: BinaryIO, metadata: Mapping[str, Any], units: Mapping[str, str]
-    ) -> None:
+    def __init__(self, file: BinaryIO, metadata: Mapping[str, Any]) -> None:
         self.file = file
         self.metadata = {METADATA_KEY: json.dumps(metadata)}
-        self.units = units
         self._writer: pq.ParquetWriter | None = None
         self._waiting: list[pa.Table] = []
 
     def add(self, table: pa.Table) -> None:
         """Write a table's rows, in row groups of a useful size."""
         if self._writer is None:
-            fields = [
-                field.with_metadata({"unit": self.units[field.name]})
-                if field.name in self.units
-                else field
-                for field in table.schema
-            ]
-            self.schema = pa.schema(fields, metadata=self.metadata)
+            self.schema = table.schema.with_metadata(self.metadata)
             self._writer = pq.ParquetWriter(self.file, self.schema, compression="zstd")
         self._waiting.append(table)
         if sum(part.num_rows for part in self._waiting) >= ROW_GROUP:
@@ -64,6 +53,9 @@ class ParquetSink:
         if self._writer is not None:
             self._flush()
             self._writer.close()
+
+    def abandon(self) -> None:
+        """Write no more."""
 
     def _flush(self) -> None:
         if self._writer is not None and self._waiting:
@@ -103,31 +95,10 @@ class CsvSink:
         self._text.flush()
         self._text.detach()
 
-
-class TopRows:
-    """The rows that rank first, kept while tables go by.
-
-    Parameters
-    ----------
-    n_rows : int
-    by : str
-        Column to rank by; of text, by the numbers in it. Missing values come last.
-    ascending : bool
-        The least first. Rows of equal rank keep the input's order.
-    """
-
-    def __init__(self, n_rows: int, by: str, *, ascending: bool = False) -> None:
-        self.n_rows = n_rows
-        self.by = by
-        self.order = "ascending" if ascending else "descending"
-        self.table: pa.Table | None = None
-
-    def add(self, table: pa.Table) -> None:
-        """Let a table's rows compete."""
-        whole = table if self.table is None else pa.concat_tables([self.table, table])
-        keys = as_numbers(whole[self.by])
-        order = pc.array_sort_indices(keys, order=self.order, null_placement="at_end")
-        self.table = whole.take(order[: self.n_rows])
+    def abandon(self) -> None:
+        """Write no more, and leave the file open: else it would be closed with this object."""
+        with suppress(OSError, ValueError):
+            self._text.detach()
 
 
 class OutputFile:
@@ -183,11 +154,69 @@ def check_output(output: Path) -> str:
         raise ScreeningError(
             f"expected an output named .parquet, .csv or .csv.gz, or '-', got {output}"
         )
-    if not output.parent.is_dir():
-        raise ScreeningError(f"expected an output in a folder that exists, got {output}")
-    if output.is_dir():
-        raise ScreeningError(f"expected an output file, got the folder {output}")
     return kind
+
+
+def check_places(data: Any, output: str | Path, page: Any) -> tuple[Path | None, Path | None]:
+    """Say where output and page are to be written, before anything is done.
+
+    Parameters
+    ----------
+    data : path or other input
+    output : path or "-"
+    page : path or None
+
+    Returns
+    -------
+    output : Path or None
+        None for standard output. Of a link, what it links to, which is written; the link stays.
+    page : Path or None
+
+    Raises
+    ------
+    ScreeningError
+        If no file can be put there, or if one would be put over the input or the other.
+    """
+    out = None if str(output) == "-" else Path(output)
+    if out is not None:
+        check_output(out)
+    files = {"output": out, "page": None if page is None else Path(page)}
+    files = {n: p.resolve() if p is not None and p.is_symlink() else p for n, p in files.items()}
+    given = Path(data).resolve() if isinstance(data, str | Path) and str(data) != "-" else None
+    if given is not None and not given.exists():
+        given = None  # which opening it will say
+    for name, path in files.items():
+        if path is None:
+            continue
+        check_place(path, f"the {name}")
+        if given is not None and path.exists() and path.samefile(given):
+            raise ScreeningError(
+                f"expected the {name} to be another file than the input, got {path} for both"
+            )
+        if given is not None and given.is_dir() and given in path.resolve().parents:
+            raise ScreeningError(
+                f"expected the {name} outside of the input's folder {given}, got {path}"
+            )
+    written = [path.resolve() for path in files.values() if path is not None]
+    if len(written) > len(set(written)):
+        raise ScreeningError(f"expected output and page in two files, got {out} for both")
+    return files["output"], files["page"]
+
+
+def check_place(path: Path, what: str) -> None:
+    """Refuse a path at which no file can be put.
+
+    Parameters
+    ----------
+    path : Path
+    what : str
+        What is to be put there, for the error.
+    """
+    if not path.absolute().parent.is_dir():
+        raise ScreeningError(f"expected {what} in a folder that exists, got {path}")
+    if path.exists() and not path.is_file():
+        kind = "the folder" if path.is_dir() else "the device or pipe"
+        raise ScreeningError(f"expected {what} as a file, got {kind} {path}")
 
 
 def harmless(text: str) -> str:
@@ -208,10 +237,10 @@ def harmless(text: str) -> str:
 
 
 def _cells(column: pa.ChunkedArray) -> list[Any]:
-    values = column.to_pylist()
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return [None if value is None else harmless(value) for value in values]
-    return [
-        harmless(json.dumps(value, default=str)) if isinstance(value, dict | list) else value
-        for value in values
-    ]
+    return [_cell(value) for value in column.to_pylist()]
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, dict | list):
+        value = json.dumps(value, default=str)
+    return harmless(value) if isinstance(value, str) else value

@@ -15,13 +15,20 @@ import pyarrow as pa
 from pymatgen.core import Element
 
 from matminer_phonon_tl.models.serialization import write_atomically
-from matminer_phonon_tl.screening.outputs import TopRows
+from matminer_phonon_tl.screening.chunks import as_texts
 from matminer_phonon_tl.screening.page_figures import elements_figure, scatter_figure
+from matminer_phonon_tl.screening.ranking import Ranking, TopRows
+from matminer_phonon_tl.screening.schemas import name_of, units_of
 
 TABLE_ROWS = 1000
 POINTS = 3000
 """Of the scatter plot: the table's rows, and an even random choice of the others."""
 
+SPREADS = ("has_gap_probability", "phonon_bandgap", "speed_of_sound", "heat_capacity")
+"""Predictions whose spread stands in the output, but not on the page."""
+_NUMBER, _RANDOM = "@phonon-tl number", "@phonon-tl random"
+_IS_CODE = re.compile(r"0\d")
+"""007 is a name."""
 _SYMBOL = re.compile(r"[A-Z][a-z]?")
 _ELEMENTS = frozenset(element.symbol for element in Element)
 
@@ -44,54 +51,48 @@ class RankingPage:
     Parameters
     ----------
     path : Path
-    by : str
-        Column that ranks the table's rows.
-    ascending : bool
-    formula : str or None
-        Column of the formulas; None for the usual ones.
+    ranking : Ranking
+        What ranks the table's rows.
     about : mapping
         What made the result, for the foot of the page.
-    units : mapping of column to unit
     """
 
-    def __init__(
-        self,
-        path: Path,
-        by: str,
-        *,
-        ascending: bool,
-        formula: str | None,
-        about: Mapping[str, Any],
-        units: Mapping[str, str],
-    ) -> None:
+    def __init__(self, path: Path, ranking: Ranking, about: Mapping[str, Any]) -> None:
         self.path = path
-        self.by = by
-        self.formula = formula
         self.about = about
-        self.units = units
         self.n_rows = 0
+        self.schema = pa.schema([])
         self.elements: Counter[str] = Counter()
-        self._top = TopRows(TABLE_ROWS, by, ascending=ascending)
+        self._top = TopRows(TABLE_ROWS, ranking)
         # The rows with the lowest random numbers are an even choice of all rows.
-        self._some = TopRows(POINTS, "@random", ascending=True)
+        self._some = TopRows(POINTS, Ranking(_RANDOM, ascending=True))
         self._random = np.random.default_rng(0)
 
     def add(self, table: pa.Table) -> None:
         """Take note of a table's rows."""
+        self.schema = table.schema
+        self._count_elements(table)
+        numbers = pa.array(np.arange(self.n_rows, self.n_rows + table.num_rows))
+        table = table.append_column(_NUMBER, numbers)
         self.n_rows += table.num_rows
         self._top.add(table)
-        numbers = pa.array(self._random.random(table.num_rows))
-        self._some.add(table.append_column("@random", numbers))
-        names = self._formulas(table.column_names)
-        if names is not None:
-            for formula in table[names].to_pylist():
-                self.elements.update(_ELEMENTS & set(_SYMBOL.findall(str(formula))))
+        self._some.add(table.append_column(_RANDOM, pa.array(self._random.random(len(table)))))
+
+    def _count_elements(self, table: pa.Table) -> None:
+        """Count the elements of the rows that were predicted."""
+        names, errors = name_of(table.schema, "formula"), name_of(table.schema, "error")
+        if names is None:
+            return
+        if errors is not None:
+            table = table.filter(table[errors].is_null())
+        for formula in table[names].to_pylist():
+            self.elements.update(_ELEMENTS & set(_SYMBOL.findall(str(formula))))
 
     def write(self) -> None:
         """Write the page, which needs no network and no other file."""
         from plotly.offline import get_plotlyjs
 
-        top = self._frame(self._top)
+        top = plain_frame(self._top.table)
         folder = files(__package__)
         page = "\n".join(
             [
@@ -108,12 +109,13 @@ class RankingPage:
                 "</body></html>",
             ]
         )
-        write_atomically(self.path, page.encode())
+        write_atomically(self.path, page.encode("utf-8", "backslashreplace"))
 
     def _body(self, top: pd.DataFrame) -> list[str]:
-        points = pd.concat([top, self._frame(self._some)], ignore_index=True)
-        points = points.drop(columns="@random", errors="ignore").drop_duplicates()[:POINTS]
-        scatter = scatter_figure(points, self._names(points), self.units)
+        points = pd.concat([top, plain_frame(self._some.table)], ignore_index=True)
+        if len(points):
+            points = points.drop_duplicates(_NUMBER)[:POINTS]
+        scatter = scatter_figure(points, self._names(points), self.schema)
         input_name = html.escape(str(self.about.get("input")))
         where = self.about.get("where")
         condition = f" for which <code>{html.escape(where)}</code>" if where else ""
@@ -134,7 +136,9 @@ class RankingPage:
                 "<p>How many of the rows hold each element.</p>",
                 _figure(elements_figure(self.elements)),
             ]
-        title = f"The first {len(top)} by {html.escape(self.by)}"
+        ranking = self._top.ranking
+        by = html.escape(ranking.column(self.schema) if self.n_rows else str(ranking.by or ""))
+        title = f"The first {len(top)} by {by}" if by else "No rows"
         parts += [f"<h2>{title}</h2>", TABLE, "<h2>How it was made</h2>", self._methods()]
         return parts
 
@@ -147,23 +151,41 @@ class RankingPage:
         return f"<dl>{items}</dl>"
 
     def _content(self, top: pd.DataFrame) -> dict[str, Any]:
+        top = top[self._shown_columns(top)]
         # A CSV's numbers are text here, and should not be sorted as such.
         top = top.apply(_as_numbers)
         # pandas writes what is missing as null, and rounds to what is worth reading.
-        rows = json.loads(top.to_json(orient="values", double_precision=6, date_format="iso"))
-        return {"columns": list(top.columns), "rows": rows, "units": dict(self.units)}
+        rows = json.loads(top.to_json(orient="values", double_precision=15, date_format="iso"))
+        return {"columns": list(top.columns), "rows": rows, "units": units_of(self.schema)}
 
-    def _frame(self, top: TopRows) -> pd.DataFrame:
-        return pd.DataFrame() if top.table is None else top.table.to_pandas()
+    def _shown_columns(self, top: pd.DataFrame) -> list[str]:
+        """What is said of a row beside its formula; no spreads, and no column without any value."""
+        said = [name_of(self.schema, name) for name in ("formula", "error", "note", "in_domain")]
+        first = [name for name in said if name is not None]
+        spreads = {name_of(self.schema, f"{name}_std") for name in SPREADS}
+        rest = [n for n in self.schema.names if n not in first and n not in spreads]
+        return [name for name in (*first, *rest) if name in top and top[name].notna().any()]
 
     def _names(self, rows: pd.DataFrame) -> "pd.Series[Any]":
-        column = self._formulas(list(rows.columns))
+        column = name_of(self.schema, "formula")
         texts = rows[column] if column is not None else pd.Series("", index=rows.index)
         return texts.astype(str).str.slice(0, 80).map(html.escape)
 
-    def _formulas(self, names: list[str]) -> str | None:
-        candidates = (self.formula, "formula", "composition")
-        return next((name for name in candidates if name in names), None)
+
+def plain_frame(table: pa.Table | None) -> pd.DataFrame:
+    """A table as a frame of scalars: whatever is nested or bytes becomes text."""
+    if table is None:
+        return pd.DataFrame()
+    columns = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        kind = column.type
+        if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+            columns[name] = pd.Series(as_texts(column.to_pylist()).to_pylist(), dtype=object)
+        elif pa.types.is_dictionary(kind):
+            columns[name] = column.cast(kind.value_type).to_pandas()
+        else:
+            columns[name] = column.to_pandas()
+    return pd.DataFrame(columns)
 
 
 def _figure(figure: Any) -> str:
@@ -179,6 +201,8 @@ def _figure(figure: Any) -> str:
 def _as_numbers(column: "pd.Series[Any]") -> "pd.Series[Any]":
     """The column's numbers, where it holds nothing else."""
     if column.dtype != object or column.map(lambda value: isinstance(value, bool)).any():
+        return column
+    if column.map(lambda value: isinstance(value, str) and _IS_CODE.match(value)).any():
         return column
     numbers = pd.to_numeric(column, errors="coerce")
     return numbers if numbers.notna().eq(column.notna()).all() and len(numbers) else column

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 from pymatgen.core import Element
 
-GAP, SOUND, CHANCE = "phonon_bandgap", "speed_of_sound", "has_gap_probability"
+from matminer_phonon_tl.screening.schemas import name_of, units_of
 
 
-def scatter_figure(rows: pd.DataFrame, names: pd.Series, units: Mapping[str, str]) -> Any:
+def scatter_figure(rows: pd.DataFrame, names: pd.Series, schema: pa.Schema) -> Any:
     """Gap against speed of sound, coloured by the probability of a gap.
 
     Parameters
@@ -18,7 +19,8 @@ def scatter_figure(rows: pd.DataFrame, names: pd.Series, units: Mapping[str, str
         Of any length; rows without a gap are left out, because they have no place on its axis.
     names : Series of str
         What is shown where the pointer is.
-    units : mapping of column to unit
+    schema : pyarrow.Schema
+        Which columns are the predictor's, and their units.
 
     Returns
     -------
@@ -27,18 +29,20 @@ def scatter_figure(rows: pd.DataFrame, names: pd.Series, units: Mapping[str, str
     """
     import plotly.graph_objects as go
 
-    if not {GAP, SOUND, CHANCE} <= set(rows.columns):
+    predictions = ("phonon_bandgap", "speed_of_sound", "has_gap_probability")
+    gap, sound, chance = (name_of(schema, prediction) for prediction in predictions)
+    if gap is None or sound is None or chance is None:
         return None
-    shown = rows[[GAP, SOUND]].notna().all(axis=1)
-    rows, names = rows[shown], names[shown]
+    shown = rows[[gap, sound]].notna().all(axis=1)
+    rows, names, units = rows[shown], names[shown], units_of(schema)
     figure = go.Figure(
         go.Scatter(
-            x=rows[SOUND],
-            y=rows[GAP],
+            x=rows[sound],
+            y=rows[gap],
             mode="markers",
             text=names,
             marker={
-                "color": rows[CHANCE], "cmin": 0, "cmax": 1, "colorscale": "Viridis",
+                "color": rows[chance], "cmin": 0, "cmax": 1, "colorscale": "Viridis",
                 "size": 7, "opacity": 0.8, "colorbar": {"title": "P(gap)"},
             },
             hovertemplate="<b>%{text}</b><br>gap %{y:.4g}<br>sound %{x:.4g}<br>"
@@ -46,8 +50,8 @@ def scatter_figure(rows: pd.DataFrame, names: pd.Series, units: Mapping[str, str
         )
     )  # fmt: skip
     figure.update_layout(
-        xaxis_title=_titled("speed of sound", units.get(SOUND)),
-        yaxis_title=_titled("phonon gap", units.get(GAP)),
+        xaxis_title=_titled("speed of sound", units.get(sound)),
+        yaxis_title=_titled("phonon gap", units.get(gap)),
         hovermode="closest",
     )
     return figure
@@ -76,11 +80,12 @@ def elements_figure(counts: Mapping[str, int]) -> Any:
         values[row][column] = count or None
         texts[row][column] = element.symbol
         hovers[row][column] = f"{element.long_name}: {count} hits"
+    ticks = min(6, 1 + max(counts.values(), default=1))  # whole numbers, each once
     figure = go.Figure(
         go.Heatmap(
             z=values, text=texts, texttemplate="%{text}", customdata=hovers,
             hovertemplate="%{customdata}<extra></extra>", colorscale="YlOrRd", zmin=0,
-            xgap=2, ygap=2, colorbar={"title": "hits"},
+            xgap=2, ygap=2, colorbar={"title": "hits", "tickformat": ",d", "nticks": ticks},
         )
     )  # fmt: skip
     figure.update_layout(

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.models import PhononPredictor
+from matminer_phonon_tl.screening.schemas import marked
 
 CACHED_FORMULAS = 100_000
 """At most so many formulas are remembered from chunk to chunk, the last predicted; some 50 MB."""
@@ -39,8 +40,7 @@ class RowPredictor:
     Attributes
     ----------
     schema : pyarrow.Schema
-        Columns of the tables.
-    units : dict of str to str
+        Columns of the tables, each marked as what it is, with its unit.
     """
 
     def __init__(
@@ -60,8 +60,11 @@ class RowPredictor:
                 frame = self._predict(["InN"])
         except ValueError as error:
             raise ScreeningError(str(error)) from error
-        self.schema = pa.schema([pa.field(name, _type(frame[name])) for name in frame.columns])
-        self.units: dict[str, str] = dict(frame.attrs.get("units", {}))
+        units = frame.attrs.get("units", {})
+        fields = [pa.field(name, _type(frame[name])) for name in frame.columns]
+        self.schema = pa.schema(
+            [marked(field, field.name, units.get(field.name)) for field in fields]
+        )
 
     def __call__(self, formulas: list[Any]) -> pa.Table:
         """Predict, one row for each formula, in order."""

@@ -9,6 +9,7 @@ from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.screening.chunks import Chunk
 from matminer_phonon_tl.screening.engines import Submit, in_order
 from matminer_phonon_tl.screening.layout import Layout
+from matminer_phonon_tl.screening.ranking import Ranking
 from matminer_phonon_tl.screening.sources import Source
 from matminer_phonon_tl.screening.store import ChunkStore
 from matminer_phonon_tl.screening.where import Where
@@ -38,7 +39,7 @@ class Run:
         *,
         columns: Sequence[str] | None,
         where: Where | None,
-        ranked_by: str | None,
+        ranked_by: Ranking | None,
     ) -> None:
         self.source = source
         self.predicted_names = predicted_names

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,19 @@ from matminer_phonon_tl.models import PhononPredictor
 from matminer_phonon_tl.models.serialization import content_hash, library_versions
 from matminer_phonon_tl.screening.delivery import Delivery
 from matminer_phonon_tl.screening.engines import engine
-from matminer_phonon_tl.screening.outputs import TopRows, check_output
+from matminer_phonon_tl.screening.outputs import check_output, check_places
 from matminer_phonon_tl.screening.page import RankingPage
 from matminer_phonon_tl.screening.predicting import NEGLIGIBLE, RowPredictor
+from matminer_phonon_tl.screening.ranking import Ranking, TopRows
 from matminer_phonon_tl.screening.run import Run
 from matminer_phonon_tl.screening.sources import Source, open_source
 from matminer_phonon_tl.screening.store import ChunkStore
 from matminer_phonon_tl.screening.where import parse_where
 
 CHUNK_ROWS = 5_000
-RANKED_BY = "phonon_bandgap"
+MOST = 10_000_000
+"""Of rows in a chunk, or to keep."""
+MOST_JOBS = 1024
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class ScreeningReport:
         Rows that an earlier run had done.
     seconds : float
         This run took.
+    error_column : str
+        Says what is wrong with a row.
     """
 
     output: str
@@ -48,12 +54,13 @@ class ScreeningReport:
     written: int
     resumed: int
     seconds: float
+    error_column: str = "error"
 
     def __str__(self) -> str:
         new = self.rows - self.resumed
         parts = [
             f"{self.rows} rows screened ({new / max(self.seconds, 1e-9):.3g} rows/s)",
-            f"{self.failed} of them could not be predicted and say why in the column error"
+            f"{self.failed} of them with an error, see the column {self.error_column}"
             if self.failed
             else "",
             f"{self.resumed} of them by the run before this" if self.resumed else "",
@@ -106,11 +113,13 @@ def screen(
     top : int, optional
         Write only so many rows, those with the highest value of `by`.
     by : str, optional
-        Column to rank by, here and on the page; default: phonon_bandgap.
+        Column to rank by, here and on the page; default: the predicted gap. Texts count as the
+        numbers they hold; dates can be ranked too.
     ascending : bool
         Rank the lowest first.
     html : path, optional
-        Write a page of the result too: figures, and a table of the first thousand.
+        Write a page of the result too: figures, and a table of the first thousand. Spreads
+        (``_std``) are left out there.
     level, conditional
         As in :meth:`PhononPredictor.predict`.
     negligible : float
@@ -149,17 +158,20 @@ def screen(
     ['InN', 'BAs', 'Qq']
     """
     started = time.monotonic()
-    _check_numbers(top=top, n_jobs=n_jobs, chunk_rows=chunk_rows)
-    if isinstance(columns, str):
-        raise ScreeningError(f"expected columns as a list of names, got the text {columns!r}")
+    _check_number("top", top, MOST)
+    _check_number("chunk_rows", chunk_rows, MOST)
+    _check_number("n_jobs", n_jobs, MOST_JOBS)
+    if columns is not None and (isinstance(columns, str) or not len(columns)):
+        raise ScreeningError(f"expected columns as a list of one name or more, got {columns!r}")
+    if (by is not None or ascending) and top is None and html is None:
+        raise ScreeningError(
+            "expected --by and --ascending with --top or --html, got neither: nothing is ranked"
+        )
     condition = None if where is None else parse_where(where)
-    path = None if str(output) == "-" else Path(output)
+    path, page_path = check_places(data, output, html)
     if path is None and resume:
         raise ScreeningError("expected an output file with resume, got '-': name a file")
-    kind = "csv" if path is None else check_output(path)
-    if html is not None and not Path(html).absolute().parent.is_dir():
-        raise ScreeningError(f"expected the page in a folder that exists, got {html}")
-    by = by or RANKED_BY
+    ranking = Ranking(by, ascending)
     source = open_source(data, formula=formula, chunk_rows=chunk_rows)
     predictor = predictor or PhononPredictor.from_pretrained()
     predict = RowPredictor(predictor, level=level, conditional=conditional, negligible=negligible)
@@ -168,7 +180,7 @@ def screen(
         predict.schema.names,
         columns=columns,
         where=condition,
-        ranked_by=by if top or html else None,
+        ranked_by=ranking if top or html else None,
     )
     options = {
         "formula": formula,
@@ -187,16 +199,12 @@ def screen(
         "input_sha256": source.sha256,
         **options,
     }
-    page = html and RankingPage(
-        Path(html), by, ascending=ascending, formula=formula, about=about, units=predict.units
-    )
     delivery = Delivery(
         path,
-        kind,
+        "csv" if path is None else check_output(path),
         about,
-        predict.units,
-        top=None if top is None else TopRows(top, by, ascending=ascending),
-        page=page or None,
+        top=None if top is None else TopRows(top, ranking),
+        page=None if page_path is None else RankingPage(page_path, ranking, about),
     )
     with ExitStack() as stack, _writing(path or "standard output"):
         store = None
@@ -223,13 +231,14 @@ def screen(
         written=delivery.written,
         resumed=run.resumed,
         seconds=time.monotonic() - started,
+        error_column="error" if run.layout is None else run.layout.error,
     )
 
 
-def _check_numbers(**numbers: int | None) -> None:
-    for name, value in numbers.items():
-        if value is not None and (isinstance(value, bool) or value < 1):
-            raise ScreeningError(f"expected {name} as a number from 1 on, got {value!r}")
+def _check_number(name: str, value: Any, most: int) -> None:
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if value is not None and not (whole and 1 <= int(value) <= most):
+        raise ScreeningError(f"expected {name} as a whole number in 1-{most}, got {value!r}")
 
 
 def _progress_bar(source: Source, progress: bool | None) -> Any:

@@ -115,7 +115,7 @@ def _open_path(path: Path, formula: str | None, chunk_rows: int) -> Source:
         else:
             sha256 = _digest([path])
             n_rows = None if kind == "matminer" else _count_lines(path) - (kind == "csv")
-    except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
+    except (OSError, EOFError, UnicodeError, zlib.error, pa.ArrowException) as error:
         raise _unreadable(name, error) from error
 
     def chunks() -> Iterator[Chunk]:
@@ -171,7 +171,7 @@ def _guarded(source: Source) -> Source:
     def chunks() -> Iterator[Chunk]:
         try:
             yield from source.chunks()
-        except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
+        except (OSError, EOFError, UnicodeError, zlib.error, pa.ArrowException) as error:
             raise _unreadable(source.name, error) from error
 
     return Source(source.name, source.sha256, source.n_rows, chunks)

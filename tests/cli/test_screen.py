@@ -45,7 +45,7 @@ def test_from_standard_input_to_standard_output(tmp_path):
     assert lines[3].startswith("'=1+1,,")
     assert result.stderr.count("\n") == 1
     assert "3 rows screened" in result.stderr
-    assert "2 of them could not be predicted" in result.stderr
+    assert "2 of them with an error" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -62,7 +62,7 @@ def test_warnings_are_one_line(tmp_path):
     [
         (["no.csv", "out.csv"], "expected an input file, found none at no.csv"),
         (["in.csv", "out.xlsx"], "expected an output named .parquet, .csv or .csv.gz"),
-        (["in.csv", "no/out.csv"], "expected an output in a folder that exists"),
+        (["in.csv", "no/out.csv"], "expected the output in a folder that exists"),
         (["in.csv", "out.csv", "--formula", "name"], "expected a column 'name' in in.csv"),
         (["in.csv", "out.csv", "--where", "import os"], "expected 'and', 'or' or the end"),
         (["in.csv", "out.csv", "--model", "in.csv"], "in.csv: expected JSON"),

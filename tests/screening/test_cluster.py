@@ -11,6 +11,7 @@ import pytest
 
 from matminer_phonon_tl.exceptions import MissingExtraError, ScreeningError
 from matminer_phonon_tl.screening import screen
+from matminer_phonon_tl.screening.store import ChunkStore
 
 distributed = pytest.importorskip("distributed", reason="dask is not installed")
 
@@ -42,8 +43,6 @@ def alone(pretrained, table, tmp_path_factory):
 def test_complete_and_equal_though_a_worker_is_killed(
     client, pretrained, table, alone, tmp_path, monkeypatch
 ):
-    from matminer_phonon_tl.screening.store import ChunkStore
-
     pids = list(client.run(os.getpid).values())
     add = ChunkStore.add
     killed = []
@@ -112,7 +111,29 @@ def test_waits_for_the_first_worker_and_says_so(pretrained, tmp_path, caplog):
         report = screen(["InN"], tmp_path / "out.csv", predictor=pretrained, client=address)
         later.join()
     assert report.written == 1
-    assert "no worker has joined" in caplog.text
+    assert "has no worker: waiting for one" in caplog.text
+
+
+@pytest.mark.slow
+def test_a_cluster_that_ends_in_the_middle_is_one_sentence(
+    pretrained, table, tmp_path, monkeypatch
+):
+    add = ChunkStore.add
+    with (
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as own,
+        distributed.Client(own) as client,
+    ):
+
+        def add_and_close(self, number, *arguments):
+            if number == 1:
+                own.close()
+            return add(self, number, *arguments)
+
+        monkeypatch.setattr(ChunkStore, "add", add_and_close)
+        output = tmp_path / "out.csv"
+        with pytest.raises(ScreeningError, match="expected the cluster to answer, but the connect"):
+            screen(table, output, predictor=pretrained, chunk_rows=20, client=client)
+    assert screen(table, output, predictor=pretrained, chunk_rows=20, resume=True).resumed == 40
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense://x", "127.0.0.1:x"])

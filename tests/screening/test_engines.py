@@ -26,9 +26,12 @@ def test_order_is_kept_and_little_is_read_ahead():
 
 
 def test_more_is_read_ahead_once_workers_join():
-    read, allowed = [], iter([1, 1, 1, 4, 4, 4, 4])
+    read = []
 
-    class Done:
+    class Slow:
+        def done(self):
+            return False
+
         def result(self):
             return "predicted"
 
@@ -37,11 +40,26 @@ def test_more_is_read_ahead_once_workers_join():
             read.append(number)
             yield number, [number]
 
-    results = in_order(items(), lambda _: Done(), lambda: next(allowed, 4))
+    results = in_order(items(), lambda _: Slow(), lambda: 1 if len(read) < 4 else 4)
     ahead = []
     for number, _ in results:
         ahead.append(len(read) - number)
-    assert ahead == [1, 1, 4, 4, 3, 2, 1]
+    assert ahead == [1, 1, 1, 4, 3, 2, 1]
+
+
+def test_what_is_done_is_passed_on_at_once():
+    """However many may be under way, a finished chunk waits for none of them to be kept."""
+    with engine(len, client=None, n_jobs=1000) as (submit, window):
+        read = []
+
+        def items():
+            for number in range(50):
+                read.append(number)
+                time.sleep(0.005)
+                yield number, [number]
+
+        next(in_order(items(), submit, window))
+    assert len(read) < 25
 
 
 def test_what_is_done_already_is_passed_on():

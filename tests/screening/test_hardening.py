@@ -127,4 +127,4 @@ print(screen(['InN', 'Qq'], 'out.csv'))
     )
     assert result.returncode == 0, result.stderr
     assert "2 rows screened" in result.stdout
-    assert "1 of them could not be predicted" in result.stdout
+    assert "1 of them with an error" in result.stdout

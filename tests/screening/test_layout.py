@@ -6,43 +6,61 @@ import pytest
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.screening.chunks import Chunk
 from matminer_phonon_tl.screening.layout import Layout
+from matminer_phonon_tl.screening.ranking import Ranking
+from matminer_phonon_tl.screening.schemas import marked, name_of, units_of
 from matminer_phonon_tl.screening.where import parse_where
 
-PREDICTED = ["formula", "gap", "error"]
+PREDICTED = ["formula", "phonon_bandgap", "error"]
 
 
 def plan(names, columns=None, where=None, ranked_by=None):
     condition = None if where is None else parse_where(where)
-    return Layout.plan(names, PREDICTED, columns=columns, where=condition, ranked_by=ranked_by)
+    ranking = None if ranked_by is None else Ranking(ranked_by or None)
+    return Layout.plan(names, PREDICTED, columns=columns, where=condition, ranked_by=ranking)
 
 
 def rows(layout):
     chunk = Chunk(
-        pa.table({"formula": ["InN", "BAs", "?"], "gap": [1, 2, 3]}), ["InN", "BAs", None],
-        {2: "unreadable"},
+        pa.table({"formula": ["InN", "BAs", "?"], "phonon_bandgap": [1, 2, 3]}),
+        ["InN", "BAs", None], {2: "unreadable"}, "formula",
     )  # fmt: skip
     predicted = pa.table(
-        {
-            "formula": ["InN", "BAs", "None"],
-            "gap": [217.0, 280.0, None],
-            "error": pa.array([None, None, "None is no formula"], pa.string()),
-        }
+        [["InN", "BAs", "None"], [217.0, 280.0, None], [None, None, "None is no formula"]],
+        schema=pa.schema(
+            [
+                marked(pa.field("formula", pa.string()), "formula"),
+                marked(pa.field("phonon_bandgap", pa.float64()), "phonon_bandgap", "cm-1"),
+                marked(pa.field("error", pa.string()), "error"),
+            ]
+        ),
     )
     return layout.rows(chunk, predicted)
 
 
 def test_the_inputs_columns_then_the_predictors():
-    table, counts = rows(plan(["formula", "gap"]))
-    assert table.column_names == ["formula", "gap", "gap_predicted", "error"]
-    assert table["gap"].to_pylist() == [1, 2, 3]
+    table, counts = rows(plan(["formula", "phonon_bandgap"]))
+    names = ["formula", "phonon_bandgap", "phonon_bandgap_predicted", "error"]
+    assert table.column_names == names
+    assert table["phonon_bandgap"].to_pylist() == [1, 2, 3]
     assert table["error"].to_pylist() == [None, None, "unreadable"]
     assert counts == {"rows": 3, "failed": 1, "kept": 3}
 
 
+def test_units_and_meaning_go_with_the_predictions_not_with_their_names():
+    schema = rows(plan(["formula", "phonon_bandgap"]))[0].schema
+    assert units_of(schema) == {"phonon_bandgap_predicted": "cm-1"}
+    assert name_of(schema, "phonon_bandgap") == "phonon_bandgap_predicted"
+    assert name_of(schema, "formula") == "formula"
+    assert Ranking().column(schema) == "phonon_bandgap_predicted"
+
+
 def test_a_result_may_be_screened_anew():
-    names = ["formula", "gap", "gap_predicted", "error"]
-    layout = plan(names)
-    assert layout.renamed == {"gap": "gap_predicted_predicted", "error": "error_predicted"}
+    layout = plan(["formula", "phonon_bandgap", "phonon_bandgap_predicted", "error"])
+    assert layout.renamed == {
+        "phonon_bandgap": "phonon_bandgap_predicted_predicted",
+        "error": "error_predicted",
+    }
+    assert layout.error == "error_predicted"
 
 
 def test_an_input_without_formula_gets_the_predictors():
@@ -50,7 +68,9 @@ def test_an_input_without_formula_gets_the_predictors():
 
 
 def test_rows_and_columns_that_are_asked_for():
-    layout = plan(["formula", "gap"], columns=["error", "formula"], where="gap_predicted > 250")
+    names = ["formula", "phonon_bandgap"]
+    condition = "phonon_bandgap_predicted > 250"
+    layout = plan(names, columns=["error", "formula"], where=condition)
     table, counts = rows(layout)
     assert table.to_pylist() == [{"error": None, "formula": "BAs"}]
     assert counts == {"rows": 3, "failed": 1, "kept": 1}
@@ -64,6 +84,7 @@ def test_rows_and_columns_that_are_asked_for():
         ({"where": "x > 1"}, "expected --where to name columns of the result .* got 'x'"),
         ({"ranked_by": "x"}, "expected --by to name columns of the result"),
         ({"ranked_by": "gap", "columns": ["formula"]}, r"--by .* \(formula\), got 'gap'"),
+        ({"ranked_by": "", "columns": ["formula"]}, "expected --columns with phonon_bandgap, by"),
     ],
 )
 def test_unknown_columns_are_refused(options, sentence):

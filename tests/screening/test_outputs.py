@@ -1,4 +1,4 @@
-"""Files that appear whole, CSV that no spreadsheet runs, and the best rows."""
+"""Files that appear whole and put nothing else away, CSV that no spreadsheet runs."""
 
 import csv
 import gzip
@@ -17,10 +17,11 @@ from matminer_phonon_tl.screening.outputs import (
     CsvSink,
     OutputFile,
     ParquetSink,
-    TopRows,
     check_output,
+    check_places,
     harmless,
 )
+from matminer_phonon_tl.screening.schemas import marked
 
 
 def as_csv(*tables):
@@ -75,14 +76,16 @@ def test_parquet_says_what_made_it(tmp_path, monkeypatch):
     monkeypatch.setattr(outputs, "ROW_GROUP", 4)
     path = tmp_path / "x.parquet"
     with OutputFile(path, tmp_path) as file:
-        sink = ParquetSink(file, {"model_sha256": "abc"}, {"gap": "cm-1"})
+        sink = ParquetSink(file, {"model_sha256": "abc"})
         for _ in range(3):
-            sink.add(pa.table({"formula": ["InN", "BAs"], "gap": [1.0, 2.0]}))
+            fields = [pa.field("formula", pa.string()), pa.field("gap", pa.float64())]
+            schema = pa.schema([fields[0], marked(fields[1], "gap", "cm-1")])
+            sink.add(pa.table([["InN", "BAs"], [1.0, 2.0]], schema=schema))
         sink.close()
     read = pq.ParquetFile(path)
     assert read.num_row_groups == 2
     assert json.loads(read.schema_arrow.metadata[b"matminer-phonon-tl"]) == {"model_sha256": "abc"}
-    assert read.schema_arrow.field("gap").metadata == {b"unit": b"cm-1"}
+    assert read.schema_arrow.field("gap").metadata[b"unit"] == b"cm-1"
     assert pd.read_parquet(path)["gap"].tolist() == [1.0, 2.0] * 3
 
 
@@ -100,32 +103,70 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("ascending", "expected"), [(False, ["c", "a", "d"]), (True, ["b", "a", "d"])]
-)
-def test_the_best_rows_of_all_tables(ascending, expected):
-    top = TopRows(3, "x", ascending=ascending)
-    for names, values in (("ab", [2.0, 1.0]), ("cde", [9.0, 2.0, None]), ("f", [float("nan")])):
-        top.add(pa.table({"name": list(names), "x": values}))
-    assert top.table["name"].to_pylist() == expected
-
-
-def test_text_is_ranked_by_its_numbers_and_missing_comes_last():
-    top = TopRows(4, "x")
-    top.add(pa.table({"x": ["10", "9", "metal", None]}))
-    assert top.table["x"].to_pylist() == ["10", "9", "metal", None]
-
-
-@pytest.mark.parametrize(
     ("name", "sentence"),
     [
         ("x.txt", r"expected an output named \.parquet, \.csv or \.csv\.gz, or '-', got"),
         ("x.parquet.gz", "expected an output named"),
-        ("no/x.csv", "expected an output in a folder that exists"),
-        ("folder.csv", "expected an output file, got the folder"),
     ],
 )
 def test_outputs_that_cannot_be(tmp_path, name, sentence):
-    (tmp_path / "folder.csv").mkdir()
     with pytest.raises(ScreeningError, match=sentence):
         check_output(tmp_path / name)
     assert check_output(Path("x.pq")) == "parquet"
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("in.csv", "other.csv"):
+        (tmp_path / name).write_text("formula\nInN\n")
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "link.csv").symlink_to("other.csv")
+    (tmp_path / "to_input.csv").symlink_to("in.csv")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("output", "page", "sentence"),
+    [
+        ("no/x.csv", None, "expected the output in a folder that exists, got no/x.csv"),
+        ("folder.csv", None, "expected the output as a file, got the folder folder.csv"),
+        ("in.csv", None, "expected the output to be another file than the input, got in.csv for b"),
+        ("to_input.csv", None, "expected the output to be another file than the input"),
+        ("x.csv", "in.csv", "expected the page to be another file than the input, got in.csv"),
+        ("x.csv", "x.csv", "expected output and page in two files, got x.csv for both"),
+        ("other.csv", "link.csv", "expected output and page in two files"),
+        ("x.csv", "no/x.html", "expected the page in a folder that exists"),
+        ("x.csv", "folder.csv", "expected the page as a file, got the folder folder.csv"),
+        ("x.csv", "/dev/null", "expected the page as a file, got the device or pipe /dev/null"),
+    ],
+)
+def test_nothing_is_put_over_what_is_needed(places, output, page, sentence):  # noqa: ARG001
+    with pytest.raises(ScreeningError, match=sentence):
+        check_places("in.csv", output, page)
+
+
+def test_a_folder_that_is_read_is_not_written_into(places):
+    with pytest.raises(ScreeningError, match="expected the output outside of the input's folder"):
+        check_places(places, places / "x.csv", None)
+
+
+def test_a_link_stays_and_what_it_links_to_is_written(places):
+    assert check_places("in.csv", "link.csv", None) == (places / "other.csv", None)
+    assert check_places("in.csv", "-", "x.html") == (None, Path("x.html"))
+    assert check_places("none.csv", "new.csv", None)[0] == Path("new.csv")
+
+
+def test_texts_of_any_type_are_made_harmless():
+    table = pa.table({"x": pa.array(["=cmd()"]).dictionary_encode()})
+    assert as_csv(table) == "x\n'=cmd()\n"
+
+
+def test_what_is_abandoned_stays_open():
+    file = io.BytesIO()
+    sink = CsvSink(file)
+    sink.add(pa.table({"x": [1]}))
+    sink.abandon()
+    del sink
+    file.write(b"more")
+    assert file.getvalue() == b"x\n1\nmore"

@@ -13,6 +13,8 @@ import pytest
 from matminer_phonon_tl.screening import page as module
 from matminer_phonon_tl.screening import screen
 from matminer_phonon_tl.screening.page import RankingPage
+from matminer_phonon_tl.screening.ranking import Ranking
+from matminer_phonon_tl.screening.schemas import marked
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -130,13 +132,13 @@ def test_the_page_needs_no_network_and_nothing_in_it_escapes(result):
 def test_only_the_first_thousand_and_some_points(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "TABLE_ROWS", 3)
     monkeypatch.setattr(module, "POINTS", 5)
-    page = RankingPage(
-        tmp_path / "x.html", "phonon_bandgap", ascending=True, formula=None, about={}, units={}
-    )
+    page = RankingPage(tmp_path / "x.html", Ranking("phonon_bandgap", ascending=True), {})
+    fields = [("formula", pa.string()), ("phonon_bandgap", pa.float64()), ("gap", pa.string())]
+    schema = pa.schema([marked(pa.field(*field), field[0]) for field in fields])
     for start in (0, 10):
         values = [float(n) for n in range(start, start + 10)]
         gaps = [f"{value}" for value in range(start, start + 10)]  # as a CSV file has them
-        page.add(pa.table({"formula": ["NaCl"] * 10, "phonon_bandgap": values, "gap": gaps}))
+        page.add(pa.table([["NaCl"] * 10, values, gaps], schema=schema))
     page.write()
     content = re.search(r'id="rows">(.*?)</script>', (tmp_path / "x.html").read_text())[1]
     assert json.loads(content)["rows"] == [["NaCl", 0, 0], ["NaCl", 1, 1], ["NaCl", 2, 2]]

@@ -8,6 +8,7 @@ from pymatgen.core import Composition
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.screening import predicting
 from matminer_phonon_tl.screening.predicting import RowPredictor
+from matminer_phonon_tl.screening.schemas import units_of
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def test_columns_have_the_types_of_a_good_row(predict):
     table = predict([None, "Qq"])
     assert table.schema.types == [pa.string(), pa.bool_(), pa.float64(), pa.string()]
     assert predict([]).schema == table.schema
-    assert predict.units == {"phonon_bandgap": "cm-1"}
+    assert units_of(predict.schema) == {"phonon_bandgap": "cm-1"}
 
 
 def test_objects_are_taken_as_they_are(predict):

@@ -1,14 +1,16 @@
 """From input to output, whole: rows, columns, resuming, and what is refused."""
 
 import json
+import os
 import sys
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from matminer_phonon_tl.exceptions import ScreeningError
+from matminer_phonon_tl.exceptions import DataWarning, ScreeningError
 from matminer_phonon_tl.models._prediction_frame import COLUMNS
 from matminer_phonon_tl.screening import screen, store
 from matminer_phonon_tl.screening.outputs import METADATA_KEY
@@ -53,7 +55,7 @@ def test_rows_that_are_asked_for(quick, tmp_path):
     assert (tmp_path / "out.csv").read_text() == "formula,phonon_bandgap\nSiO2,3.0\nInN,2.0\n"
     assert (report.rows, report.failed, report.written) == (6, 1, 2)
     assert str(report).startswith("6 rows screened (")
-    assert "1 of them could not be predicted and say why in the column error" in str(report)
+    assert "1 of them with an error, see the column error" in str(report)
 
 
 def test_standard_output(quick, capfdbinary):
@@ -151,11 +153,11 @@ def test_another_file_is_refused(quick, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"top": 0}, "expected top as a number from 1 on, got 0"),
-        ({"n_jobs": -1}, "expected n_jobs as a number from 1 on"),
+        ({"top": 0}, "expected top as a whole number in 1-10000000, got 0"),
+        ({"n_jobs": -1}, "expected n_jobs as a whole number in 1-1024, got -1"),
         ({"where": "gap >"}, "expected a column, a number"),
         ({"where": "gpa > 1"}, "expected --where to name columns"),
-        ({"columns": "formula"}, "expected columns as a list of names"),
+        ({"columns": "formula"}, "expected columns as a list of one name or more"),
         (
             {"formula": "name"},
             "expected a column 'name' in the DataFrame, got the columns 'formula'",
@@ -178,3 +180,98 @@ def test_a_table_without_rows(quick, tmp_path):
     assert (
         tmp_path / "out.csv"
     ).read_text() == "id,formula,has_phonon_bandgap,phonon_bandgap,error\n"
+
+
+def test_a_result_can_be_screened_again_with_a_page(pretrained, tmp_path):
+    """Its columns are the input's own then, and of text: none is taken for the new predictions."""
+    screen(["BAs", "GaN", "InN"], tmp_path / "one.csv", predictor=pretrained)
+    report = screen(
+        tmp_path / "one.csv",
+        tmp_path / "two.parquet",
+        predictor=pretrained,
+        html=tmp_path / "two.html",
+        top=2,
+    )
+    assert report.written == 2
+    frame = pd.read_parquet(tmp_path / "two.parquet")
+    assert frame["phonon_bandgap_predicted"].is_monotonic_decreasing
+    assert frame["phonon_bandgap"].map(type).eq(str).all()
+    schema = pq.read_schema(tmp_path / "two.parquet")
+    assert schema.field("phonon_bandgap_predicted").metadata[b"unit"] == b"cm-1"
+    assert b"unit" not in (schema.field("phonon_bandgap").metadata or {})
+    assert "by phonon_bandgap_predicted" in (tmp_path / "two.html").read_text()
+
+
+def test_a_page_of_columns_of_every_kind(quick, tmp_path):
+    table = pa.table(
+        {
+            "formula": ["InN", "BAs"],
+            "list": [[1], [2]],
+            "struct": [{"a": 1}, {"a": 2}],
+            "bytes": [b"\xff", b"a"],
+            "kind": pa.array(["u", "u"]).dictionary_encode(),
+            "@random": [1, 2],
+            "code": ["007", "008"],
+            "small": [1.2e-8, 1.0],
+        }
+    )
+    pq.write_table(table, tmp_path / "in.parquet")
+    page = tmp_path / "o.html"
+    report = screen(tmp_path / "in.parquet", tmp_path / "o.csv", predictor=quick, html=page)
+    assert report.written == 2
+    assert '"007"' in page.read_text()
+    assert "0.000000012" in page.read_text().replace("1.2e-08", "0.000000012")
+
+
+def test_a_file_whose_name_is_no_text(quick, tmp_path):
+    (tmp_path / "\udcff.csv").write_text("formula\nInN\n")
+    page = tmp_path / "o.html"
+    screen(tmp_path / "\udcff.csv", tmp_path / "o.csv", predictor=quick, html=page)
+    assert "\\udcff.csv" in page.read_text()
+    (tmp_path / "\udcff.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ScreeningError, match="to be readable to its end, but that failed"):
+        screen(tmp_path / "\udcff.parquet", tmp_path / "o.csv", predictor=quick)
+
+
+def test_ranking_by_what_holds_no_number_is_said(quick, tmp_path):
+    frame = pd.DataFrame({"formula": ["InN", "BAs"], "note": ["a", "b"]})
+    with pytest.warns(DataWarning, match="not one value of the column 'note' is a number"):
+        screen(frame, tmp_path / "o.csv", predictor=quick, top=1, by="note")
+
+
+def test_a_missing_formula_begins_no_end(quick, tmp_path):
+    report = screen([None, "GaN", "\ud800"], tmp_path / "o.csv", predictor=quick)
+    assert (report.rows, report.failed) == (3, 2)
+
+
+def test_the_error_of_a_source_is_its_own(quick, tmp_path):
+    def rows():
+        yield "InN"
+        raise FileNotFoundError("no such tape")
+
+    with pytest.raises(ScreeningError, match="expected an iterator to be readable to its end, but"):
+        screen(rows(), tmp_path / "o.csv", predictor=quick)
+
+
+def test_standard_output_stays_open_after_a_failure(quick, capfd):
+    def rows():
+        yield "InN"
+        raise FileNotFoundError("no such tape")
+
+    with pytest.raises(ScreeningError):
+        screen(rows(), "-", predictor=quick, chunk_rows=1)
+    sys.stdout.write("still here\n")
+    assert "still here" in capfd.readouterr().out
+
+
+def test_a_mistyped_option_does_not_stand_in_the_way(quick, tmp_path):
+    with pytest.raises(ScreeningError, match="expected --where to name columns"):
+        screen(["InN"], tmp_path / "o.csv", predictor=quick, where="gap > 1")
+    assert screen(["InN"], tmp_path / "o.csv", predictor=quick, where="phonon_bandgap > 1").written
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes of a name here")
+def test_a_pipe_is_no_file(quick, tmp_path):
+    os.mkfifo(tmp_path / "in.csv")
+    with pytest.raises(ScreeningError, match=r"in\.csv, which is a pipe or a device: give it as"):
+        screen(tmp_path / "in.csv", tmp_path / "o.csv", predictor=quick)
