@@ -160,7 +160,7 @@ def establish_unit(
     In this order: the caller's word (``unit``); a field whose definition fixes the unit
     (``known_unit``); the integral of the density of states, which is :math:`3N` in the unit its
     density is counted in, so that any other value that is :math:`3N` times the ratio of two units
-    names both; and the physical bounds of :func:`highest_frequency_bounds`, if they admit one unit
+    names both, as long as the bounds admit that unit; and the physical bounds of :func:`highest_frequency_bounds`, if they admit one unit
     only. A stated unit that puts the highest frequency outside the bounds while another one
     would not is an error too.
 
@@ -218,7 +218,8 @@ def establish_unit(
 
     if dos_integral is not None and n_atoms:
         named = _unit_named_by_integral(dos_integral / (3.0 * n_atoms))
-        if named is not None:
+        # a density normalised to 1 names a unit by chance: 1/33 of 11 atoms is THz in cm-1
+        if named in candidates:
             return named
     if len(candidates) == 1:
         return candidates[0]

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from pymatgen.core import Composition, Structure
 
-from matminer_phonon_tl.exceptions import UnitError
+from matminer_phonon_tl.exceptions import PhononDocumentError, UnitError
+from matminer_phonon_tl.phonons.density import read_dos
 from matminer_phonon_tl.phonons.frequencies import (
     STIFFEST_BOND,
     canonical_unit,
@@ -126,6 +127,16 @@ def test_dos_integral_names_the_unit():
     # and a density that agrees with its own grid says nothing about the unit of the grid
     with pytest.raises(UnitError, match="expected frequencies of one possible unit"):
         establish_unit(60.0, dos_integral=6.0, n_atoms=2)
+
+
+def test_a_norm_of_one_names_no_unit_by_chance():
+    """1/33, of 11 atoms, is within 3 % of one THz in cm-1."""
+    silicon = Structure(7.0 * np.eye(3), ["Si"] * 11, np.linspace(0, 0.9, 33).reshape(11, 3))
+    assert establish_unit(500.0, dos_integral=1.0, structure=silicon) == "cm-1"
+    frequencies = np.linspace(0.0, 500.0, 501)
+    densities = frequencies**2 / np.trapezoid(frequencies**2, frequencies)
+    with pytest.raises(PhononDocumentError, match="integrates to 33 states .* got 1; scale the"):
+        read_dos({"frequencies": frequencies, "densities": densities}, structure=silicon)
 
 
 def test_bounds_are_those_of_the_stiffest_bond_and_the_softest_crystal():
