@@ -6,11 +6,11 @@ from matminer.featurizers.base import BaseFeaturizer
 
 from matminer_phonon_tl.citations import LIU_2020, PETRETTO_2018, TOGO_2015
 from matminer_phonon_tl.phonons.bands import read_bands
-from matminer_phonon_tl.phonons.gap import acoustic_optical_gap, largest_gap
+from matminer_phonon_tl.phonons.gap import acoustic_optical_gap_of, largest_gap_of
 from matminer_phonon_tl.phonons.heat_capacity import heat_capacity
-from matminer_phonon_tl.phonons.sound import speed_of_sound
+from matminer_phonon_tl.phonons.sound import speed_of_sound_of
 from matminer_phonon_tl.phonons.spectrum import debye_temperature, last_dos_peak, mean_frequency
-from matminer_phonon_tl.phonons.stability import has_imaginary_modes
+from matminer_phonon_tl.phonons.stability import imaginary_modes_of
 from matminer_phonon_tl.units import THZ_TO_CM1
 
 if TYPE_CHECKING:
@@ -98,21 +98,17 @@ class PhononBandFeaturizer(BaseFeaturizer):
             THZ_TO_CM1 * float(bands.frequencies.max()),
             THZ_TO_CM1 * float(bands.frequencies.min()),
         ]
-        unstable = has_imaginary_modes(bs, unit=self.unit)
-        if unstable and self.imaginary == "nan":
+        if self.imaginary == "nan" and imaginary_modes_of(bands).unstable:
             return [float("nan")] * 5 + [*range_, 1.0]
-        signed = (
-            acoustic_optical_gap(bs, unit=self.unit, signed=True)
-            if len(bands.frequencies) > 3
-            else float("nan")
-        )
-        largest = largest_gap(bs, unit=self.unit)
+        has_optical = len(bands.frequencies) > 3
+        gap = acoustic_optical_gap_of(bands, signed=has_optical)
+        largest = largest_gap_of(bands)
         return [
-            acoustic_optical_gap(bs, unit=self.unit),
-            signed,
+            max(0.0, gap),
+            gap if has_optical else float("nan"),
             largest.width,
             largest.lower_edge if largest.width else 0.0,
-            speed_of_sound(bs, unit=self.unit),
+            speed_of_sound_of(bands),
             *range_,
             0.0,
         ]

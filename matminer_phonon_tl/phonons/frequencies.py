@@ -160,9 +160,9 @@ def establish_unit(
     In this order: the caller's word (``unit``); a field whose definition fixes the unit
     (``known_unit``); the integral of the density of states, which is :math:`3N` in the unit its
     density is counted in, so that any other value that is :math:`3N` times the ratio of two units
-    names both, as long as the bounds admit that unit; and the physical bounds of :func:`highest_frequency_bounds`, if they admit one unit
-    only. A stated unit that puts the highest frequency outside the bounds while another one
-    would not is an error too.
+    names both, as long as the bounds admit that unit; and the physical bounds of
+    :func:`highest_frequency_bounds`, if they admit one unit only. A stated unit that puts the
+    highest frequency outside the bounds while another one would not is an error too.
 
     Parameters
     ----------

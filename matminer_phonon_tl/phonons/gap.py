@@ -96,7 +96,22 @@ def acoustic_optical_gap(
     >>> round(acoustic_optical_gap(diatomic_chain(springs=(20.0, 20.0, 200.0)), signed=True), 2)
     -9.37
     """
-    bands = read_bands(bs, unit=unit, structure=structure)
+    return acoustic_optical_gap_of(
+        read_bands(bs, unit=unit, structure=structure),
+        signed=signed,
+        require_primitive=require_primitive,
+        allow_imaginary=allow_imaginary,
+    )
+
+
+def acoustic_optical_gap_of(
+    bands: PhononBands,
+    *,
+    signed: bool = False,
+    require_primitive: bool = True,
+    allow_imaginary: bool = False,
+) -> float:
+    """As :func:`acoustic_optical_gap`, of bands that have been read."""
     _check(bands, require_primitive=require_primitive, allow_imaginary=allow_imaginary)
     if len(bands.frequencies) == 3:
         if signed:
@@ -161,6 +176,11 @@ def largest_gap(
     (210.41, 170.91, 381.33, 3)
     """
     bands = read_bands(bs, unit=unit, structure=structure)
+    return largest_gap_of(bands, allow_imaginary=allow_imaginary)
+
+
+def largest_gap_of(bands: PhononBands, *, allow_imaginary: bool = False) -> SpectralGap:
+    """As :func:`largest_gap`, of bands that have been read."""
     _check(bands, require_primitive=False, allow_imaginary=allow_imaginary)
     tops = bands.frequencies[:-1].max(axis=1)
     bottoms = bands.frequencies[1:].min(axis=1)

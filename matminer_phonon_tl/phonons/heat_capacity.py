@@ -5,16 +5,13 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from matminer_phonon_tl.exceptions import PhononDocumentError, UnstableStructureError
+from matminer_phonon_tl.exceptions import PhononDocumentError
 from matminer_phonon_tl.phonons.density import PhononDensity, read_dos
+from matminer_phonon_tl.phonons.stability import require_real_states
 from matminer_phonon_tl.units import MOLAR_GAS_CONSTANT, THZ_TO_KELVIN
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
-
-IMAGINARY_FRACTION = 0.002
-"""Share of the states at imaginary frequencies above which a structure counts as unstable. The
-smearing of a stable crystal's density leaves less than 1e-4 there."""
 
 Amount = Literal["formula_unit", "atom", "cell"]
 
@@ -112,29 +109,6 @@ def heat_capacity(
     moles = _amount(density, per)
     values = np.array([_per_cell(density, t) for t in temperatures.ravel()]) / moles
     return float(values[0]) if temperatures.ndim == 0 else values.reshape(temperatures.shape)
-
-
-def require_real_states(density: PhononDensity, what: str) -> None:
-    """Raise if more states are imaginary than smearing explains.
-
-    Parameters
-    ----------
-    density : PhononDensity
-        The density of states.
-    what : str
-        The property that was asked for, with its article.
-
-    Raises
-    ------
-    UnstableStructureError
-        More than 0.2 % of the states are imaginary.
-    """
-    if density.imaginary_fraction > IMAGINARY_FRACTION:
-        raise UnstableStructureError(
-            f"expected a dynamically stable structure for {what}, got a density with "
-            f"{density.imaginary_fraction:.2%} of its states at imaginary frequencies (at most "
-            f"{IMAGINARY_FRACTION:.1%} pass for smearing); drop the material, or relax it"
-        )
 
 
 def _amount(density: PhononDensity, per: str) -> float:

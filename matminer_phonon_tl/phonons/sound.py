@@ -103,8 +103,12 @@ def speed_of_sound(
     >>> round(speed_of_sound(diatomic_chain()), 3)
     5.727
     """
-    velocities = sound_velocities(bs, unit=unit, structure=structure)
-    return float(np.mean([velocity.speed for velocity in velocities]))
+    return speed_of_sound_of(read_bands(bs, unit=unit, structure=structure))
+
+
+def speed_of_sound_of(bands: PhononBands) -> float:
+    """As :func:`speed_of_sound`, of bands that have been read."""
+    return float(np.mean([velocity.speed for velocity in sound_velocities_of(bands)]))
 
 
 def sound_velocities(
@@ -160,7 +164,11 @@ def sound_velocities(
     Gamma-X 2 4.8
     Gamma-X 3 7.59
     """
-    bands = read_bands(bs, unit=unit, structure=structure)
+    return sound_velocities_of(read_bands(bs, unit=unit, structure=structure))
+
+
+def sound_velocities_of(bands: PhononBands) -> list[SoundVelocity]:
+    """As :func:`sound_velocities`, of bands that have been read."""
     require_stable(bands, "a speed of sound")
     found = [
         SoundVelocity(

@@ -6,7 +6,7 @@ import numpy as np
 
 from matminer_phonon_tl.exceptions import PhononDocumentError
 from matminer_phonon_tl.phonons.density import PhononDensity, read_dos
-from matminer_phonon_tl.phonons.heat_capacity import require_real_states
+from matminer_phonon_tl.phonons.stability import require_real_states
 from matminer_phonon_tl.units import THZ_TO_CM1, THZ_TO_KELVIN
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Imaginary phonon modes: real instabilities against noise at the zone centre."""
+"""Imaginary phonon modes: real instabilities against noise at the zone centre and smearing."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from matminer_phonon_tl.exceptions import UnstableStructureError
 from matminer_phonon_tl.phonons.bands import PhononBands, read_bands
+from matminer_phonon_tl.phonons.density import PhononDensity
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -18,6 +19,10 @@ ZONE_TOLERANCE = 0.02
 
 GAMMA_RADIUS = 0.1
 """What counts as next to Gamma, in units of half the shortest reciprocal lattice vector."""
+
+IMAGINARY_FRACTION = 0.002
+"""Share of the states at imaginary frequencies above which a structure counts as unstable. The
+smearing of a stable crystal's density leaves less than 1e-4 there."""
 
 
 class ImaginaryModes(NamedTuple):
@@ -96,7 +101,41 @@ def imaginary_modes(
     False
     """
     bands = read_bands(bs, unit=unit, structure=structure)
-    return _judge(bands, tolerance, zone_tolerance)
+    return imaginary_modes_of(bands, tolerance=tolerance, zone_tolerance=zone_tolerance)
+
+
+def imaginary_modes_of(
+    bands: PhononBands,
+    *,
+    tolerance: float = GAMMA_TOLERANCE,
+    zone_tolerance: float = ZONE_TOLERANCE,
+) -> ImaginaryModes:
+    """As :func:`imaginary_modes`, of bands that have been read."""
+    offset = bands.q_fractional - np.round(bands.q_fractional)
+    distance = np.linalg.norm(offset @ bands.reciprocal_matrix, axis=1)
+    shortest = np.linalg.norm(bands.reciprocal_matrix, axis=1).min()
+    near = distance <= GAMMA_RADIUS * shortest / 2.0
+    near[bands.gamma_indices] = True
+
+    lowest = bands.frequencies[0]
+    worst = int(np.argmin(lowest))
+    near_gamma = float(lowest[near].min()) if near.any() else float("nan")
+    elsewhere = float(lowest[~near].min()) if (~near).any() else float("nan")
+    zone_tolerance = min(zone_tolerance, tolerance)
+    # a sum rule can only be broken for the three translations
+    optical = bands.frequencies[3:4, near]
+    unstable = (
+        near_gamma < -tolerance
+        or elsewhere < -zone_tolerance
+        or bool((optical < -zone_tolerance).any())
+    )
+    q = bands.q_fractional[worst]
+    return ImaginaryModes(
+        unstable=bool(unstable),
+        lowest_near_gamma=near_gamma,
+        lowest_elsewhere=elsewhere,
+        wave_vector=(float(q[0]), float(q[1]), float(q[2])),
+    )
 
 
 def has_imaginary_modes(
@@ -166,7 +205,7 @@ def require_stable(bands: PhononBands, what: str) -> None:
     UnstableStructureError
         There are imaginary modes.
     """
-    found = _judge(bands, GAMMA_TOLERANCE, ZONE_TOLERANCE)
+    found = imaginary_modes_of(bands)
     if found.unstable:
         q = ", ".join(f"{x:.3g}" for x in found.wave_vector)
         lowest = np.nanmin([found.lowest_near_gamma, found.lowest_elsewhere])
@@ -176,30 +215,24 @@ def require_stable(bands: PhononBands, what: str) -> None:
         )
 
 
-def _judge(bands: PhononBands, tolerance: float, zone_tolerance: float) -> ImaginaryModes:
-    """Return the verdict on bands in THz."""
-    offset = bands.q_fractional - np.round(bands.q_fractional)
-    distance = np.linalg.norm(offset @ bands.reciprocal_matrix, axis=1)
-    shortest = np.linalg.norm(bands.reciprocal_matrix, axis=1).min()
-    near = distance <= GAMMA_RADIUS * shortest / 2.0
-    near[bands.gamma_indices] = True
+def require_real_states(density: PhononDensity, what: str) -> None:
+    """Raise if more states are imaginary than smearing explains.
 
-    lowest = bands.frequencies[0]
-    worst = int(np.argmin(lowest))
-    near_gamma = float(lowest[near].min()) if near.any() else float("nan")
-    elsewhere = float(lowest[~near].min()) if (~near).any() else float("nan")
-    zone_tolerance = min(zone_tolerance, tolerance)
-    # a sum rule can only be broken for the three translations
-    optical = bands.frequencies[3:4, near]
-    unstable = (
-        near_gamma < -tolerance
-        or elsewhere < -zone_tolerance
-        or bool((optical < -zone_tolerance).any())
-    )
-    q = bands.q_fractional[worst]
-    return ImaginaryModes(
-        unstable=bool(unstable),
-        lowest_near_gamma=near_gamma,
-        lowest_elsewhere=elsewhere,
-        wave_vector=(float(q[0]), float(q[1]), float(q[2])),
-    )
+    Parameters
+    ----------
+    density : PhononDensity
+        The density of states.
+    what : str
+        The property that was asked for, with its article.
+
+    Raises
+    ------
+    UnstableStructureError
+        More than 0.2 % of the states are imaginary.
+    """
+    if density.imaginary_fraction > IMAGINARY_FRACTION:
+        raise UnstableStructureError(
+            f"expected a dynamically stable structure for {what}, got a density with "
+            f"{density.imaginary_fraction:.2%} of its states at imaginary frequencies (at most "
+            f"{IMAGINARY_FRACTION:.1%} pass for smearing); drop the material, or relax it"
+        )

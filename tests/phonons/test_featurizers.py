@@ -16,6 +16,8 @@ from matminer_phonon_tl.phonons import (
     acoustic_optical_gap,
     debye_dos,
     diatomic_chain,
+    featurizers,
+    gap,
     heat_capacity,
     last_dos_peak,
     speed_of_sound,
@@ -52,6 +54,18 @@ def test_bands(frame):
     assert unstable["imaginary modes"] == 1.0
     assert unstable["lowest phonon frequency [cm-1]"] == pytest.approx(-33.356, abs=1e-3)
     assert np.isnan(unstable["acoustic-optical gap [cm-1]"])
+
+
+def test_a_document_is_read_once(chain, monkeypatch):
+    """Reading, and above all the symmetry search, is where the time goes."""
+    calls = []
+    for module, name in ((featurizers, "read_bands"), (gap, "read_bands"), (gap, "is_primitive")):
+        counted = getattr(module, name)
+        monkeypatch.setattr(
+            module, name, lambda *a, f=counted, n=name, **k: calls.append(n) or f(*a, **k)
+        )
+    PhononBandFeaturizer().featurize(chain)
+    assert calls == ["read_bands", "is_primitive"]
 
 
 def test_bands_that_overlap_have_a_negative_signed_gap():

@@ -135,7 +135,7 @@ def test_a_norm_of_one_names_no_unit_by_chance():
     assert establish_unit(500.0, dos_integral=1.0, structure=silicon) == "cm-1"
     frequencies = np.linspace(0.0, 500.0, 501)
     densities = frequencies**2 / np.trapezoid(frequencies**2, frequencies)
-    with pytest.raises(PhononDocumentError, match="integrates to 33 states .* got 1; scale the"):
+    with pytest.raises(PhononDocumentError, match=r"integrates to 33 states .* got 1; scale the"):
         read_dos({"frequencies": frequencies, "densities": densities}, structure=silicon)
 
 
