@@ -174,9 +174,9 @@ class CompositionArray(Sequence[Composition]):
         return table_rows, unknown
 
 
-def rows_of(X: Any) -> Sequence[Any]:
+def rows_of(X: Any, column: str = "composition") -> Sequence[Any]:
     """Return the value of each row of a table or a sequence; what was read already, as it is."""
-    return X if isinstance(X, CompositionArray) else composition_values(X)
+    return X if isinstance(X, CompositionArray) else composition_values(X, column)
 
 
 def flatten(

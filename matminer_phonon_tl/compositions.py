@@ -107,9 +107,14 @@ def as_compositions(X: Any, column: str = "composition") -> list[Composition]:
 
 
 def composition_values(X: Any, column: str = "composition") -> list[Any]:
-    """Return the raw values, one for each row, that :func:`as_compositions` would read."""
+    """Return the raw values, one for each row, that :func:`as_compositions` would read.
+
+    Of a DataFrame ``column`` or, failing it, ``formula`` or ``structure``; nothing stands in for
+    ``column="structure"``.
+    """
     if isinstance(X, pd.DataFrame):
-        for name in (column, "formula", "structure"):
+        stand_ins = () if column == "structure" else ("formula", "structure")
+        for name in (column, *stand_ins):
             if name in X.columns:
                 if isinstance(X[name], pd.DataFrame):
                     raise CompositionError(
@@ -118,7 +123,8 @@ def composition_values(X: Any, column: str = "composition") -> list[Any]:
                     )
                 return X[name].tolist()
         raise CompositionError(
-            f"expected a DataFrame with a column {column!r} (or 'formula' or 'structure'), "
+            f"expected a DataFrame with a column {column!r}"
+            f"{' (or ' + ' or '.join(map(repr, stand_ins)) + ')' if stand_ins else ''}, "
             f"got the columns {short(list(X.columns))}"
         )
     if isinstance(X, pd.Series | pd.Index):

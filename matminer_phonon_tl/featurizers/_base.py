@@ -29,6 +29,9 @@ class CompositionFeaturizer(BaseFeaturizer):
     (``feature_labels``) and how flat compositions become descriptors (:meth:`_describe`).
     """
 
+    _reason_of_nan = ""
+    """Why a row may hold NaN although nothing is wrong with it; empty if none may."""
+
     @abstractmethod
     def _index_of(self, symbol: str) -> int:
         """Row of an element in the subclass's table; UnknownElementError where it has none."""
@@ -44,8 +47,10 @@ class CompositionFeaturizer(BaseFeaturizer):
 
         Parameters
         ----------
-        compositions : sequence, Series, or DataFrame with a ``composition`` column
-            Each entry a Composition, Structure, formula, or dict of element to amount.
+        compositions : sequence, Series or DataFrame
+            Each entry a Composition, Structure, formula, or dict of element to amount. Of a
+            DataFrame its only column, or ``composition``, ``formula`` or ``structure``, the first
+            of these that it has; ``structure`` where structures are described.
         ignore_errors : bool
             Give NaN in rows that cannot be described, and one warning that names them, instead of
             raising at the first.
@@ -59,8 +64,9 @@ class CompositionFeaturizer(BaseFeaturizer):
         UnknownElementError, CompositionError
             Names the first bad row (unless ``ignore_errors``).
         """
-        features, errors = self._featurize_valid(rows_of(compositions))
+        features, errors = self.describe_valid(compositions)
         self._settle(errors, len(features), ignore_errors=ignore_errors)
+        self._say_what_is_missing(features[:, :1], errors)
         return features
 
     def featurize(self, comp: Any) -> list[float]:
@@ -77,6 +83,7 @@ class CompositionFeaturizer(BaseFeaturizer):
         features, errors = self._featurize_valid([comp])
         for error in errors.values():
             raise type(error)(str(error).removeprefix("row 0: "))
+        self._say_what_is_missing(features[:, :1], {})
         return features[0].tolist()
 
     def featurize_many(
@@ -90,8 +97,8 @@ class CompositionFeaturizer(BaseFeaturizer):
 
         Parameters
         ----------
-        entries : list, tuple, ndarray, Series or DataFrame of one column
-            Bare compositions, or rows of one composition each.
+        entries : sequence, Series or DataFrame
+            As for :meth:`featurize_array`; a row may be a sequence of its one entry.
         ignore_errors : bool
             NaN in the rows that fail, and one warning that names them.
         return_errors : bool
@@ -107,7 +114,7 @@ class CompositionFeaturizer(BaseFeaturizer):
         """
         if return_errors and not ignore_errors:
             raise ValueError("expected ignore_errors=True with return_errors=True: set it")
-        values = _single_column(entries)
+        values = self._values(entries)
         rows: list[list[Any]] = []
         errors: dict[int, CompositionError] = {}
         options = {"desc": type(self).__name__, **(pbar if isinstance(pbar, dict) else {})}
@@ -124,6 +131,7 @@ class CompositionFeaturizer(BaseFeaturizer):
             for number, row in enumerate(rows):
                 row.append(_error_text(errors[number]) if number in errors else float("nan"))
         self._settle(errors, len(values), ignore_errors=True)
+        self._say_what_is_missing([row[:1] for row in rows], errors)
         return rows
 
     def transform(self, X: Any) -> NDArray[np.float64]:
@@ -131,9 +139,7 @@ class CompositionFeaturizer(BaseFeaturizer):
 
         As matminer has it, rows that fail hold NaN; here a warning says which.
         """
-        if isinstance(X, pd.DataFrame) and "composition" in X.columns:
-            X = X["composition"]
-        return self.featurize_array(_single_column(X), ignore_errors=True)
+        return self.featurize_array(X, ignore_errors=True)
 
     def find_errors(self, compositions: Any) -> dict[int, CompositionError]:
         """Return the error of each row that cannot be described, by its number."""
@@ -143,7 +149,7 @@ class CompositionFeaturizer(BaseFeaturizer):
         self, compositions: Any
     ) -> tuple[NDArray[np.float64], dict[int, CompositionError]]:
         """Descriptors, NaN in rows that have none, and the error of each of these rows."""
-        return self._featurize_valid(rows_of(compositions))
+        return self._featurize_valid(self._values(compositions))
 
     def precheck(self, comp: Any) -> bool:
         """Say whether the composition can be described."""
@@ -156,6 +162,27 @@ class CompositionFeaturizer(BaseFeaturizer):
     def __sklearn_is_fitted__(self) -> bool:
         """There is nothing to fit."""
         return True
+
+    @property
+    def _column(self) -> str:
+        """The column of a DataFrame that is described."""
+        return "composition"
+
+    def _values(self, X: Any) -> Sequence[Any]:
+        """Value of each row, the same for every way in."""
+        if isinstance(X, pd.DataFrame) and X.shape[1] == 1:
+            X = X.iloc[:, 0]  # matminer hands on the column that its user chose, under any name
+        values = rows_of(X, self._column)
+        rows = tuple | list | np.ndarray
+        if isinstance(values, list) and values and all(isinstance(entry, rows) for entry in values):
+            widths = {len(entry) for entry in values}
+            if widths != {1}:
+                raise CompositionError(
+                    f"expected one composition a row, got rows of {sorted(widths)} entries: "
+                    "choose the one column that holds the compositions"
+                )
+            return [entry[0] for entry in values]
+        return values
 
     def _featurize_valid(
         self, values: Sequence[Any], first_row: int = 0
@@ -185,27 +212,20 @@ class CompositionFeaturizer(BaseFeaturizer):
             stacklevel=3,
         )
 
-
-def _single_column(entries: Any) -> list[Any]:
-    """Unpack matminer's forms of a single-argument table into bare values."""
-    if isinstance(entries, pd.DataFrame):
-        entries = entries.to_numpy()
-    if isinstance(entries, pd.Series):
-        return entries.tolist()
-    if not isinstance(entries, list | tuple | np.ndarray):
-        raise TypeError(
-            f"expected a list, tuple, array, Series or DataFrame of compositions, "
-            f"got {type(entries).__name__}: put a single one into a list"
-        )
-    if len(entries) and isinstance(entries[0], tuple | list | np.ndarray):
-        widths = {len(entry) for entry in entries}
-        if widths != {1}:
-            raise ValueError(
-                f"expected one composition a row, got rows of {sorted(widths)} entries: "
-                "choose the one column that holds the compositions"
+    def _say_what_is_missing(self, first_column: Any, errors: dict[int, CompositionError]) -> None:
+        """Warn of the rows that hold NaN and are in no error."""
+        if not self._reason_of_nan:
+            return
+        missing = np.isnan(np.reshape(np.asarray(first_column, dtype=np.float64), -1))
+        rows = [row for row in np.flatnonzero(missing).tolist() if row not in errors]
+        if rows:
+            named = f"row{'s' if len(rows) > 1 else ''} {', '.join(map(str, rows))}"
+            warnings.warn(
+                f"{len(rows)} of {len(missing)} rows hold NaN because they have "
+                f"{self._reason_of_nan}: {named}",
+                FeaturizationWarning,
+                stacklevel=3,
             )
-        return [entry[0] for entry in entries]
-    return list(entries)
 
 
 def _error_text(error: CompositionError) -> str:

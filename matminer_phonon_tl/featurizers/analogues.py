@@ -7,16 +7,17 @@ over the relatives, these bands know what no average over elements does: who is 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
 from functools import cache
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core import Element, Structure
+from sklearn.exceptions import NotFittedError
 
 from matminer_phonon_tl.citations import LIU_2020
-from matminer_phonon_tl.composition_array import flatten_valid, rows_of
+from matminer_phonon_tl.composition_array import flatten_valid
+from matminer_phonon_tl.compositions import composition_values
 from matminer_phonon_tl.exceptions import CompositionError
 from matminer_phonon_tl.featurizers._base import CompositionFeaturizer
 from matminer_phonon_tl.featurizers._exchanged import describe_exchanged
@@ -66,7 +67,8 @@ class AnalogueDescriptors(CompositionFeaturizer):
     Notes
     -----
     A composition without relatives (no other compound of the library has its amounts, or the cell
-    is too large) has NaN in every column; :meth:`count` says how many relatives each has.
+    is too large) has NaN in every column, and a FeaturizationWarning names its row; :meth:`count`
+    says how many relatives each has.
 
     Examples
     --------
@@ -81,12 +83,14 @@ class AnalogueDescriptors(CompositionFeaturizer):
         self.n_analogues = n_analogues
         self.max_sites = max_sites
 
-    def fit(self, X: Iterable[Structure], y: Any = None) -> Self:  # noqa: ARG002
+    _reason_of_nan = "no relatives of known structure"
+
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002
         """Take structures as the library.
 
         Parameters
         ----------
-        X : iterable of Structure
+        X : iterable of Structure, or DataFrame with a ``structure`` column
             Primitive cells.
         y : ignored
 
@@ -95,7 +99,7 @@ class AnalogueDescriptors(CompositionFeaturizer):
         CompositionError
             If one of them is no ordered structure; names its row.
         """
-        structures = list(X)
+        structures = composition_values(X, "structure")
         for row, structure in enumerate(structures):
             if not isinstance(structure, Structure) or not structure.is_ordered:
                 raise CompositionError(
@@ -183,11 +187,15 @@ class AnalogueDescriptors(CompositionFeaturizer):
 
     def count(self, compositions: Any) -> NDArray[np.intp]:
         """How many relatives each composition is described by, shape (n_compositions,)."""
-        values = rows_of(compositions)
+        values = self._values(compositions)
         counts = np.zeros(len(values), dtype=np.intp)
         flat, rows, _ = flatten_valid(values, self._index_of)
         counts[rows] = np.bincount(self._relatives(flat).row, minlength=len(rows))
         return counts
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Say whether there are relatives to look for."""
+        return hasattr(self, "_library")
 
     def feature_labels(self) -> list[str]:
         """Names of the columns."""
@@ -217,7 +225,7 @@ class AnalogueDescriptors(CompositionFeaturizer):
     def _relatives(self, flat: FlatCompositions) -> "_Relatives":
         """The nearest relatives of each row: one entry a pair."""
         if not hasattr(self, "_library"):
-            raise ValueError(
+            raise NotFittedError(
                 "expected a library of structures before compositions, got none: call fit first"
             )
         likeness = _element_distances()

@@ -108,6 +108,10 @@ class LatticeDynamicsDescriptors(CompositionFeaturizer):
         """Who wrote this featurizer."""
         return ["The matminer-phonon-tl developers"]
 
+    @property
+    def _column(self) -> str:
+        return "structure" if self.use_structure else super()._column
+
     def _structure_columns(self) -> list[str]:
         if self.springs not in MODEL_COLUMNS:
             raise ValueError(

@@ -261,7 +261,8 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         D = materials.matrix(self.descriptors, use_structure=self.use_structure)
         if self.relatives_ is None:
             return D
-        return np.hstack([D, self.relatives_.featurize_array(materials.compositions)])
+        borrowed, _ = self.relatives_.describe_valid(materials.compositions)
+        return np.hstack([D, borrowed])
 
     def _predict(self, materials: Materials) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         check_is_fitted(self)

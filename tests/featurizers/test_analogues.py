@@ -1,10 +1,17 @@
 """Relatives' structures: the spring model in them, who counts as a relative, what is refused."""
 
 import numpy as np
+import pandas as pd
 import pytest
-from pymatgen.core import Lattice, Structure
+from pymatgen.core import Composition, Lattice, Structure
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
 
-from matminer_phonon_tl.exceptions import CompositionError, UnknownElementError
+from matminer_phonon_tl.exceptions import (
+    CompositionError,
+    FeaturizationWarning,
+    UnknownElementError,
+)
 from matminer_phonon_tl.featurizers import AnalogueDescriptors
 from matminer_phonon_tl.featurizers.analogues import ANALOGUE_COLUMNS
 from matminer_phonon_tl.featurizers.spring_model import describe_spring_model
@@ -59,10 +66,43 @@ def test_the_nearest_relative_counts_most():
     assert one == each[0]
 
 
+def test_rows_without_relatives_are_named(library):
+    """NaN that nobody hears of would be imputed by the next step."""
+    asked = pd.DataFrame({"composition": [Composition(f) for f in ("GaN", "Xe7C3", "BAs", "SiO2")]})
+    asked.loc[3, "composition"] = Composition("Li0.5CoO2")
+    sentence = "2 of 4 rows hold NaN because they have no relatives of known structure: rows 1, 3"
+    with pytest.warns(FeaturizationWarning, match=f"^{sentence}$"):
+        assert np.isnan(library.transform(asked)[:, 0]).tolist() == [False, True, False, True]
+    with pytest.warns(FeaturizationWarning, match=f"^{sentence}$"):
+        library.featurize_dataframe(asked, "composition", pbar=False)
+    with pytest.warns(FeaturizationWarning, match="1 of 1 rows hold NaN"):
+        library.featurize("Xe7C3")
+    with pytest.warns(FeaturizationWarning) as both:
+        library.featurize_many(["Cm", "Xe7C3"], ignore_errors=True, pbar=False)
+    assert [str(each.message)[:11] for each in both] == ["1 of 2 rows"] * 2
+    assert str(both[1].message).endswith(": row 1")
+
+
+def test_unfitted_is_told_as_scikit_learn_does():
+    with pytest.raises(NotFittedError):
+        check_is_fitted(AnalogueDescriptors())
+    with pytest.raises(NotFittedError, match="call fit first"):
+        AnalogueDescriptors().count(["GaN"])
+    check_is_fitted(AnalogueDescriptors().fit([rocksalt("Na", "Cl")]))
+
+
+def test_the_library_may_be_a_table():
+    table = pd.DataFrame({"formula": ["NaCl"], "structure": [rocksalt("Na", "Cl")]})
+    assert AnalogueDescriptors().fit(table).count(["KBr"]).tolist() == [1]
+    with pytest.raises(CompositionError, match=r"a column 'structure', got the columns \['f"):
+        AnalogueDescriptors().fit(table[["formula"]])
+
+
 def test_amounts_make_relatives(library):
     """In1N1 has relatives of two atoms, In2N2 of four; nobody is related to Xe7C3."""
     assert library.count(["In1N1", "In2N2", "Xe7C3"]).tolist()[2] == 0
-    small, large, none = library.featurize_array(["In1N1", "In2N2", "Xe7C3"])
+    with pytest.warns(FeaturizationWarning, match=": row 2$"):
+        small, large, none = library.featurize_array(["In1N1", "In2N2", "Xe7C3"])
     assert not np.allclose(small, large)
     assert np.isnan(none).all()
 
@@ -78,7 +118,7 @@ def test_many_at_once_equal_one_by_one(library, phonon_tl):
 def test_the_gap_of_relatives_tells_the_gap(library, phonon_tl):
     """No training, no structure of the compound: still it ranks the widths of the gaps."""
     gapped = phonon_tl[phonon_tl["has_phonon_bandgap"]]
-    described = library.featurize_array(gapped["composition"])
+    described, _ = library.describe_valid(gapped["composition"])
     known = np.isfinite(described[:, 1])
     assert known.mean() > 0.97
     order = np.corrcoef(

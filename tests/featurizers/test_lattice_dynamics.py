@@ -1,6 +1,7 @@
 """The compact physics descriptors: values by hand, invariances, structure columns."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from pymatgen.core import Composition, Lattice, Structure
 from sklearn.base import clone
@@ -147,3 +148,17 @@ def test_other_springs_change_their_own_columns_only(zincblende_bas):
     assert len(described("BAs", springs="bond_valence")) == len(COMPOSITION_COLUMNS)
     with pytest.raises(ValueError, match=r"expected springs to be one of .* got 'rubber'"):
         LatticeDynamicsDescriptors(use_structure=True, springs="rubber").feature_labels()
+
+
+def test_structures_are_read_from_their_column(zincblende_bas):
+    """Compositions beside them are not what was asked for."""
+    featurizer = LatticeDynamicsDescriptors(use_structure=True)
+    frame = pd.DataFrame({"composition": [Composition("BAs")], "structure": [zincblende_bas]})
+    expected = [featurizer.featurize(zincblende_bas)]
+    assert np.array_equal(featurizer.transform(frame), expected)
+    assert np.array_equal(featurizer.featurize_array(frame), expected)
+    assert featurizer.featurize_many(frame, pbar=False) == expected
+    renamed = frame[["structure"]].rename(columns={"structure": "relaxed"})
+    assert np.array_equal(featurizer.transform(renamed), expected)
+    with pytest.raises(CompositionError, match=r"a column 'structure', got the columns \['f"):
+        featurizer.transform(pd.DataFrame({"formula": ["BAs"], "bandgap": [1.0]}))

@@ -23,6 +23,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 
 from matminer_phonon_tl.exceptions import (
+    CompositionError,
     FeaturizationWarning,
     UnknownElementError,
 )
@@ -57,7 +58,7 @@ def test_featurize_many_of_nothing(descriptors):
 
 
 def test_featurize_many_refuses_other_shapes(descriptors):
-    with pytest.raises(TypeError, match="put a single one into a list"):
+    with pytest.raises(CompositionError, match="put a single one into a list"):
         descriptors.featurize_many("GaN", pbar=False)
     with pytest.raises(ValueError, match="choose the one column"):
         descriptors.featurize_many([("GaN", "InN")], pbar=False)
@@ -188,3 +189,32 @@ def test_progress_bar_can_be_shown_or_not(descriptors, df, capsys):
     assert capsys.readouterr().err == ""
     descriptors.featurize_many(df["composition"], pbar={"desc": "describing"})
     assert "describing" in capsys.readouterr().err
+
+
+def ways_in(featurizer):
+    return {
+        "featurize_array": featurizer.featurize_array,
+        "transform": featurizer.transform,
+        "featurize_many": lambda table: np.array(featurizer.featurize_many(table, pbar=False)),
+        "describe_valid": lambda table: featurizer.describe_valid(table)[0],
+    }
+
+
+@pytest.mark.parametrize("way", ways_in(XenonPyDescriptors()))
+def test_every_way_in_reads_the_same_tables(descriptors, way):
+    formulas = ["GaN", "Fe2O3"]
+    read, expected = ways_in(descriptors)[way], descriptors.featurize_array(formulas)
+    frame = pd.DataFrame({"bandgap": [1.0, 2.0], "formula": formulas})
+    compositions = [Composition(formula) for formula in formulas]
+    for table in (
+        frame,
+        frame.assign(formula="bad", composition=compositions),
+        frame[["formula"]].rename(columns={"formula": "name of the user's own"}),
+        frame["formula"],
+        np.array(formulas),
+        [(formula,) for formula in formulas],
+        (formula for formula in formulas),
+    ):
+        assert np.array_equal(read(table), expected)
+    with pytest.raises(CompositionError, match=r"'composition' \(or 'formula' or 'structure'\), g"):
+        read(pd.DataFrame({"bandgap": [1.0], "volume": [2.0]}))
