@@ -36,9 +36,9 @@ class CompositionFeaturizer(BaseFeaturizer):
     def _index_of(self, symbol: str) -> int:
         """Row of an element in the subclass's table; UnknownElementError where it has none."""
 
-    @abstractmethod
     def _describe(self, flat: FlatCompositions) -> NDArray[np.float64]:
-        """Descriptors of shape (n_rows, n_features)."""
+        """Descriptors of shape (n_rows, n_features); or a subclass has its own _featurize_valid."""
+        raise NotImplementedError
 
     def featurize_array(
         self, compositions: Any, *, ignore_errors: bool = False

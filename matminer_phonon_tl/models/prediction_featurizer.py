@@ -1,15 +1,17 @@
 """Predictions of the shipped models as columns, through matminer's featurizer interface."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pymatgen.core import Composition
 
 from matminer_phonon_tl.citations import LIU_2020
+from matminer_phonon_tl.composition_array import flatten_valid
+from matminer_phonon_tl.compositions import name_row
+from matminer_phonon_tl.exceptions import CompositionError
 from matminer_phonon_tl.featurizers._base import CompositionFeaturizer
 from matminer_phonon_tl.featurizers.element_table import ElementTable
-from matminer_phonon_tl.flat_compositions import FlatCompositions
 from matminer_phonon_tl.models.predictor import PhononPredictor
 
 PREDICTED = (
@@ -25,12 +27,13 @@ PREDICTED = (
 
 
 class PhononTLFeaturizer(CompositionFeaturizer):
-    """Phonon properties predicted from composition, as features.
+    """Phonon properties that a predictor gives, as features.
 
     Parameters
     ----------
     predictor : PhononPredictor, optional
-        Default: the shipped one, loaded when it is first needed.
+        Default: the shipped one of compositions, loaded when it is first needed. One that takes
+        structures reads the column ``structure`` of a table, and refuses formulas.
     conditional : bool
         Give the gap that a compound would have if it had one (the default: features without NaN).
         With False, NaN where it is judged to have none.
@@ -67,25 +70,31 @@ class PhononTLFeaturizer(CompositionFeaturizer):
     def _index_of(self, symbol: str) -> int:
         return ElementTable.shipped().index_of(symbol)
 
-    def _describe(self, flat: FlatCompositions) -> NDArray[np.float64]:
-        if self.predictor is None:
-            self._loaded: PhononPredictor = (
-                getattr(self, "_loaded", None) or PhononPredictor.from_pretrained()
-            )
-        predictor = self._loaded if self.predictor is None else self.predictor
-        frame = predictor.predict(_compositions(flat), conditional=self.conditional)
-        return frame[list(PREDICTED)].to_numpy(dtype=np.float64)
+    @property
+    def _column(self) -> str:
+        return "structure" if self._asked.use_structure else super()._column
 
+    @property
+    def _asked(self) -> PhononPredictor:
+        if self.predictor is not None:
+            return self.predictor
+        if not hasattr(self, "_loaded"):
+            self._loaded = PhononPredictor.from_pretrained()
+        return self._loaded
 
-def _compositions(flat: FlatCompositions) -> list[Composition]:
-    symbols: list[Any] = list(ElementTable.shipped().row_of)
-    ends = np.cumsum(flat.counts)[:-1]
-    cells = []
-    for elements, amounts in zip(
-        np.split(flat.elements, ends), np.split(flat.amounts, ends), strict=True
-    ):
-        cell: dict[Any, float] = {}
-        for element, amount in zip(elements, amounts, strict=True):
-            cell[symbols[element]] = cell.get(symbols[element], 0.0) + float(amount)
-        cells.append(Composition(cell))
-    return cells if len(flat.counts) else []
+    def _featurize_valid(
+        self, values: Sequence[Any], first_row: int = 0
+    ) -> tuple[NDArray[np.float64], dict[int, CompositionError]]:
+        # As they came: of a structure the predictor takes the primitive cell.
+        frame = self._asked.predict(values, conditional=self.conditional)
+        errors = {
+            first_row + row: self._error_of(values[row], sentence, first_row + row)
+            for row, sentence in enumerate(frame["error"])
+            if sentence is not None
+        }
+        return frame[list(PREDICTED)].to_numpy(dtype=np.float64), errors
+
+    def _error_of(self, value: Any, sentence: str, row: int) -> CompositionError:
+        """The error that other featurizers raise; failing it, the predictor's sentence."""
+        _, _, refused = flatten_valid([value], self._index_of, row)
+        return refused.get(row) or name_row(CompositionError(sentence), row)

@@ -4,10 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from matminer.featurizers.base import MultipleFeaturizer
+from pymatgen.core import Lattice, Structure
 
-from matminer_phonon_tl.exceptions import FeaturizationWarning, UnknownElementError
+from matminer_phonon_tl.exceptions import (
+    CompositionError,
+    FeaturizationWarning,
+    UnknownElementError,
+)
 from matminer_phonon_tl.featurizers import LatticeDynamicsDescriptors
-from matminer_phonon_tl.models import PhononTLFeaturizer
+from matminer_phonon_tl.models import PhononPredictor, PhononTLFeaturizer
 from matminer_phonon_tl.models.prediction_featurizer import PREDICTED
 
 
@@ -23,6 +28,33 @@ def test_the_columns_are_the_predictions(featurizer, small_predictor, phonon_tl)
     predicted = small_predictor.predict(phonon_tl["composition"][:20], conditional=True)
     for name in PREDICTED:
         np.testing.assert_allclose(frame[f"phonon_tl {name}"], predicted[name], rtol=1e-9)
+
+
+def test_a_structure_is_taken_as_the_predictor_takes_it(featurizer, small_predictor):
+    """Of a conventional cell, the primitive one."""
+    conventional = Structure.from_spacegroup(
+        "F-43m", Lattice.cubic(5.65), ["Ga", "As"], [[0] * 3, [0.25] * 3]
+    )
+    predicted = small_predictor.predict([conventional], conditional=True)
+    assert featurizer.featurize(conventional) == predicted[list(PREDICTED)].iloc[0].tolist()
+    assert featurizer.featurize(conventional) == featurizer.featurize("GaAs")
+
+
+def test_a_predictor_of_structures_wants_them(phonon_tl):
+    predictor = PhononPredictor.from_pretrained(structure=True)
+    featurizer = PhononTLFeaturizer(predictor)
+    table = phonon_tl[["composition", "structure"]][:2]
+    predicted = predictor.predict(table, conditional=True)
+    described = featurizer.transform(table)
+    assert np.array_equal(described, predicted[list(PREDICTED)].to_numpy(dtype=float))
+    assert np.isfinite(described).all()
+    with pytest.raises(
+        CompositionError, match=r"^expected a Structure, which this predictor needs"
+    ):
+        featurizer.featurize("GaN")
+    with pytest.warns(FeaturizationWarning, match="row 1: expected a Structure, which this"):
+        rows = featurizer.transform([phonon_tl["structure"].iloc[0], "GaN"])
+    assert np.isnan(rows).all(axis=1).tolist() == [False, True]
 
 
 @pytest.mark.parametrize("by_entry", [True, False])
