@@ -27,3 +27,12 @@ def check_target(y: Any, n_rows: int, name: str) -> NDArray[np.float64]:
             f"({len(bad)} such rows): drop these rows first"
         )
     return numbers
+
+
+def check_columns(df: pd.DataFrame, needed: list[str]) -> None:
+    """Refuse a table that lacks what a predictor is trained on."""
+    missing = [name for name in needed if name not in df.columns]
+    if missing:
+        raise ValueError(
+            f"expected a DataFrame with the columns {needed}, got none named {missing}"
+        )

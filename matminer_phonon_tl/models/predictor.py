@@ -16,6 +16,8 @@ from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError
 from matminer_phonon_tl.featurizers.element_table import ElementTable
 from matminer_phonon_tl.models._cells import KnownCells, check_formula_units, read_cell
 from matminer_phonon_tl.models._descriptors import Materials
+from matminer_phonon_tl.models._inputs import check_columns
+from matminer_phonon_tl.models._notes import note_averages
 from matminer_phonon_tl.models._prediction_frame import (
     GAP,
     PARTS,
@@ -116,20 +118,20 @@ class PhononPredictor(BaseEstimator, JSONModel):
             Show a progress bar; default: on a terminal.
         """
         self._forget_card()
-        check_columns(df)
-        regressors = self.regressors or {
-            target: make_regressor(
-                target, structure=self.use_structure, random_state=self.random_state
-            )
-            for target in TARGETS
-        }
+        check_columns(df, ["composition", "has_phonon_bandgap", *TARGETS])
+        regressors = self.regressors
+        if regressors is None:
+            regressors = {
+                target: make_regressor(target, self.use_structure, self.random_state)
+                for target in TARGETS
+            }
         if set(regressors) != set(TARGETS):
             raise ValueError(
                 f"expected a regressor for each of {TARGETS}, got {sorted(regressors)}"
             )
-        classifier = self.classifier or default_classifier(
-            self.random_state, structure=self.use_structure
-        )
+        classifier = self.classifier
+        if classifier is None:
+            classifier = default_classifier(self.random_state, structure=self.use_structure)
         materials = Materials(df)  # described once for all models
         gapped = np.flatnonzero(df["has_phonon_bandgap"].to_numpy(dtype=bool))
         # disable=None: tqdm's own "only on a terminal".
@@ -197,7 +199,8 @@ class PhononPredictor(BaseEstimator, JSONModel):
               nearest neighbour as this compound does; near 0 it is unlike anything seen;
             - ``unseen_elements``: those that no training material has;
             - ``in_domain``: no unseen element, and an applicability of 0.05 or more;
-            - ``note``: what else to know, such as other cells known of the formula;
+            - ``note``: what else to know: other cells known of the formula, or a gap that comes of
+              averages because no relative's structure is known;
             - ``error``: why a row could not be predicted; the rest of it is missing then.
 
             ``df.attrs["units"]`` holds the units.
@@ -230,6 +233,7 @@ class PhononPredictor(BaseEstimator, JSONModel):
                 sizes = self._known_cells.other_sizes(asked.compositions)
                 if (doubtful := note_other_cells(frame, values, rows, sizes)) and warn:
                     warn_of_cells(doubtful)
+            note_averages(frame, rows, asked, self.regressors_[GAP])
         if isinstance(X, pd.DataFrame | pd.Series):
             frame.index = X.index
         frame.attrs["units"] = {name: UNITS[name] for name in (*TARGETS, "heat_capacity_per_atom")}
@@ -338,13 +342,3 @@ class PhononPredictor(BaseEstimator, JSONModel):
         self._known_cells = KnownCells.from_state(state["known_cells"])
         self.applicability_ = Applicability.from_state(state["applicability"])
         return self
-
-
-def check_columns(df: pd.DataFrame) -> None:
-    """Refuse a table that lacks what the predictor is trained on."""
-    needed = ["composition", "formula", "has_phonon_bandgap", *TARGETS]
-    missing = [name for name in needed if name not in df.columns]
-    if missing:
-        raise ValueError(
-            f"expected a DataFrame with the columns {needed}, got none named {missing}"
-        )

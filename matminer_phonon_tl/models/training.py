@@ -16,12 +16,8 @@ from tqdm.auto import tqdm
 
 from matminer_phonon_tl.datasets.load import UNITS
 from matminer_phonon_tl.models._descriptors import Materials
-from matminer_phonon_tl.models.predictor import (
-    GAP,
-    TARGETS,
-    PhononPredictor,
-    check_columns,
-)
+from matminer_phonon_tl.models._inputs import check_columns
+from matminer_phonon_tl.models.predictor import GAP, TARGETS, PhononPredictor
 from matminer_phonon_tl.models.regressor_choice import default_classifier, make_regressor
 
 PROTOCOL = "leak_free: 5 folds grouped by formula, everything fitted inside the fold"
@@ -39,7 +35,7 @@ def train_predictor(
     Parameters
     ----------
     df : DataFrame
-        As :func:`~matminer_phonon_tl.load_phonon_tl` gives it.
+        As :func:`~matminer_phonon_tl.load_phonon_tl` gives it; the folds go by its ``formula``.
     structure : bool
         Use the structures as well.
     random_state : int
@@ -51,7 +47,7 @@ def train_predictor(
     PhononPredictor
         ``card_["scores"]`` holds the scores with their protocol.
     """
-    check_columns(df)
+    check_columns(df, ["composition", "formula", "has_phonon_bandgap", *TARGETS])
     hidden = None if progress is None else not progress
     materials = _described(df, structure=structure)
     scores = []

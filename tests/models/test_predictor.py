@@ -119,6 +119,25 @@ def test_a_formula_with_other_known_cells_is_pointed_out():
     ]  # fmt: skip
 
 
+def test_a_gap_without_relatives_is_pointed_out():
+    """Nobody has these amounts, or the cell is too large to look: the model saw training means."""
+    predictor = PhononPredictor.from_pretrained()
+    asked = ["BAs", "B7As", "Be0.5As", "Be8As16", "GaN"]
+    regressor = predictor.regressors_["phonon_bandgap"]
+    assert regressor.count_relatives(asked).tolist() == [8, 0, 0, 0, 8]
+    frame = predictor.predict([*asked, "Qq"], conditional=True, warn=False)
+    says = "no relatives of known structure: the gap comes of averages"
+    cells = "training materials of this formula have cells of 4 atoms"
+    assert frame["note"].tolist() == ["", says, says, says, cells, None]
+    # Where no gap is given, nothing is said of it.
+    plain = predictor.predict(asked, warn=False)
+    assert ((plain["note"] == says) <= plain["phonon_bandgap"].notna()).all()
+    both = predictor.predict(["Ga7N7"], conditional=True, warn=False)["note"].tolist()
+    assert both == [f"training materials of this formula have cells of 2 and 4 atoms; {says}"]
+    counted = predictor.predict(["GaN"], n_formula_units=7, conditional=True)
+    assert counted["note"].tolist() == [says]
+
+
 def test_the_expected_gap_is_the_probability_times_the_gap(small_predictor, phonon_tl):
     asked = phonon_tl["composition"][:40]
     frame = small_predictor.predict(asked, conditional=True)
@@ -188,11 +207,14 @@ def test_fit_says_what_is_missing(phonon_tl):
         PhononPredictor().fit(phonon_tl.drop(columns="speed_of_sound"))
     with pytest.raises(ValueError, match="expected a regressor for each of"):
         PhononPredictor(regressors={"bandgap": PhononGapClassifier()}).fit(phonon_tl)
+    with pytest.raises(ValueError, match=r"for each of .*, got \[\]"):
+        PhononPredictor(regressors={}).fit(phonon_tl)
 
 
 def test_formulas_and_objects_are_learnt_alike(phonon_tl):
     gapped, others = phonon_tl["has_phonon_bandgap"], ~phonon_tl["has_phonon_bandgap"]
-    part = pd.concat([phonon_tl[others][:60], phonon_tl[gapped][:30]]).drop(columns="structure")
+    part = pd.concat([phonon_tl[others][:60], phonon_tl[gapped][:30]])
+    part = part.drop(columns=["structure", "formula"])  # neither is needed
     texts = ["".join(f"{e.symbol}{n:g}" for e, n in c.items()) for c in part["composition"]]
     as_text = part.assign(composition=texts)
     models = {
