@@ -1,7 +1,7 @@
 """Evaluating any scikit-learn estimator: one fit a split, in processes or on a Dask cluster."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -14,6 +14,21 @@ from matminer_phonon_tl.evaluation._sources import without_formulas
 from matminer_phonon_tl.evaluation.splits import Split
 
 
+class HeldOut(NamedTuple):
+    """What an estimator says of rows it was not fitted to.
+
+    Attributes
+    ----------
+    predictions : ndarray
+        Of a classifier, the probability of its second class.
+    decisions : ndarray or None
+        Whether a classifier's own ``predict`` says its second class, as 1 or 0.
+    """
+
+    predictions: NDArray[np.float64]
+    decisions: NDArray[np.float64] | None
+
+
 def ordinary_predictions(
     estimator: Any,
     data: EvaluationData,
@@ -24,7 +39,7 @@ def ordinary_predictions(
     n_jobs: int | None = None,
     client: Any = None,
     progress: bool = False,
-) -> NDArray[np.float64]:
+) -> HeldOut:
     """Predict every tested row by a clone that was fitted to the training side only.
 
     Parameters
@@ -46,8 +61,8 @@ def ordinary_predictions(
 
     Returns
     -------
-    ndarray of shape (n_rounds, n_rows)
-        NaN where a row was not tested.
+    HeldOut
+        Of shape (n_rounds, n_rows); NaN where a row was not tested.
     """
     reduced: Sequence[Sequence[str] | None] = tested_formulas or [None] * len(splits)
     if client is None:
@@ -65,11 +80,14 @@ def ordinary_predictions(
             for split, formulas in zip(splits, reduced, strict=True)
         ]
         results = (future.result() for future in futures)
-    out = np.full((max(split.round for split in splits) + 1, len(data.y)), np.nan)
+    shape = (max(split.round for split in splits) + 1, len(data.y))
+    predictions, decisions = np.full(shape, np.nan), np.full(shape, np.nan)
     bar = tqdm(results, total=len(splits), desc="folds", disable=None if progress else True)
-    for split, predicted in zip(splits, bar, strict=True):
-        out[split.round, split.test] = _checked(predicted, split)
-    return out
+    for split, own in zip(splits, bar, strict=True):
+        predictions[split.round, split.test] = _checked(own.predictions, split)
+        if own.decisions is not None:
+            decisions[split.round, split.test] = own.decisions
+    return HeldOut(predictions, decisions if is_classifier(estimator) else None)
 
 
 def fit_and_predict(
@@ -78,8 +96,8 @@ def fit_and_predict(
     split: Split,
     sources: dict[str, Any],
     tested_formulas: Sequence[str] | None,
-) -> NDArray[np.float64]:
-    """Fit a clone and predict; of a classifier, the probability of its second class."""
+) -> HeldOut:
+    """Fit a clone and predict."""
     X_train, X_test = take(data.X, split.train), take(data.X, split.test)
     y_train = data.labels(data.y, split.train)
     model = clone(estimator)
@@ -90,10 +108,11 @@ def fit_and_predict(
         model.set_params(**parameters)
     model.fit(X_train, y_train, **({"source": sources[""]} if "" in sources else {}))
     if not is_classifier(model):
-        return np.asarray(model.predict(X_test), dtype=np.float64)
+        return HeldOut(np.asarray(model.predict(X_test), dtype=np.float64), None)
+    decisions = (np.asarray(model.predict(X_test)) == model.classes_[1]).astype(np.float64)
     if hasattr(model, "predict_proba"):
-        return np.asarray(model.predict_proba(X_test), dtype=np.float64)[:, 1]
-    return (np.asarray(model.predict(X_test)) == model.classes_[1]).astype(np.float64)
+        return HeldOut(np.asarray(model.predict_proba(X_test), dtype=np.float64)[:, 1], decisions)
+    return HeldOut(decisions, decisions)
 
 
 def _checked(predicted: NDArray[np.float64], split: Split) -> NDArray[np.float64]:

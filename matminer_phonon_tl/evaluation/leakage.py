@@ -286,7 +286,7 @@ def leakage_probe(
                     n_jobs=n_jobs,
                     client=client,
                 )
-                findings.append(measure(y, predicted, splits))
+                findings.append(measure(y, predicted.predictions, splits))
             else:
                 findings.append(_measure_function(protocol, estimator, data, y, splits))
     associations, skills = np.array(findings).T

@@ -1,6 +1,7 @@
 """How the error falls with the number of materials trained on."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from matminer_phonon_tl.evaluation.protocols import (
     check_protocol,
     cross_validate,
     make_splits,
+    name_groups,
 )
 from matminer_phonon_tl.evaluation.result import CrossValidationResult
 from matminer_phonon_tl.evaluation.splits import shrink_training
@@ -42,7 +44,7 @@ def learning_curve(
     Returns
     -------
     dict of float to CrossValidationResult
-        By fraction.
+        By fraction, which is among their ``settings``.
 
     Raises
     ------
@@ -76,21 +78,26 @@ def learning_curve(
         splitter=None,
         random_state=random_state,
     )
-    return {
-        fraction: cross_validate(
+    curve = {}
+    for fraction in parts:
+        shrunk = shrink_training(splits, fraction, random_state)
+        result = cross_validate(
             estimator,
             df,
             target,
             protocol,
             random_state=random_state,
-            splitter=[
-                (split.train, split.test)
-                for split in shrink_training(splits, fraction, random_state)
-            ],
+            splitter=[(split.train, split.test) for split in shrunk],
             **options,
         )
-        for fraction in parts
-    }
+        asked = {
+            "n_splits": n_splits,
+            "splitter": None,
+            "groups": name_groups(groups),
+            "fraction": float(fraction),
+        }
+        curve[fraction] = replace(result, settings={**result.settings, **asked})
+    return curve
 
 
 def _check_fractions(fractions: Any) -> list[float]:

@@ -10,14 +10,13 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.model_selection import KFold
 
 from matminer_phonon_tl.compositions import as_compositions
 from matminer_phonon_tl.evaluation._checks import check_client, check_estimator, check_whole
 from matminer_phonon_tl.evaluation._data import EvaluationData, read_data
-from matminer_phonon_tl.evaluation._ordinary import ordinary_predictions
+from matminer_phonon_tl.evaluation._ordinary import HeldOut, ordinary_predictions
 from matminer_phonon_tl.evaluation._sources import fit_source, knows_labels, without_formulas
 from matminer_phonon_tl.evaluation.result import PROTOCOLS, CrossValidationResult
 from matminer_phonon_tl.evaluation.splits import (
@@ -94,6 +93,8 @@ def cross_validate(
     Returns
     -------
     CrossValidationResult
+        Of a classifier, AUROC and AUPRC are those of its probabilities, F1 and accuracy those of
+        what its own ``predict`` decides.
 
     Raises
     ------
@@ -133,7 +134,7 @@ def cross_validate(
         splitter=splitter,
         random_state=random_state,
     )
-    predictions = predict_splits(
+    predictions, decisions = predict_splits(
         estimator,
         data,
         splits,
@@ -152,6 +153,7 @@ def cross_validate(
         estimator=repr(estimator),
         y=data.y,
         predictions=predictions,
+        decisions=decisions,
         splits=tuple(splits),
         rows=data.rows,
         formulas=data.formulas,
@@ -159,7 +161,7 @@ def cross_validate(
             "n_splits": n_splits if splitter is None else None,
             "n_repeats": predictions.shape[0],
             "splitter": None if splitter is None else repr(splitter),
-            "groups": groups if isinstance(groups, str | None) else "given",
+            "groups": name_groups(groups),
             "source": None if source is None else _name_source(source),
             "random_state": random_state,
         },
@@ -245,8 +247,8 @@ def predict_splits(
     n_jobs: int | None = None,
     client: Any = None,
     progress: bool = False,
-) -> NDArray[np.float64]:
-    """Predict every tested row under a protocol, shape (n_rounds, n_rows)."""
+) -> HeldOut:
+    """Predict every tested row under a protocol, in arrays of shape (n_rounds, n_rows)."""
     sources = fit_source(estimator, source)
     tested = None
     clears = protocol == "strict" or (
@@ -270,7 +272,7 @@ def predict_splits(
         )  # fmt: skip
         # one stack, wherever it is trained
         members = job() if client is None else client.submit(job, pure=False).result()
-        return (members[0] if published else members).mean(axis=0)
+        return HeldOut((members[0] if published else members).mean(axis=0), None)
     return ordinary_predictions(
         estimator,
         data,
@@ -281,6 +283,11 @@ def predict_splits(
         client=client,
         progress=progress,
     )
+
+
+def name_groups(groups: Any) -> str | None:
+    """What a result calls the groups it was asked to keep together."""
+    return groups if isinstance(groups, str | None) else "given"
 
 
 def _name_source(source: Any) -> str:

@@ -60,6 +60,10 @@ class CrossValidationResult:
         Of formulas (or matrix) and labels.
     versions : mapping
         Of the libraries that took part.
+    decisions : ndarray of shape (n_rounds, n_rows), or None
+        What a classifier's own ``predict`` said: 1 for the positive class, 0 for the other, NaN
+        where a row was not tested. None of a regression, and where only probabilities are known,
+        of which one half then decides.
     """
 
     protocol: str
@@ -75,16 +79,23 @@ class CrossValidationResult:
     settings: Mapping[str, Any] = field(default_factory=dict)
     data_sha256: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    decisions: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         """Make the arrays as frozen as the rest."""
-        for array in (self.y, self.predictions):
-            array.flags.writeable = False
+        if self.decisions is not None and self.decisions.shape != self.predictions.shape:
+            raise ValueError(
+                f"expected decisions of the predictions' shape {self.predictions.shape}, got "
+                f"{self.decisions.shape}: pass one for each"
+            )
+        for array in (self.y, self.predictions, self.decisions):
+            if array is not None:
+                array.flags.writeable = False
 
     @cached_property
     def scores(self) -> dict[str, Score]:
         """Every score by name: mae, rmse, r2, or f1, auroc, auprc, accuracy."""
-        return score_predictions(self.y, self.predictions, self.task)
+        return score_predictions(self.y, self.predictions, self.task, self.decisions)
 
     @property
     def mae(self) -> Score:
@@ -130,7 +141,8 @@ class CrossValidationResult:
         Returns
         -------
         DataFrame
-            Columns row, formula (where known), round, fold, y_true, y_pred, protocol.
+            Columns row, formula (where known), round, fold, y_true, y_pred, y_decided (where
+            known), protocol.
         """
         parts = []
         for split in self.splits:
@@ -142,8 +154,10 @@ class CrossValidationResult:
                 "fold": split.fold,
                 "y_true": self.y[split.test],
                 "y_pred": self.predictions[split.round, split.test],
-                "protocol": self.protocol,
             }
+            if self.decisions is not None:
+                part["y_decided"] = self.decisions[split.round, split.test]
+            part["protocol"] = self.protocol
             parts.append(pd.DataFrame(part))
         return pd.concat(parts, ignore_index=True)
 
@@ -159,10 +173,8 @@ class CrossValidationResult:
             "estimator": self.estimator,
             "scores": {name: score.as_dict() for name, score in self.scores.items()},
             "y": self.y.tolist(),
-            "predictions": [
-                [None if np.isnan(value) else value for value in row]
-                for row in self.predictions.tolist()
-            ],
+            "predictions": _plain(self.predictions),
+            "decisions": None if self.decisions is None else _plain(self.decisions),
             "splits": [
                 {
                     "round": split.round,
@@ -200,7 +212,7 @@ class CrossValidationResult:
                 f"{content.get('schema_version')!r}: run the cross-validation again"
             )
         try:
-            formulas = content["formulas"]
+            formulas, decisions = content["formulas"], content.get("decisions")
             return cls(
                 **{
                     name: content[name]
@@ -209,6 +221,7 @@ class CrossValidationResult:
                 },
                 y=np.array(content["y"]),
                 predictions=np.array(content["predictions"], dtype=np.float64),
+                decisions=None if decisions is None else np.array(decisions, dtype=np.float64),
                 splits=tuple(
                     Split(
                         own["round"],
@@ -243,3 +256,8 @@ class CrossValidationResult:
                 "save wrote"
             ) from error
         return cls.from_dict(content)
+
+
+def _plain(values: NDArray[np.float64]) -> list[list[float | None]]:
+    """Return rows that JSON can hold, None for NaN."""
+    return [[None if np.isnan(value) else value for value in row] for row in values.tolist()]

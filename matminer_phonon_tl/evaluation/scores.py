@@ -32,12 +32,15 @@ REGRESSION_SCORES: Mapping[str, Callable[[Array, Array], float]] = {
 """Errors in the target's unit, and the coefficient of determination."""
 
 CLASSIFICATION_SCORES: Mapping[str, Callable[[Array, Array], float]] = {
-    "f1": lambda y, p: f1_score(y, p >= 0.5, zero_division=0.0),
+    "f1": lambda y, decided: f1_score(y, decided == 1, zero_division=0.0),
     "auroc": roc_auc_score,
     "auprc": average_precision_score,
-    "accuracy": lambda y, p: accuracy_score(y, p >= 0.5),
+    "accuracy": lambda y, decided: accuracy_score(y, decided == 1),
 }
-"""Of the probability of the positive class; f1 and accuracy at a probability of one half."""
+"""Of the probability of the positive class, but for those of :data:`OF_DECISIONS`."""
+
+OF_DECISIONS = frozenset({"f1", "accuracy"})
+"""Scores of what a classifier decides, which need not be a probability above one half."""
 
 LOWER_IS_BETTER = frozenset({"mae", "rmse"})
 
@@ -56,7 +59,8 @@ class Score:
         Spread over the rounds (ddof 1; NaN for a single round). It tells how far the draw of folds
         and seeds matters, and is no error bar for new materials: every round has the same ones.
     of_averaged : float
-        Of the predictions averaged over the rounds, the paper's way.
+        Of the predictions averaged over the rounds, the paper's way; of decisions, of what most
+        rounds decide.
     per_round : tuple of float
         NaN where a round cannot be scored: R2 of a single row, AUROC of a single class.
     """
@@ -82,7 +86,12 @@ class Score:
         }
 
 
-def score_predictions(y: NDArray[Any], predictions: NDArray[Any], task: str) -> dict[str, Score]:
+def score_predictions(
+    y: NDArray[Any],
+    predictions: NDArray[Any],
+    task: str,
+    decisions: NDArray[Any] | None = None,
+) -> dict[str, Score]:
     """Score the held-out predictions of one or more rounds.
 
     Parameters
@@ -93,6 +102,11 @@ def score_predictions(y: NDArray[Any], predictions: NDArray[Any], task: str) -> 
         NaN where a row was not tested in a round. For classification the probability of the
         positive class.
     task : {"regression", "classification"}
+    decisions : ndarray of shape (n_rounds, n_rows), optional
+        What a classifier decided: 1 for the positive class, 0 for the other, NaN where a row was
+        not tested. f1 and accuracy are theirs, whatever the probabilities are; averaged, a row is
+        positive if at least half of the rounds that tested it say so. Without them, positive is a
+        probability, or an averaged one, of one half and more.
 
     Returns
     -------
@@ -108,15 +122,23 @@ def score_predictions(y: NDArray[Any], predictions: NDArray[Any], task: str) -> 
     """
     functions = CLASSIFICATION_SCORES if task == "classification" else REGRESSION_SCORES
     averaged = average_rounds(predictions)
+    scored = dict.fromkeys(functions, (predictions, averaged))
+    if task == "classification":
+        if decisions is None:
+            decided = _at_least_half(predictions), _at_least_half(averaged)
+        else:
+            decided = decisions, _at_least_half(average_rounds(decisions))
+        scored |= dict.fromkeys(OF_DECISIONS, decided)
     scores = {}
     for name, function in functions.items():
-        rounds = tuple(_score(name, function, y, row) for row in predictions)
+        of_rounds, of_all = scored[name]
+        rounds = tuple(_score(name, function, y, row) for row in of_rounds)
         known = [value for value in rounds if not np.isnan(value)]
         scores[name] = Score(
             name=name,
             mean=float(np.mean(known)) if known else float("nan"),
             std=float(np.std(known, ddof=1)) if len(known) > 1 else float("nan"),
-            of_averaged=_score(name, function, y, averaged),
+            of_averaged=_score(name, function, y, of_all),
             per_round=rounds,
         )
     return scores
@@ -142,6 +164,11 @@ def average_rounds(predictions: NDArray[Any]) -> Array:
     total = np.where(tested, predictions, 0.0).sum(axis=0)
     times = tested.sum(axis=0)
     return np.divide(total, times, out=np.full(total.shape, np.nan), where=times > 0)
+
+
+def _at_least_half(values: NDArray[Any]) -> Array:
+    """Return 1 or 0; NaN stays."""
+    return np.where(np.isnan(values), np.nan, (values >= 0.5).astype(np.float64))
 
 
 def _score(

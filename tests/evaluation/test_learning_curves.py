@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import Ridge
 
 from matminer_phonon_tl.evaluation import cross_validate, learning_curve
@@ -33,3 +34,20 @@ def test_one_fraction_is_taken(linear_data):
 def test_bad_fractions_are_refused(linear_data, fractions, message):
     with pytest.raises(ValueError, match=message):
         learning_curve(Ridge(), *linear_data, fractions)
+
+
+def test_a_curve_says_how_it_was_asked_for(gapped):
+    curve = learning_curve(
+        DummyRegressor(),
+        gapped,
+        "phonon_bandgap",
+        (0.5, 1),
+        n_splits=4,
+        n_repeats=2,
+        groups="formula",
+    )
+    assert curve[0.5].settings == {
+        "n_splits": 4, "n_repeats": 2, "splitter": None, "groups": "formula", "source": None,
+        "random_state": 0, "fraction": 0.5,
+    }  # fmt: skip
+    assert curve[1].settings["fraction"] == 1.0

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.dummy import DummyRegressor
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold, ShuffleSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -20,7 +20,7 @@ from matminer_phonon_tl.evaluation import (
     cross_validate,
 )
 from matminer_phonon_tl.exceptions import ModelFormatError
-from matminer_phonon_tl.models import PhononGapClassifier, PhononRegressor
+from matminer_phonon_tl.models import PhononRegressor
 
 
 class Watcher(RegressorMixin, BaseEstimator):
@@ -225,27 +225,6 @@ def test_a_source_needs_an_estimator_that_takes_one(gapped, source):
     model = make_pipeline(XenonPyDescriptors(), Ridge())
     with pytest.raises(ValueError, match="expected an estimator whose fit takes a source, got Pip"):
         cross_validate(model, gapped, "bandgap", source=source)
-
-
-def test_classifiers_are_scored_by_probability(phonon_tl):
-    small = phonon_tl.iloc[:300]
-    model = make_pipeline(XenonPyDescriptors(), StandardScaler(), LogisticRegression(max_iter=500))
-    result = cross_validate(model, small, "has_phonon_bandgap", n_splits=3, n_repeats=1,
-                            groups="formula")  # fmt: skip
-    assert result.task == "classification"
-    assert set(result.scores) == {"f1", "auroc", "auprc", "accuracy"}
-    assert result.scores["auroc"].mean > 0.7
-    with pytest.raises(AttributeError, match="expected one of the scores f1, auroc"):
-        _ = result.mae
-
-
-def test_the_gap_classifier_goes_the_ordinary_way(phonon_tl):
-    grid = {"n_estimators": [10], "max_depth": [None]}
-    model = PhononGapClassifier(param_grid=grid, random_state=0)
-    result = cross_validate(
-        model, phonon_tl.iloc[:400], "has_phonon_bandgap", n_splits=2, n_repeats=1
-    )
-    assert result.scores["auroc"].mean > 0.7
 
 
 def test_holdout_and_leave_one_element_out(gapped):

@@ -47,3 +47,19 @@ def test_classification_scores_probabilities():
     assert scores["auroc"].mean == pytest.approx(0.75)
     assert scores["accuracy"].mean == pytest.approx(0.75)
     assert np.isnan(score_predictions(np.zeros(4), probability, "classification")["auroc"].mean)
+
+
+def test_decisions_are_scored_as_they_are():
+    """Not probabilities above one half: those rank, whatever the threshold."""
+    y = np.array([0, 0, 1, 1])
+    probability = np.array([[0.1, 0.2, 0.3, 0.4], [0.1, 0.2, 0.3, 0.4], [0.1, 0.2, 0.3, np.nan]])
+    decisions = np.array([[0, 0, 1, 1], [1, 0, 0, 1], [0, 0, 1, np.nan]], dtype=float)
+    scores = score_predictions(y, probability, "classification", decisions)
+    assert scores["f1"].per_round == pytest.approx((1.0, 0.5, 1.0))
+    assert scores["accuracy"].per_round == pytest.approx((1.0, 0.5, 1.0))
+    assert scores["auroc"].mean == 1.0
+    # Most rounds decide 0, 0, 1; of two rounds that tested the last row, both say 1.
+    assert scores["f1"].of_averaged == scores["accuracy"].of_averaged == 1.0
+    assert score_predictions(y, probability, "classification")["f1"].mean == 0.0
+    tie = score_predictions(y, probability[:2], "classification", decisions[:2])
+    assert tie["accuracy"].of_averaged == 0.75  # half of the rounds is enough
