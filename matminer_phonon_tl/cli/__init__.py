@@ -7,6 +7,7 @@ one line on stderr.
 import json
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -93,16 +94,13 @@ def build_dataset(
     from matminer_phonon_tl.datasets.load import load_dataset
     from matminer_phonon_tl.datasets.sources import make_source
 
-    try:
-        builder = PhononDatasetBuilder(
-            make_source(source, path, use_flags=use_flags),
-            output,
-            n_jobs=n_jobs,
-            pbar=sys.stderr.isatty(),
-        )
-        report = builder.build()
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+    builder = PhononDatasetBuilder(
+        make_source(source, path, use_flags=use_flags),
+        output,
+        n_jobs=n_jobs,
+        pbar=sys.stderr.isatty(),
+    )
+    report = builder.build()
     content: dict[str, Any] = {
         "rows": report.n_rows,
         "skipped": report.skipped,
@@ -153,12 +151,7 @@ def train(
         raise typer.BadParameter(
             f"expected --out as a .json or .json.gz file in a folder that exists, got {out}"
         )
-    try:
-        predictor = train_predictor(
-            load_dataset(path=dataset), structure=structure, random_state=seed
-        )
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+    predictor = train_predictor(load_dataset(path=dataset), structure=structure, random_state=seed)
     save_model(predictor, out)
     for score in predictor.card_["scores"]:
         typer.echo(", ".join(f"{key} {value}" for key, value in score.items()))
@@ -190,10 +183,9 @@ def reproduce(
     """
     from matminer_phonon_tl.evaluation.paper import estimate_minutes, in_words, plan_of, run
 
-    try:
-        jobs = plan_of(quick=quick, scale=scale, experiments=experiment, random_state=seed)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+    jobs = plan_of(
+        quick=quick, scale=scale, experiments=experiment, random_state=seed, device=device
+    )
     if not as_json:
         typer.echo(
             f"{len(jobs)} parts, about {in_words(estimate_minutes(jobs))} on two cores; "
@@ -243,13 +235,29 @@ def main() -> None:
         # The reader went away (| head): nothing is wrong, and nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
-    except (PhononTLError, OSError) as error:
+    except (PhononTLError, OSError, ValueError) as error:
+        if not _is_ours(error):
+            raise
         typer.echo(f"phonon-tl: {_sentence(error)}", err=True)
         sys.exit(FAILED)
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether an error is a sentence for the user; any other ValueError is a bug to be shown."""
+    if isinstance(error, (PhononTLError, OSError)):
+        return True
+    raised_in = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    package = str(Path(__file__).parents[1])
+    return str(error).startswith("expected ") and raised_in[-1].startswith(package)
 
 
 def _sentence(error: Exception) -> str:
     """An error in one line; the system's own, "[Errno 2] ...", in our words."""
     if isinstance(error, OSError) and error.errno and error.filename:
-        return f"expected to be able to use {error.filename}, but that failed: {error.strerror}"
+        path = Path(os.fsdecode(error.filename))
+        if isinstance(error, FileNotFoundError):
+            if not path.parent.exists():
+                return f"expected a folder {path.parent}, found none: check the path"
+            return f"expected a file {path}, found none: check the path"
+        return f"expected to be able to use {path}, but that failed: {error.strerror}"
     return " ".join(str(error).split())

@@ -57,16 +57,9 @@ def predict(
         predictor = PhononPredictor.load(model)
     else:
         predictor = PhononPredictor.from_pretrained(structure=structure)
-    try:
-        frame = predictor.predict(
-            values,
-            conditional=conditional,
-            level=level,
-            n_formula_units=n_formula_units,
-            warn=False,
-        )
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+    frame = predictor.predict(
+        values, conditional=conditional, level=level, n_formula_units=n_formula_units, warn=False
+    )
     records = [_plain(record) for record in frame.to_dict(orient="records")]
     for number, record in enumerate(records):
         record["error"] = refusals.get(number, record["error"])

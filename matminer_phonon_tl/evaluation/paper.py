@@ -24,7 +24,7 @@ from matminer_phonon_tl.evaluation._paper_plan import (
     in_words,
     plan,
 )
-from matminer_phonon_tl.exceptions import DatasetIntegrityError
+from matminer_phonon_tl.exceptions import DatasetIntegrityError, MissingExtraError
 from matminer_phonon_tl.models.serialization import data_hash, library_versions, write_atomically
 from matminer_phonon_tl.untrusted_json import parse_json
 
@@ -88,7 +88,7 @@ def run(
     Raises
     ------
     ValueError
-        If an experiment or a scale is unknown.
+        If an experiment or a scale is unknown, or torch cannot use the device.
     FileExistsError
         If the folder holds parts and `resume` is False.
     DatasetIntegrityError
@@ -98,6 +98,8 @@ def run(
     size = _check_scale(scale, quick)
     check_whole("random_state", random_state, 0)
     check_client(client)
+    if client is None:  # a cluster's workers may have what is missing here
+        _check_device(device)
     folder = Path(out)
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"expected a folder to write into, got the file {folder}")
@@ -177,8 +179,11 @@ def plan_of(
     scale: str | Scale | None = None,
     experiments: Sequence[str] | None = None,
     random_state: int = 0,
+    device: str = "cpu",
 ) -> list[Job]:
-    """Return the jobs that :func:`run` would do with these arguments, without doing them.
+    """Return the jobs that :func:`run` would do here with these arguments, without doing them.
+
+    What :func:`run` would refuse is refused here too.
 
     Examples
     --------
@@ -186,7 +191,10 @@ def plan_of(
     2
     """
     chosen = _check_experiments(experiments)
-    jobs = plan(_check_scale(scale, quick), random_state)
+    size = _check_scale(scale, quick)
+    check_whole("random_state", random_state, 0)
+    _check_device(device)
+    jobs = plan(size, random_state, device)
     return [job for job in jobs if job.experiment in chosen]
 
 
@@ -217,6 +225,23 @@ def _check_scale(scale: str | Scale | None, quick: bool) -> Scale:
     if name not in SCALES:
         raise ValueError(f"expected a scale among {', '.join(SCALES)}, got {name!r}")
     return SCALES[name]
+
+
+def _check_device(device: str) -> None:
+    """Raise ValueError if networks cannot be trained there, which would show only after minutes."""
+    if device == "cpu":
+        return
+    try:
+        import torch  # noqa: F401 (the check needs it, and experiments without networks do not)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"expected torch for the device {device}, but importing it failed ({error}): "
+            "pip install torch"
+        ) from error
+
+    from matminer_phonon_tl.models._stack_runner import check_device
+
+    check_device(device)
 
 
 def _check_settings(

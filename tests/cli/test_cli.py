@@ -147,7 +147,7 @@ def test_info_prints_a_model_files_card(run, tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
-    [(None, "No such file"), (b"{}", "expected a model"), (b"\x1f\x8b", "unpacking it failed")],
+    [(None, "found none"), (b"{}", "expected a model"), (b"\x1f\x8b", "unpacking it failed")],
 )
 def test_a_file_that_is_no_model_is_one_line_and_exit_code_2(run, tmp_path, content, sentence):
     path = tmp_path / "model.json"
@@ -235,9 +235,22 @@ def test_the_papers_four_compounds():
 def test_a_file_that_is_not_there_is_one_sentence(run, tmp_path):
     code, out, err = run("info", str(tmp_path / "model.json"))
     assert (code, out) == (2, "")
-    assert err.startswith(f"phonon-tl: expected to be able to use {tmp_path}/model.json, but that")
-    assert "No such file" in err
-    assert "Errno" not in err
+    assert err == f"phonon-tl: expected a file {tmp_path}/model.json, found none: check the path\n"
+    _, _, err = run("info", str(tmp_path / "nosuch" / "model.json"))
+    assert err == f"phonon-tl: expected a folder {tmp_path}/nosuch, found none: check the path\n"
+
+
+def test_only_a_check_of_our_own_is_one_line(run, monkeypatch):
+    code, out, err = run("predict", "InN", "--level", "2")
+    assert (code, out) == (2, "")
+    assert err == "phonon-tl: expected a level between 0 and 1, got 2.0\n"
+
+    def bug(*_, **__):
+        raise ValueError("expected 2 values to unpack")  # as of a library, not of this package
+
+    monkeypatch.setattr(PhononPredictor, "predict", bug)
+    with pytest.raises(ValueError, match="to unpack"):
+        run("predict", "InN")
 
 
 def test_a_scheduler_that_does_not_answer_is_one_sentence(run, tmp_path, monkeypatch):

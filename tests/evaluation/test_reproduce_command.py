@@ -60,14 +60,25 @@ def test_a_second_run_needs_resume(run, tmp_path):
     ("arguments", "message"),
     [
         (["--experiment", "tabel"], "got tabel"),
-        (["--scale", "huge"], "huge"),
         (["--quick", "--scale", "mid"], "expected quick or a scale, got both"),
+        (["--seed", "-1"], "expected a whole number of 0 or more as random_state, got -1"),
+        (["--device", "gpu"], "such as \"cpu\", got 'gpu' ("),
+        (["--device", "cuda:99"], "such as \"cpu\", got 'cuda:99' ("),
     ],
 )
-def test_wrong_usage_is_said(run, tmp_path, arguments, message):
-    code, _, err = run(*arguments, "--out", str(tmp_path))
-    assert code == 2
+def test_wrong_usage_is_one_line_before_anything_is_done(run, tmp_path, arguments, message):
+    code, out, err = run(*arguments, "--out", str(tmp_path / "new"))
+    assert (code, out) == (2, "")
+    assert err.startswith("phonon-tl: expected ")
+    assert err.count("\n") == 1
     assert message in err
+    assert not (tmp_path / "new").exists()
+
+
+def test_an_unknown_scale_is_wrong_usage(run, tmp_path):
+    code, _, err = run("--scale", "huge", "--out", str(tmp_path))
+    assert code == 2
+    assert "huge" in err
 
 
 def test_the_report_is_written_again_from_what_is_finished(run, tmp_path, monkeypatch, capsys):
