@@ -9,26 +9,47 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+COLUMNS = ("has gap", "gap, cm-1", "sound, km/s", "Cv, J/mol/K", "applies")
+TABLE_WIDTH = 78
+"""Characters below which numbers of a table would be broken over lines."""
 
-def _prediction_table(records: list[dict[str, Any]]) -> Table:
+
+def _predictions(records: list[dict[str, Any]], width: int) -> Table | Text:
+    """A table, or in a narrow terminal a list."""
+    if width < TABLE_WIDTH:
+        return _prediction_list(records)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("formula", overflow="fold")
-    for header in ("has gap", "gap, cm-1", "sound, km/s", "Cv, J/mol/K", "applies"):
+    for header in COLUMNS:
         table.add_column(header, justify="right", overflow="fold")
     for record in records:
-        if record["error"]:
-            table.add_row(Text(record["formula"]), "error")
-            continue
-        answer = "yes" if record["has_phonon_bandgap"] else "no"
-        table.add_row(
-            Text(record["formula"]),
-            f"{answer} ({record['has_gap_probability']:.2f})",
-            _with_interval(record, "phonon_bandgap", "{:.0f} [{:.0f}, {:.0f}]"),
-            _with_interval(record, "speed_of_sound", "{:.2f} [{:.1f}, {:.1f}]"),
-            _with_interval(record, "heat_capacity", "{:.1f} [{:.0f}, {:.0f}]"),
-            f"{record['applicability']:.2f}",
-        )
+        table.add_row(Text(record["formula"]), *_cells(record))
     return table
+
+
+def _prediction_list(records: list[dict[str, Any]]) -> Text:
+    lines = []
+    for record in records:
+        lines.append(record["formula"])
+        names = ("",) if record["error"] else COLUMNS
+        lines += [
+            f"  {name:<13}{cell}" if name else f"  {cell}"
+            for name, cell in zip(names, _cells(record), strict=True)
+        ]
+    return Text("\n".join(lines))
+
+
+def _cells(record: dict[str, Any]) -> list[str]:
+    if record["error"]:
+        return ["error"]
+    answer = "yes" if record["has_phonon_bandgap"] else "no"
+    return [
+        f"{answer} ({record['has_gap_probability']:.2f})",
+        _with_interval(record, "phonon_bandgap", "{:.0f} [{:.0f}, {:.0f}]"),
+        _with_interval(record, "speed_of_sound", "{:.2f} [{:.1f}, {:.1f}]"),
+        _with_interval(record, "heat_capacity", "{:.1f} [{:.0f}, {:.0f}]"),
+        f"{record['applicability']:.2f}",
+    ]
 
 
 def _with_interval(record: dict[str, Any], name: str, form: str) -> str:

@@ -2,21 +2,25 @@
 
 import re
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from matminer_phonon_tl.cli._output import _plain, _prediction_table, _print_json
+from matminer_phonon_tl.cli._output import _plain, _predictions, _print_json
 
 ROWS_FAILED = 1
 
-NOTE = """\
-In round brackets the probability, in square ones the {level:g} % interval. The gap comes from a
-model trained on compounds that have one; speed of sound and heat capacity (300 K, per mole of
-reduced formula units) from models trained on all. applies: share of the training compounds that
-lie at least as far from their nearest neighbour as this compound does; near 0 it is unlike all."""
+NOTE = (
+    "In round brackets the probability, in square ones the {level:g} % interval. The gap comes "
+    "from a model trained on compounds that have one; speed of sound and heat capacity (300 K, per "
+    "mole of reduced formula units) from models trained on all. applies: share of the training "
+    "compounds that lie at least as far from their nearest neighbour as this compound does; near "
+    "0 it is unlike all."
+)
 STRUCTURE_NOTE = "All are structures, so the models that know structures were asked."
+UNUSED_NOTE = "its structure was not used, since not all are structures: ask for it alone"
 
 _FILE = re.compile(
     r".*[/\\].*|.*\.(cif|vasp|poscar|xsf|json|yaml)|(POSCAR|CONTCAR).*", re.IGNORECASE
@@ -66,6 +70,8 @@ def predict(
         if values[number] is None or not isinstance(values[number], str):
             own = "" if number in refusals else f" ({record['formula']})"
             record["formula"] = f"{Path(compounds[number]).name}{own}"
+            if not (composition or predictor.use_structure or record["error"] or model):
+                record["note"] = UNUSED_NOTE
     if as_json:
         _print_json(records)
     else:
@@ -78,21 +84,34 @@ def predict(
 
 
 def _print(records: list[dict[str, Any]], percent: float, *, structure: bool) -> None:
-    Console().print(_prediction_table(records))
-    typer.echo(NOTE.format(level=percent))
-    if structure:
-        typer.echo(STRUCTURE_NOTE)
-    for record in records:
-        if record["unseen_elements"]:
-            typer.echo(
-                f"{record['formula']}: {record['unseen_elements']} occurs in no training compound, "
-                "so its row is a guess."
-            )
-        if record["note"]:
-            typer.echo(
-                f"{record['formula']}: {record['note']}; this is read as one formula as written "
-                "(--n-formula-units, or a structure file, says otherwise)."
-            )
+    console = Console()
+    console.print(_predictions(records, console.width))
+    done = [record for record in records if not record["error"]]
+    remarks = [_remark(record) for record in done]
+    if done:
+        remarks[:0] = [NOTE.format(level=percent), STRUCTURE_NOTE if structure else ""]
+    for remark in remarks:
+        for line in filter(None, remark.splitlines()):
+            typer.echo(fill(line, console.width, break_long_words=False, break_on_hyphens=False))
+
+
+def _remark(record: dict[str, Any]) -> str:
+    """What is to be said of one row, a sentence a line."""
+    sentences = []
+    if record["unseen_elements"]:
+        sentences.append(
+            f"{record['unseen_elements']} occurs in no training compound, so its row is a guess."
+        )
+    elif not record["in_domain"]:
+        sentences.append("unlike the training compounds, so its intervals may not hold.")
+    if record["note"] == UNUSED_NOTE:
+        sentences.append(f"{UNUSED_NOTE}.")
+    elif record["note"]:
+        sentences.append(
+            f"{record['note']}; this is read as one formula as written "
+            "(--n-formula-units, or a structure file, says otherwise)."
+        )
+    return "\n".join(f"{record['formula']}: {sentence}" for sentence in sentences)
 
 
 def _read_all(compounds: list[str]) -> tuple[list[Any], dict[int, str]]:

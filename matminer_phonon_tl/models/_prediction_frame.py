@@ -85,7 +85,7 @@ def note_other_cells(
         notes[row] = ""
         if others and not isinstance(values[row], Structure):
             words = " and ".join(str(size) for size in others)
-            notes[row] = f"training materials of this formula have cells of {words} atoms"
+            notes[row] = f"training materials of this formula also have cells of {words} atoms"
             if isinstance(values[row], str):
                 doubtful.append(values[row])
     frame["note"] = pd.Series(notes, dtype=object)

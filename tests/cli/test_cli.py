@@ -161,23 +161,30 @@ def test_a_file_that_is_no_model_is_one_line_and_exit_code_2(run, tmp_path, cont
     assert str(path) in err
 
 
-@pytest.mark.parametrize("width", [40, 80])
-def test_a_narrow_terminal_folds_but_loses_nothing(run, monkeypatch, width):
+@pytest.mark.parametrize("width", [40, 50, 77, 78])
+def test_a_narrow_terminal_breaks_no_word_and_loses_nothing(run, monkeypatch, width):
     monkeypatch.setenv("COLUMNS", str(width))
-    _, out, _ = run("predict", "InN")
+    code, out, _ = run("predict", "GaN", "Qq")
+    assert code == 1
+    assert max(map(len, out.splitlines())) <= width
     table = out[: out.index("In round brackets")]
-    assert max(map(len, table.splitlines())) <= width
     assert "\u2026" not in table
-    if width == 80:
-        assert any(
-            line.split()[:1] == ["InN"] and line.count("]") == 3 for line in table.splitlines()
-        )
+    words = [word for line in table.splitlines() for word in line.split()]
+    for word in ("GaN", "Qq", "error", "yes", "gap,", "cm-1", "km/s", "J/mol/K", "applies"):
+        assert word in words
+    if width < 78:
+        assert sum(line.count("]") == 1 for line in table.splitlines()) == 3
+    else:
+        assert "formula" in words
+        assert any(line.split()[:1] == ["GaN"] and line.count("]") == 3 for line in out.split("\n"))
 
 
-def test_an_element_never_seen_is_named(run):
-    code, out, _ = run("predict", "UO2")
+def test_what_is_unlike_the_training_compounds_is_named(run):
+    code, out, _ = run("predict", "UO2", "Fe", "GaN")
     assert code == 0
-    assert "UO2: U occurs in no training compound" in out
+    assert "UO2: U occurs in no training compound, so its row is a guess.\n" in out
+    assert "\nFe: unlike the training compounds, so its intervals may not hold.\n" in out
+    assert out.count("unlike the training") == 1
 
 
 def test_train_writes_what_predict_reads(monkeypatch, tmp_path, capsys):

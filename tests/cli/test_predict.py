@@ -45,9 +45,31 @@ def test_structures_alone_are_asked_of_the_models_that_know_them(run, files):
     assert "the models that know structures" in run(*files)[1]
     _, out, _ = run("--composition", *files)
     assert "the models that know structures" not in out
+
+
+def test_a_structure_beside_a_formula_is_said_not_to_be_used(run, files, tmp_path):
+    note = "its structure was not used, since not all are structures: ask for it alone"
     _, mixed, _ = run("--json", files[0], "InN")
     of_file, of_formula = json.loads(mixed)
     assert of_file["speed_of_sound"] == pytest.approx(of_formula["speed_of_sound"])
+    assert (of_file["note"], of_formula["note"]) == (note, "")
+    _, out, _ = run(files[0], "InN")
+    assert f"InN.cif (In1N1): {note}." in " ".join(out.split())
+    for asked in (["--composition", files[0], "InN"], list(files), [files[0], "nosuch.cif"]):
+        assert "was not used" not in run(*asked)[1]
+    (tmp_path / "broken.cif").write_text("data_")
+    _, out, _ = run(str(tmp_path / "broken.cif"), "InN")
+    assert "was not used" not in out
+
+
+def test_nothing_is_said_of_predictions_where_there_are_none(run):
+    code, out, err = run("nosuch.cif")
+    assert code == 1
+    assert out.split() == [
+        "formula", "has", "gap", "gap,", "cm-1", "sound,", "km/s", "Cv,", "J/mol/K", "applies",
+        "\u2500" * 65, "nosuch.cif", "error",
+    ]  # fmt: skip
+    assert "found none of that name" in err
 
 
 def test_a_bad_file_is_one_rows_error(run, tmp_path):
@@ -75,4 +97,4 @@ def test_options_reach_the_predictor(run):
 
 
 def test_other_known_cells_are_pointed_out(run):
-    assert "GaN: training materials of this formula have cells of 4 atoms" in run("GaN")[1]
+    assert "GaN: training materials of this formula also have cells of 4 atoms" in run("GaN")[1]

@@ -115,7 +115,7 @@ def test_a_formula_with_other_known_cells_is_pointed_out():
     quiet = predictor.predict(["GaN"], n_formula_units=1)
     assert pd.isna(quiet.loc[0, "note"])
     assert frame["note"].tolist() == [
-        "training materials of this formula have cells of 4 atoms", "", None,
+        "training materials of this formula also have cells of 4 atoms", "", None,
     ]  # fmt: skip
 
 
