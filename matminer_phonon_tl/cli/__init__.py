@@ -31,6 +31,7 @@ app = typer.Typer(
     help="Phonon properties of semiconductors from composition.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode="markdown",  # paragraphs are filled to the width of the terminal
     pretty_exceptions_enable=False,
 )
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import pairwise
 
 import pandas as pd
 import pytest
@@ -105,6 +106,18 @@ def test_help(command):
     result = run_process(*command, "--help")
     assert result.returncode == 0
     assert "Usage: " in result.stdout
+
+
+@pytest.mark.parametrize("width", [50, 80])
+@pytest.mark.parametrize("command", ["predict", "screen", "train", "build-dataset", "reproduce"])
+def test_paragraphs_of_the_help_are_filled(run, monkeypatch, command, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    _, out, _ = run(command, "--help")
+    prose = out[: out.index("\u256d")].splitlines()  # up to the first box
+    for line, following in pairwise(line.strip() for line in prose if "Usage" not in line):
+        # the next word would not have fitted, a blank line around the text allowed for
+        if line and following and not following.startswith(("[", "{")):
+            assert len(line) + 1 + len(following.split()[0]) > width - 2, line
 
 
 def test_version_and_info():
