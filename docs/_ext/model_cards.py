@@ -1,6 +1,5 @@
-"""Cards of the shipped models, read from their files as ``phonon-tl info FILE`` does."""
+"""Cards of the shipped models, read from their files as ``phonon-tl info NAME`` does."""
 
-from importlib.resources import as_file, files
 from typing import Any
 
 from matminer_phonon_tl.cli._output import _in_words, _model_card
@@ -8,8 +7,7 @@ from matminer_phonon_tl.cli._output import _in_words, _model_card
 
 def model_card(name: str) -> str:
     """Return the card of a shipped file as Markdown: what it is, its scores, its data."""
-    with as_file(files("matminer_phonon_tl.models") / "pretrained" / name) as path:
-        content = _model_card(str(path))
+    content = _model_card(name)
     card = content["card"]
     rows = {
         "model": f"`{content['model']}`",

@@ -1,7 +1,7 @@
 """The command ``phonon-tl``: a thin layer over the package's public functions.
 
-Exit codes: 0 when every row was done, 1 when some were not, 2 for wrong usage or an error, which is
-one line on stderr.
+Exit codes: 0 when all was done, 1 when ``predict`` or ``build-dataset`` could not do what was asked
+for, 2 for wrong usage or an error, which is one line on stderr.
 """
 
 import json
@@ -15,7 +15,7 @@ import typer
 
 from matminer_phonon_tl._version import __version__
 from matminer_phonon_tl.cli._output import (
-    _in_words,
+    _info_lines,
     _model_card,
     _package_info,
     _plain,
@@ -53,7 +53,11 @@ def phonon_tl(
 @app.command()
 def info(
     file: Annotated[
-        str | None, typer.Argument(help="A model file; default: the package and its dataset.")
+        str | None,
+        typer.Argument(
+            help="A model file, or the name of one that ships; default: the package, its dataset "
+            "and its models."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -62,8 +66,8 @@ def info(
     if as_json:
         _print_json(content)
     else:
-        for key, value in content.items():
-            typer.echo(f"{key}: {_in_words(value)}")
+        for line in _info_lines(content):
+            typer.echo(line)
 
 
 @app.command("build-dataset")

@@ -2,6 +2,9 @@
 
 import json
 import math
+from collections.abc import Iterator
+from importlib.resources import as_file, files
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -70,10 +73,20 @@ def _score_line(score: dict[str, Any]) -> str:
     )
 
 
+SHIPPED = {
+    "predictor.json.gz": "for compositions",
+    "predictor_structure.json.gz": "for structures",
+}
+
+
 def _model_card(file: str) -> dict[str, Any]:
     from matminer_phonon_tl.models.serialization import read_document
 
-    document = read_document(file)
+    if file in SHIPPED and not Path(file).exists():
+        with as_file(files("matminer_phonon_tl.models") / "pretrained" / file) as path:
+            document = read_document(path)
+    else:
+        document = read_document(file)
     return {
         "model": document.get("@class"),
         "made by": f"matminer-phonon-tl {document.get('@version')}",
@@ -92,13 +105,43 @@ def _package_info() -> dict[str, Any]:
             name: f"{entry['num_entries']} rows, sha256 {entry['hash']}"
             for name, entry in dataset_metadata().items()
         },
+        "models": SHIPPED,
         "versions": library_versions(),
     }
 
 
+def _info_lines(content: dict[str, Any]) -> Iterator[str]:
+    """A line for each member; of a card, also for each of its own, and for each score."""
+    for key, value in content.items():
+        if key != "card" or not isinstance(value, dict):
+            yield f"{key}: {_in_words(value)}"
+            continue
+        yield "card:"
+        for name, member in value.items():
+            label = _in_words(name).replace("_", " ")
+            if name == "scores" and isinstance(member, list):
+                yield from _score_lines(member)
+            else:
+                yield f"  {label}: {_in_words(member)}"
+
+
+def _score_lines(scores: list[Any]) -> Iterator[str]:
+    """Scores, one a line, under the protocol that they share."""
+    protocol = None
+    for score in scores:
+        if not isinstance(score, dict) or not {"target", "protocol"} <= set(score):
+            yield f"  score: {_in_words(score)}"
+            continue
+        if score["protocol"] != protocol:
+            protocol = score["protocol"]
+            yield f"  scores, {_in_words(protocol)}:"
+        rest = {name: v for name, v in score.items() if name not in ("target", "protocol")}
+        yield f"    {_in_words(score['target'])}: {_in_words(rest)}"
+
+
 def _in_words(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_in_words(member)}" for key, member in value.items())
+        return ", ".join(f"{_in_words(key)} {_in_words(member)}" for key, member in value.items())
     if isinstance(value, list) and value:
         return "; ".join(_in_words(member) for member in value)
     # A stranger's file may hold what would steer the terminal.

@@ -158,6 +158,32 @@ def test_info_prints_a_model_files_card(run, tmp_path):
     assert json.loads(out)["parameters"]["cv"] == 7
 
 
+def test_info_knows_the_models_that_ship(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run("info")
+    assert code == 0
+    assert "models: predictor.json.gz for compositions, predictor_structure.json.gz for" in out
+    code, out, _ = run("info", "predictor.json.gz")
+    assert code == 0
+    assert "model: PhononPredictor\n" in out
+    assert out.count("\n  scores, leak_free: 5 folds grouped by formula") == 1
+    assert "\n    phonon_bandgap: rows 124, mae " in out
+    assert max(map(len, out.splitlines())) < 200
+    # what lies in the folder is meant first
+    PhononGapClassifier(cv=7).save("predictor.json.gz")
+    assert "model: PhononGapClassifier\n" in run("info", "predictor.json.gz")[1]
+
+
+def test_a_card_cannot_steer_the_terminal(run, tmp_path):
+    classifier = PhononGapClassifier()
+    classifier.card_ = {"scores": [{"\x1b[31m": 1}, 3], "\x1b[2J": "x"}
+    classifier.save(tmp_path / "model.json")
+    code, out, _ = run("info", str(tmp_path / "model.json"))
+    assert code == 0
+    assert "\x1b" not in out
+    assert "  score: 3\n" in out
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [(None, "found none"), (b"{}", "expected a model"), (b"\x1f\x8b", "unpacking it failed")],
