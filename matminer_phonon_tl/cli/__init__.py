@@ -35,6 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+NOTHING_DONE = 1
 FAILED = 2
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -113,7 +114,7 @@ def build_dataset(
         "dataset": str(report.dataset),
         "skipped_csv": str(report.skipped_csv),
     }
-    table = compare_with_shipped(load_dataset(path=output)) if compare else None
+    table = compare_with_shipped(load_dataset(path=output)) if compare and report.n_rows else None
     if as_json:
         if table is not None:
             content["compared"] = {
@@ -124,12 +125,19 @@ def build_dataset(
                 **table.attrs,
             }
         _print_json(content)
-        return
-    typer.echo(str(report))
-    if table is not None:
+    else:
+        typer.echo(str(report))
+    if table is not None and not as_json:
         typer.echo(table.to_string(float_format="{:.4g}".format))
         for name, count in table.attrs.items():
             typer.echo(f"{str(name).replace('_', ' ')}: {count}")
+    if not report.n_rows:
+        typer.echo(
+            f"phonon-tl: expected an entry that gives a row, got none: {report.skipped_csv} says "
+            "why, if there were any",
+            err=True,
+        )
+        raise typer.Exit(NOTHING_DONE)
 
 
 @app.command()

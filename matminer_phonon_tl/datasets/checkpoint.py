@@ -22,7 +22,8 @@ class Checkpoint:
     path : Path
         The file.
     fingerprint : dict
-        What is built, see :meth:`PhononSource.fingerprint`; a file of another build is refused.
+        What is built, see :meth:`PhononSource.fingerprint`; a file of another build is refused,
+        unless that build has not finished a single entry: then its file is written over.
 
     Examples
     --------
@@ -105,6 +106,7 @@ class Checkpoint:
         """Collect the finished entries and return where the last whole line ends."""
         self._file.seek(0)
         end = 0
+        fingerprint: Any = None
         for number, line in enumerate(self._file):
             if not line.endswith(b"\n"):
                 break
@@ -117,23 +119,26 @@ class Checkpoint:
                     f"something else ({type(error).__name__}); delete the file to start anew"
                 ) from error
             if number == 0:
-                self._check(found)
+                fingerprint = found
             else:
+                self._check(fingerprint)
                 self.keys.add(found)
             end += len(line)
-        return end
+        # without a finished entry there is nothing to lose, whatever build it was
+        return end if self.keys or fingerprint == self.fingerprint else 0
 
     def _check(self, found: dict[str, Any]) -> None:
         """Raise if the file is of another build."""
         if found == self.fingerprint:
             return
+        self._file.close()
         changed = sorted(
             name
             for name in {*found, *self.fingerprint}
             if found.get(name) != self.fingerprint.get(name)
         )
-        self._file.close()
         raise DatasetIntegrityError(
             f"expected {self.path} to be the checkpoint of this run, got one that differs in "
-            f"{', '.join(changed)}; choose another output, or delete it to start anew"
+            f"{', '.join(changed)}; choose another output, or delete the file {self.path.name} to "
+            "start anew"
         )

@@ -46,10 +46,31 @@ def test_errors_are_one_line(tmp_path):
     assert line.startswith("phonon-tl: expected a folder or a tar archive of Petretto's")
 
 
+def test_a_build_without_a_row_is_no_success(tmp_path):
+    (tmp_path / "calculations" / "GaN").mkdir(parents=True)
+    output = tmp_path / "a.json.gz"
+    for options in ((), ("--json", "--compare")):
+        run = command("phonopy", output, "--path", tmp_path / "calculations", *options)
+        assert run.returncode == 1
+        assert run.stderr == (
+            "phonon-tl: expected an entry that gives a row, got none: "
+            f"{tmp_path}/a.skipped.csv says why, if there were any\n"
+        )
+    assert json.loads(run.stdout)["skipped"] == {"no calculation": 1}
+
+
+def test_a_wrong_path_does_not_stand_in_the_way_of_the_right_one(archive, tmp_path):
+    output = tmp_path / "a.json.gz"
+    assert command("petretto", output, "--path", tmp_path / "nowhere").returncode == 2
+    run = command("petretto", output, "--path", archive)
+    assert run.returncode == 0, run.stderr
+
+
 def test_wrong_usage(tmp_path):
     run = command("petretto", tmp_path / "a.json.gz")
     assert run.returncode == 2
-    assert "pass --path FOLDER" in " ".join(run.stderr.split()).replace("│ ", "")
+    assert run.stderr.startswith("phonon-tl: expected ")
+    assert "pass --path FOLDER" in run.stderr
     assert command("nonsense", tmp_path / "a.json.gz").returncode == 2
     assert command("--help").returncode == 0
 

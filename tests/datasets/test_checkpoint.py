@@ -8,6 +8,7 @@ from matminer_phonon_tl.datasets.checkpoint import Checkpoint
 from matminer_phonon_tl.exceptions import DatasetIntegrityError
 
 BUILD = {"source": "petretto", "path": "/data"}
+OTHER = {**BUILD, "path": "/other"}
 
 
 @pytest.fixture
@@ -45,10 +46,36 @@ def test_killed_before_the_first_line_was_whole(path):
 
 def test_another_build(path):
     with (
-        pytest.raises(DatasetIntegrityError, match="one that differs in path; choose another"),
-        Checkpoint(path, {**BUILD, "path": "/other"}),
+        pytest.raises(DatasetIntegrityError) as refused,
+        Checkpoint(path, OTHER),
     ):
         pass
+    assert str(refused.value) == (
+        f"expected {path} to be the checkpoint of this run, got one that differs in path; choose "
+        "another output, or delete the file build.checkpoint.jsonl to start anew"
+    )
+
+
+@pytest.mark.parametrize("rest", [b"", b'{"key": "a", "ro'])
+def test_another_build_that_finished_nothing_is_written_over(path, rest):
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0] + rest)
+    with Checkpoint(path, OTHER) as checkpoint:
+        assert checkpoint.keys == set()
+        checkpoint.add({"key": "x", "row": {}})
+    with Checkpoint(path, OTHER) as checkpoint:
+        assert checkpoint.keys == {"x"}
+
+
+def test_another_build_that_is_running_is_left_alone(path):
+    pytest.importorskip("fcntl", reason="no file locks on this system")
+    path.unlink()
+    with (
+        Checkpoint(path, BUILD),
+        pytest.raises(DatasetIntegrityError, match="in use by another one; wait"),
+        Checkpoint(path, OTHER),
+    ):
+        pass
+    assert json.loads(path.read_text()) == {"fingerprint": BUILD}
 
 
 @pytest.mark.parametrize("line", ["nonsense", "[]", '{"no": "key"}'])

@@ -67,7 +67,9 @@ class PhonopySource(PhononSource):
         self.mesh = mesh
 
     def entries(self) -> Iterator[Entry]:
-        """Yield each folder that holds a calculation.
+        """Yield each folder that holds a calculation, or should hold one.
+
+        What lies within a calculation, such as its displaced supercells, belongs to it.
 
         Yields
         ------
@@ -79,11 +81,6 @@ class PhonopySource(PhononSource):
         FileNotFoundError
             There is no such folder.
         """
-        if not self.path.is_dir():
-            raise FileNotFoundError(
-                f"expected a folder of phonopy calculations at {self.path}, found none; "
-                "name the folder that holds one folder for each material"
-            )
         for folder in self._folders():
             name = folder.relative_to(self.path).as_posix()
             yield Entry(self.path.resolve().name if name == "." else name, folder)
@@ -104,13 +101,19 @@ class PhonopySource(PhononSource):
         Raises
         ------
         SkippedEntryError
-            There are no forces, or no density of states.
+            There is no calculation, there are no forces, or no density of states.
         PhononDocumentError
             A file is corrupt.
         MissingExtraError
             phonopy or seekpath is not installed.
         """
         folder: Path = entry.payload
+        if not any((folder / name).exists() for name in _ANY):
+            raise SkippedEntryError(
+                f"expected {', '.join(_PARAMETERS)} or band.yaml in {entry.key}, found none; run "
+                "phonopy there, or take the folder away",
+                reason="no calculation",
+            )
         parameters = [p for p in (_find(folder, name) for name in _PARAMETERS) if p is not None]
         try:
             if parameters and (not (folder / "band.yaml").exists() or _has_forces(folder)):
@@ -155,13 +158,35 @@ class PhonopySource(PhononSource):
         Returns
         -------
         int
-            Folders that hold a calculation.
+            Folders that hold a calculation, or should.
         """
-        return sum(1 for _ in self._folders())
+        return len(self._folders())
 
     def _folders(self) -> list[Path]:
-        """Return the folders that hold one of the files, in order."""
-        return sorted({path.parent for path in self.path.rglob("*") if path.name in _ANY})
+        """Return the folders that hold one of the files, and those that lead to none, in order."""
+        if not self.path.is_dir():
+            raise FileNotFoundError(
+                f"expected a folder of phonopy calculations at {self.path}, found none; "
+                "name the folder that holds one folder for each material"
+            )
+        calculations = {path.parent for path in self.path.rglob("*") if path.name in _ANY}
+        leading = {parent for folder in calculations for parent in folder.parents} | {self.path}
+        outside = [
+            folder
+            for folder in leading
+            if folder.is_relative_to(self.path)
+            and calculations.isdisjoint([folder, *folder.parents])
+        ]
+        empty = {
+            child
+            for folder in outside
+            for child in folder.iterdir()
+            if child.is_dir()
+            and not child.name.startswith(".")
+            and child not in calculations
+            and child not in leading
+        }
+        return sorted(calculations | empty)
 
     def _compute(
         self, folder: Path, parameters: Path

@@ -77,6 +77,25 @@ def test_folders_are_found(calculations):
     assert [entry.key for entry in one.entries()] == ["params"]
 
 
+def test_a_folder_without_a_calculation_is_skipped_with_the_reason(calculations, tmp_path):
+    shutil.copytree(calculations / "params", tmp_path / "set" / "oxides" / "good")
+    for name in ("good/disp-001", "empty/deeper", ".cache"):  # of these, only the second is one
+        (tmp_path / "set" / "oxides" / name).mkdir(parents=True)
+    (tmp_path / "set" / "POSCAR-only").mkdir()
+    source = PhonopySource(tmp_path / "set", **FAST)
+    names = ["POSCAR-only", "oxides/empty", "oxides/good"]
+    assert [entry.key for entry in source.entries()] == names
+    assert source.count() == 3
+    report = PhononDatasetBuilder(source, tmp_path / "own.json.gz", pbar=False).build()
+    assert report.n_rows == 1
+    assert report.skipped == {"no calculation": 2}
+    assert (
+        'oxides/empty,no calculation,"expected phonopy_params.yaml, phonopy_disp.yaml, '
+        "phonopy.yaml or band.yaml in oxides/empty, found none; run phonopy there, or take the "
+        'folder away"'
+    ) in report.skipped_csv.read_text()
+
+
 def test_row(expected):
     assert expected["formula"] == "GaN"
     assert expected["space_group"] == 216
