@@ -18,4 +18,6 @@ for splitter in (KFold(5, shuffle=True, random_state=0), GroupKFold(5)):
     report = leakage_probe(
         model, table, "phonon_bandgap", groups=material, splitter=splitter, n_permutations=5
     )
-    print(f"{splitter}\n  {report.verdict}")
+    found = "labels of tested rows reach the model" if report.leaks else "no leak was found"
+    print(f"{splitter}: {found}")
+    print(f"  predictions correlate with permuted labels by {report.mean:+.2f} (clean: about 0)")

@@ -11,7 +11,7 @@ from matminer_phonon_tl.evaluation import _report_figures as figures
 from matminer_phonon_tl.evaluation import _report_others as others
 from matminer_phonon_tl.evaluation import _report_tables as tables
 from matminer_phonon_tl.evaluation._figure_data import LEAK_LINES, NAMES
-from matminer_phonon_tl.evaluation._paper_data import TARGETS
+from matminer_phonon_tl.evaluation._paper_data import N_ARCHITECTURES, N_REPEATS, TARGETS
 from matminer_phonon_tl.evaluation._paper_tables import iii_v_table
 from matminer_phonon_tl.evaluation.result import PROTOCOLS
 from matminer_phonon_tl.models.serialization import write_atomically
@@ -116,7 +116,7 @@ def _sections(
             '<b class="published">published</b>, in the order of the authors\' public script, and '
             '<b class="leak_free">leak_free</b>, with everything fitted inside the training fold. '
             "The script as published lacks its output layer, so what the authors ran may differ "
-            "from it."
+            f"from it. {_scale(document['methods']['scale'])}"
         ),
         tables.findings(comparisons, document["leak_probes"]),
     ]
@@ -275,6 +275,23 @@ def _panels(panels: figures.Panels, width: str) -> str:
         for own in panels
     ]
     return f'<div class="{f"panels {width}".strip()}">{"".join(drawn)}</div>'
+
+
+def _scale(scale: Mapping[str, Any]) -> str:
+    """How much of the paper this run was, which its reader has to know first."""
+
+    def size(architectures: int, rounds: int) -> str:
+        return (
+            f"{architectures} architecture{'s' * (architectures != 1)} in "
+            f"{rounds} round{'s' * (rounds != 1)}"
+        )
+
+    transfer = size(scale["n_architectures"], scale["n_repeats"])
+    elsewhere = size(scale["n_side_architectures"], scale["n_side_repeats"])
+    return (
+        f"This run's scale is <b>{html.escape(scale['name'])}</b>: {transfer} for the transfer "
+        f"experiment, {elsewhere} elsewhere; the paper has {size(N_ARCHITECTURES, N_REPEATS)}."
+    )
 
 
 def _methods(methods: Mapping[str, Any]) -> str:

@@ -70,8 +70,8 @@ class PairedComparison:
         return (
             f"{self.metric} {self.first:.4g} [{self.protocols[0]}] against {self.second:.4g} "
             f"[{self.protocols[1]}]: difference {self.difference:+.3g}{unit}, "
-            f"{100 * self.level:g} % interval {low:+.3g} to {high:+.3g} ({self.method}); better in "
-            f"{100 * self.rounds_won:.0f} % of {self.n_rounds} rounds and "
+            f"{100 * self.level:g} % interval {low:+.3g} to {high:+.3g} ({self.method}); the first "
+            f"is better in {100 * self.rounds_won:.0f} % of {self.n_rounds} rounds and "
             f"{100 * self.splits_won:.0f} % of {self.n_splits} splits"
         )
 

@@ -136,6 +136,15 @@ def test_the_page_needs_no_network(page):
     assert not re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="(?!data:)', text)
 
 
+def test_the_first_paragraph_says_how_large_the_run_was(page):
+    first = re.search(r"<p>.*?</p>", page.read_text(), re.DOTALL)[0]
+    assert (
+        "This run's scale is <b>quick</b>: 2 architectures in 2 rounds for the transfer "
+        "experiment, 1 architecture in 1 round elsewhere; the paper has 250 architectures in 15 "
+        "rounds."
+    ) in first
+
+
 def test_the_page_says_what_matters(page):
     text = re.sub(r"<script.*?</script>", "", page.read_text(), flags=re.DOTALL)
     for words in (
