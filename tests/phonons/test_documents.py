@@ -11,7 +11,7 @@ from pymatgen.phonon.dos import CompletePhononDos, PhononDos
 from matminer_phonon_tl.exceptions import PhononDocumentError
 from matminer_phonon_tl.phonons import diatomic_chain
 from matminer_phonon_tl.phonons.bands import is_primitive, read_bands
-from matminer_phonon_tl.phonons.density import read_dos
+from matminer_phonon_tl.phonons.density import _highest_occupied, read_dos
 from matminer_phonon_tl.phonons.documents import one_structure
 from matminer_phonon_tl.units import EV_TO_THZ, THZ_TO_CM1
 
@@ -164,6 +164,13 @@ def test_what_is_no_document(thing):
 def test_structure_of_the_caller_must_be_that_of_the_document(chain, rbi_structure):
     with pytest.raises(PhononDocumentError, match=r"structure of the document \(Ga1 N1\), got Rb1"):
         read_bands(chain, structure=rbi_structure)
+    larger = chain.structure * (2, 1, 1)
+    with pytest.raises(PhononDocumentError, match=r"structure of the document \(Ga1 N1\), got Ga2"):
+        read_bands(chain, structure=larger)
+    smaller = chain.structure.copy()
+    smaller.remove_sites([1])
+    with pytest.raises(PhononDocumentError, match=r"structure of the document \(Ga1 N1\), got Ga1"):
+        read_bands(chain, structure=smaller)
 
 
 def test_old_line_documents_without_labels_or_has_nac():
@@ -201,6 +208,55 @@ def test_dos_is_normalised_whatever_its_unit(debye, chain):
 def test_corrupt_dos(frequencies, densities, message):
     with pytest.raises(PhononDocumentError, match=message):
         read_dos({"frequencies": frequencies, "densities": densities}, unit="THz")
+
+
+def test_states_below_zero_are_counted():
+    """A triangle of six states from -1 to 5 THz: 1/15 of them, to the left of zero."""
+    read = read_dos({"frequencies": [-1.0, 4.0, 5.0], "densities": [0.0, 2.0, 0.0]}, unit="THz")
+    assert read.n_atoms == 2
+    assert read.imaginary_fraction == pytest.approx((1.0 * 0.4 / 2) / 6.0)
+    above = read_dos({"frequencies": [0.5, 4.0, 6.5], "densities": [0.0, 2.0, 0.0]}, unit="THz")
+    assert above.imaginary_fraction == 0.0
+
+
+def test_the_grid_may_go_on_beyond_the_states():
+    """A tail of less than a thousandth says nothing of the unit; twice that does."""
+    frequencies = np.array([0.0, 2.0, 4.0, 6.0, 200.0])
+    densities = np.array([0.0, 30.0, 60.0, 0.0, 0.05])
+    assert _highest_occupied(frequencies, densities) == 4.0
+    densities[-1] = 0.1
+    assert _highest_occupied(frequencies, densities) == 200.0
+
+
+@pytest.mark.parametrize("height", [1e-3, 1.0, 50.0])
+def test_a_density_may_dip_by_a_thousandth(height):
+    frequencies = [0.0, 1.0, 2.0, 3.0]
+    densities = height * np.array([0.0, -0.0009, 1.0, 0.0])
+    with pytest.raises(PhononDocumentError, match="integrates to 3 states an atom") as refused:
+        read_dos({"frequencies": frequencies, "densities": 0.1 * densities}, unit="THz")
+    assert "negative" not in str(refused.value)
+    with pytest.raises(PhononDocumentError, match="nowhere negative"):
+        read_dos({"frequencies": frequencies, "densities": 1.3 * densities - 1e-3 * height})
+
+
+@pytest.mark.parametrize(
+    ("integral", "n_atoms"), [(2.9, 1), (3.1, 1), (5.9, 2), (6.1, 2), (8.9, 3), (29.9, 10)]
+)
+def test_atoms_are_counted_from_the_states(integral, n_atoms):
+    triangle = {"frequencies": [0.0, 4.0, 8.0], "densities": [0.0, integral / 4.0, 0.0]}
+    read = read_dos(triangle, unit="THz")
+    assert read.n_atoms == n_atoms
+    assert np.trapezoid(read.densities, read.frequencies) == pytest.approx(3 * n_atoms)
+
+
+@pytest.mark.parametrize("factor", [0.94, 1.06])
+def test_states_that_are_not_three_an_atom(chain, factor):
+    """A twentieth is the most that they may be off."""
+    triangle = {"frequencies": [0.0, 4.0, 8.0], "densities": [0.0, factor * 6.0 / 4.0, 0.0]}
+    with pytest.raises(PhononDocumentError, match=r"6 states \(3 for each atom of Ga1 N1\)"):
+        read_dos(triangle, unit="THz", structure=chain.structure)
+    close = {**triangle, "densities": [0.0, (1 + 0.8 * (factor - 1)) * 6.0 / 4.0, 0.0]}
+    assert read_dos(close, unit="THz", structure=chain.structure).n_atoms == 2
 
 
 def test_dos_of_another_cell(debye, chain):

@@ -22,6 +22,8 @@ from matminer_phonon_tl.phonons import (
     last_dos_peak,
     speed_of_sound,
 )
+from matminer_phonon_tl.phonons.bands import read_bands
+from matminer_phonon_tl.units import THZ_TO_CM1
 
 
 @pytest.fixture
@@ -51,6 +53,8 @@ def test_bands(frame):
     assert stable["acoustic-optical gap [cm-1]"] == acoustic_optical_gap(frame.bs["stable"])
     assert stable["speed of sound [km/s]"] == speed_of_sound(frame.bs["stable"])
     assert stable["imaginary modes"] == 0.0
+    highest = read_bands(frame.bs["stable"]).frequencies.max()
+    assert stable["highest phonon frequency [cm-1]"] == pytest.approx(THZ_TO_CM1 * highest)
     assert unstable["imaginary modes"] == 1.0
     assert unstable["lowest phonon frequency [cm-1]"] == pytest.approx(-33.356, abs=1e-3)
     assert np.isnan(unstable["acoustic-optical gap [cm-1]"])
@@ -116,6 +120,11 @@ def test_dos_with_a_structure_column(frame):
     )
     assert row["last phonon DOS peak [cm-1]"] == last_dos_peak(dos, structure=structure)
     assert len(made.feature_labels()) == 7
+
+
+def test_the_default_temperature_is_that_of_the_dataset():
+    (label,) = [n for n in PhononDOSFeaturizer().feature_labels() if "capacity at" in n]
+    assert label == "heat capacity at 300 K [J/mol/K]"
 
 
 def test_precheck(chain, debye):

@@ -19,6 +19,15 @@ from matminer_phonon_tl.phonons.frequencies import (
 )
 
 
+def test_bounds_of_the_highest_frequency():
+    """Cs and solid Ne, the softest; H2, the stiffest; RbI between, by its lighter atom."""
+    assert highest_frequency_bounds([132.905], rare_gas=False)[0] == pytest.approx(0.8674, rel=1e-3)
+    assert highest_frequency_bounds([20.18], rare_gas=True)[0] == pytest.approx(1.1130, rel=1e-3)
+    assert highest_frequency_bounds([1.008], rare_gas=False)[1] == 135.0
+    stiffest = np.sqrt(2 * STIFFEST_BOND / (14.007 * 1.66053907e-27)) / (2 * np.pi) / 1e12
+    assert highest_frequency_bounds([14.007], rare_gas=False)[1] == pytest.approx(stiffest)
+
+
 @pytest.mark.parametrize(
     ("given", "expected"), [("THz", "THz"), ("EV", "eV"), ("cm^-1", "cm-1"), (" 1/cm ", "cm-1")]
 )
