@@ -20,6 +20,10 @@ NOTE = (
     "0 it is unlike all."
 )
 STRUCTURE_NOTE = "All are structures, so the models that know structures were asked."
+CELL_NOTE = (
+    "; this is read as the cell that is written (--n-formula-units, or a structure file, says "
+    "otherwise)"
+)
 UNUSED_NOTE = "its structure was not used, since not all are structures: ask for it alone"
 
 _FILE = re.compile(
@@ -72,6 +76,8 @@ def predict(
             record["formula"] = f"{Path(compounds[number]).name}{own}"
             if not (composition or predictor.use_structure or record["error"] or model):
                 record["note"] = UNUSED_NOTE
+        elif n_formula_units is None and "cells of" in (record["note"] or ""):
+            record["note"] += CELL_NOTE
     if as_json:
         _print_json(records)
     else:
@@ -104,13 +110,8 @@ def _remark(record: dict[str, Any]) -> str:
         )
     elif not record["in_domain"]:
         sentences.append("unlike the training compounds, so its intervals may not hold.")
-    if record["note"] == UNUSED_NOTE:
-        sentences.append(f"{UNUSED_NOTE}.")
-    elif record["note"]:
-        sentences.append(
-            f"{record['note']}; this is read as one formula as written "
-            "(--n-formula-units, or a structure file, says otherwise)."
-        )
+    if record["note"]:
+        sentences.append(f"{record['note']}.")
     return "\n".join(f"{record['formula']}: {sentence}" for sentence in sentences)
 
 

@@ -102,14 +102,25 @@ class KnownCells:
         """Remember the training materials."""
         return cls(flatten(compositions, ElementTable.shipped().index_of))
 
-    def other_sizes(self, compositions: Sequence[Composition]) -> list[list[int]]:
-        """For each composition, sizes of training cells of its formula other than its own."""
+    def look_up(self, compositions: Sequence[Composition]) -> list[tuple[bool, list[int]]]:
+        """For each composition, whether its cell is known, and which others of its formula are.
+
+        Parameters
+        ----------
+        compositions : sequence of Composition
+
+        Returns
+        -------
+        list of (bool, list of int)
+            The others by their numbers of atoms.
+        """
         flat = flatten(compositions, ElementTable.shipped().index_of)
-        others: list[list[int]] = [[] for _ in range(len(compositions))]
+        found: list[tuple[bool, list[int]]] = [(False, [])] * len(compositions)
         maybe = np.flatnonzero(np.isin(_marks(flat), self._marks))
         for row, key, size in zip(maybe, *_keys(flat.take(maybe)), strict=True):
-            others[row] = [known for known in self._sizes.get(key, []) if known != size]
-        return others
+            sizes = self._sizes.get(key, [])
+            found[row] = (size in sizes, [known for known in sizes if known != size])
+        return found
 
     def get_state(self) -> dict[str, Any]:
         """Plain arrays."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pymatgen.core import Composition, Structure
+from pymatgen.core import Composition
 
 from matminer_phonon_tl.exceptions import CellSizeWarning
 from matminer_phonon_tl.models.regressor_choice import SETTINGS
@@ -58,36 +58,34 @@ def formula_of(value: Any) -> str:
     return str(value)
 
 
-def note_other_cells(
-    frame: pd.DataFrame, values: list[Any], rows: list[int], sizes: list[list[int]]
-) -> list[str]:
-    """Fill the column ``note``; no structure is doubted.
+def note_known_cells(
+    frame: pd.DataFrame, rows: list[int], known: list[tuple[bool, list[int]]]
+) -> list[int]:
+    """Fill the column ``note``: what was trained on is remembered rather than predicted.
 
     Parameters
     ----------
     frame : DataFrame
         Changed in place.
-    values : list
-        What was asked about.
     rows : list of int
         The rows that could be predicted.
-    sizes : list of list of int
-        For each of them, sizes of training cells of its formula other than its own.
+    known : list of (bool, list of int)
+        For each of them, whether its formula and cell was trained on, and the sizes of training
+        cells of its formula other than its own.
 
     Returns
     -------
-    list of str
-        Formulas that may stand for another cell.
+    list of int
+        Rows whose formula may stand for another cell.
     """
     notes: list[Any] = frame["note"].tolist()
     doubtful = []
-    for row, others in zip(rows, sizes, strict=True):
-        notes[row] = ""
-        if others and not isinstance(values[row], Structure):
+    for row, (is_known, others) in zip(rows, known, strict=True):
+        notes[row] = "trained on this formula" if is_known or others else ""
+        if others:
             words = " and ".join(str(size) for size in others)
-            notes[row] = f"training materials of this formula also have cells of {words} atoms"
-            if isinstance(values[row], str):
-                doubtful.append(values[row])
+            notes[row] += f", {'also ' if is_known else ''}in cells of {words} atoms"
+            doubtful.append(row)
     frame["note"] = pd.Series(notes, dtype=object)
     return doubtful
 

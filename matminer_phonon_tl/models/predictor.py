@@ -24,7 +24,7 @@ from matminer_phonon_tl.models._prediction_frame import (
     TARGETS,
     empty_frame,
     formula_of,
-    note_other_cells,
+    note_known_cells,
     warn_of_cells,
 )
 from matminer_phonon_tl.models._target_transform import atoms_per_formula_unit
@@ -199,7 +199,7 @@ class PhononPredictor(BaseEstimator, JSONModel):
               nearest neighbour as this compound does; near 0 it is unlike anything seen;
             - ``unseen_elements``: those that no training material has;
             - ``in_domain``: no unseen element, and an applicability of 0.05 or more;
-            - ``note``: what else to know: other cells known of the formula, or a gap that comes of
+            - ``note``: what else to know: that the formula was trained on, in which other cells, or a gap that comes of
               averages because no relative's structure is known;
             - ``error``: why a row could not be predicted; the rest of it is missing then.
 
@@ -229,10 +229,11 @@ class PhononPredictor(BaseEstimator, JSONModel):
                 if n_formula_units is not None or not isinstance(values[row], str):
                     formulas[row] = formula_of(asked.compositions[place])
             frame["formula"] = pd.Series(formulas, dtype=object)
-            if n_formula_units is None:
-                sizes = self._known_cells.other_sizes(asked.compositions)
-                if (doubtful := note_other_cells(frame, values, rows, sizes)) and warn:
-                    warn_of_cells(doubtful)
+            doubtful = note_known_cells(frame, rows, self._known_cells.look_up(asked.compositions))
+            # A structure leaves no doubt, nor does a number of formula units.
+            written = [values[row] for row in doubtful if isinstance(values[row], str)]
+            if written and warn and n_formula_units is None:
+                warn_of_cells(written)
             note_averages(frame, rows, asked, self.regressors_[GAP])
         if isinstance(X, pd.DataFrame | pd.Series):
             frame.index = X.index

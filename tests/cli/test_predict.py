@@ -97,4 +97,4 @@ def test_options_reach_the_predictor(run):
 
 
 def test_other_known_cells_are_pointed_out(run):
-    assert "GaN: training materials of this formula also have cells of 4 atoms" in run("GaN")[1]
+    assert "GaN: trained on this formula, also in cells of 4 atoms" in run("GaN")[1]

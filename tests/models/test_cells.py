@@ -50,15 +50,17 @@ def test_units_for_all_rows_or_each():
 def test_cells_of_a_formula_are_known_whatever_their_size():
     known = KnownCells.fit([Composition(f) for f in ("Ga2N2", "GaN", "ZnS", "Li0.5CoO2")])
     asked = [Composition(f) for f in ("Ga4N4", "Ga2N2", "NGa", "ZnS", "LiCo2O4", "InP")]
-    assert known.other_sizes(asked) == [[2, 4], [2], [4], [], [], []]
-    assert known.other_sizes([]) == []
+    assert known.look_up(asked) == [
+        (False, [2, 4]), (True, [2]), (True, [4]), (True, []), (False, []), (False, []),
+    ]  # fmt: skip
+    assert known.look_up([]) == []
 
 
 def test_state_is_checked():
     known = KnownCells.fit([Composition("GaN"), Composition("Al2O3")])
     state = known.get_state()
     asked = [Composition("Ga2N2")]
-    assert KnownCells.from_state(state).other_sizes(asked) == [[2]]
+    assert KnownCells.from_state(state).look_up(asked) == [(False, [2])]
     for name, value in (
         ("counts", np.array([3, 2], np.int32)),
         ("counts", np.array([2.0, 2.0])),

@@ -18,6 +18,7 @@ from matminer_phonon_tl.models._descriptors import Materials
 from matminer_phonon_tl.models._prediction_frame import COLUMNS, TARGETS
 from tests.models.conftest import SMALL_FOREST
 
+KNOWN = "trained on this formula"
 BAD = ["Qq", "", "Cm2O3", "H2O)", None]
 
 
@@ -113,10 +114,10 @@ def test_a_formula_with_other_known_cells_is_pointed_out():
     with pytest.warns(CellSizeWarning, match="of other sizes than written: GaN;"):
         frame = predictor.predict(["GaN", "InN", "Qq"])
     quiet = predictor.predict(["GaN"], n_formula_units=1)
-    assert pd.isna(quiet.loc[0, "note"])
-    assert frame["note"].tolist() == [
-        "training materials of this formula also have cells of 4 atoms", "", None,
-    ]  # fmt: skip
+    assert quiet.loc[0, "note"] == f"{KNOWN}, also in cells of 4 atoms"
+    assert frame["note"].tolist() == [quiet.loc[0, "note"], "", None]
+    known = predictor.predict(["Na2Cl2", "NaCl"], warn=False)["note"]
+    assert known.tolist() == [f"{KNOWN}, in cells of 2 atoms", KNOWN]
 
 
 def test_a_gap_without_relatives_is_pointed_out():
@@ -127,15 +128,15 @@ def test_a_gap_without_relatives_is_pointed_out():
     assert regressor.count_relatives(asked).tolist() == [8, 0, 0, 0, 8]
     frame = predictor.predict([*asked, "Qq"], conditional=True, warn=False)
     says = "no relatives of known structure: the gap comes of averages"
-    cells = "training materials of this formula have cells of 4 atoms"
-    assert frame["note"].tolist() == ["", says, says, says, cells, None]
+    cells = "trained on this formula, also in cells of 4 atoms"
+    assert frame["note"].tolist() == [KNOWN, says, says, says, cells, None]
     # Where no gap is given, nothing is said of it.
     plain = predictor.predict(asked, warn=False)
     assert ((plain["note"] == says) <= plain["phonon_bandgap"].notna()).all()
     both = predictor.predict(["Ga7N7"], conditional=True, warn=False)["note"].tolist()
-    assert both == [f"training materials of this formula have cells of 2 and 4 atoms; {says}"]
+    assert both == [f"{KNOWN}, in cells of 2 and 4 atoms; {says}"]
     counted = predictor.predict(["GaN"], n_formula_units=7, conditional=True)
-    assert counted["note"].tolist() == [says]
+    assert counted["note"].tolist() == both
 
 
 def test_the_expected_gap_is_the_probability_times_the_gap(small_predictor, phonon_tl):
