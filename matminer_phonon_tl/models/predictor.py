@@ -199,8 +199,8 @@ class PhononPredictor(BaseEstimator, JSONModel):
               nearest neighbour as this compound does; near 0 it is unlike anything seen;
             - ``unseen_elements``: those that no training material has;
             - ``in_domain``: no unseen element, and an applicability of 0.05 or more;
-            - ``note``: what else to know: that the formula was trained on, in which other cells, or a gap that comes of
-              averages because no relative's structure is known;
+            - ``note``: what else to know: that the formula was trained on, and in which other
+              cells; that a gap comes of averages, because no relative's structure is known;
             - ``error``: why a row could not be predicted; the rest of it is missing then.
 
             ``df.attrs["units"]`` holds the units.
