@@ -165,16 +165,15 @@ def name_row(error: CompositionError, row: int) -> CompositionError:
 
 def symbol_of(species: Element | Species | DummySpecies) -> str:
     """Return the symbol of the chemical element, or raise UnknownElementError."""
-    if isinstance(species, Element):
-        # pymatgen gives isotopes the symbol H; only the name tells them apart.
-        if species.name in ISOTOPES:
-            raise isotope_error(species.name)
-        return species.symbol
     if isinstance(species, DummySpecies):
         raise UnknownElementError(
             f"expected chemical elements, got {species.symbol!r}, which is none"
         )
-    return species.symbol
+    # pymatgen gives isotopes the symbol H; only the element's name tells them apart.
+    element = species if isinstance(species, Element) else species.element
+    if element.name in ISOTOPES:
+        raise isotope_error(element.name)
+    return element.symbol
 
 
 def _from_mapping(amounts: Mapping[Any, Any]) -> Composition:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pymatgen.core import Composition, Lattice, Structure
+from pymatgen.core import Composition, Lattice, Species, Structure
 
 from matminer_phonon_tl.composition_array import flatten
 from matminer_phonon_tl.compositions import (
@@ -69,6 +69,9 @@ def test_reads_amounts_as_written(value, expected):
         ("Na1000001", CompositionError, "an amount of Na above 0 and at most 1e+06, got 1e+06"),
         ("Qq", UnknownElementError, "expected chemical elements, got 'Qq'"),
         ("D2O", UnknownElementError, "got the isotope 'D' (deuterium)"),
+        (Composition({"D": 2, "O": 1}), UnknownElementError, "got the isotope 'D' (deuterium)"),
+        (Composition({Species("D", 1): 2, "O": 1}), UnknownElementError, "got the isotope 'D'"),
+        ({"T+": 2, "O2-": 1}, UnknownElementError, "got the isotope 'T' (tritium)"),
         (Composition({"X": 1}), UnknownElementError, "expected chemical elements, got 'X'"),
         ({}, CompositionError, "expected at least one element, got the empty composition {}"),
         (Composition(), CompositionError, "expected at least one element"),

@@ -199,7 +199,8 @@ def _formulas(df: Any) -> tuple[str, ...] | None:
         try:
             return tuple(own.formula.replace(" ", "") for own in as_compositions(df))
         except CompositionError:
-            if holds_compositions(df):
+            # a column "formula" may hold anything where the descriptors are given
+            if not isinstance(df, pd.DataFrame) or "composition" in df.columns:
                 raise
     return None
 

@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from pymatgen.core import Composition
+from pymatgen.core.structure import SiteCollection
 from sklearn.utils.validation import validate_data
 
 from matminer_phonon_tl.compositions import as_compositions
+from matminer_phonon_tl.exceptions import CompositionError
 from matminer_phonon_tl.models._descriptors import descriptor_matrix
 
 
@@ -22,18 +24,19 @@ class DescriptorInput(NamedTuple):
 def holds_compositions(X: Any) -> bool:
     """Whether X is a table, series or list of compositions rather than a matrix.
 
+    One entry that is meant as a composition is enough: the others are then refused by their rows.
+
     Examples
     --------
     >>> holds_compositions(["InN", "GaSb"]), holds_compositions([[1.0, 2.0], [3.0, 4.0]])
     (True, False)
     """
     if isinstance(X, pd.DataFrame):
-        return "composition" in X.columns
+        return any(name in X.columns for name in ("composition", "formula", "structure"))
     if isinstance(X, np.ndarray) and X.ndim != 1:
         return False
-    if isinstance(X, (pd.Series, np.ndarray, list, tuple)) and len(X) > 0:
-        first = X.iloc[0] if isinstance(X, pd.Series) else X[0]
-        return isinstance(first, (str, Composition, Mapping))
+    if isinstance(X, pd.Series | np.ndarray | list | tuple):
+        return any(isinstance(entry, str | Composition | Mapping | SiteCollection) for entry in X)
     return False
 
 
@@ -67,9 +70,14 @@ def read_input(estimator: Any, X: Any, y: Any = None, *, fitting: bool) -> Any:
     ------
     ValueError
         In scikit-learn's words for a bad matrix or bad labels, in those of `as_compositions` for
-        bad compositions.
+        bad compositions, by their rows.
     """
     compositions = None
+    if isinstance(X, pd.Series | list | tuple) and not len(X):
+        raise CompositionError(
+            "expected at least one material, got none: pass compositions, or a matrix of "
+            "descriptors"
+        )
     if holds_compositions(X):
         X, compositions = describe(X, estimator.descriptors)
         if not fitting and estimator.n_features_in_ != X.shape[1]:

@@ -1,5 +1,6 @@
 """What a gap classifier refuses: options that do not exist, and states that no fit leaves."""
 
+from collections.abc import Mapping
 from numbers import Integral
 from typing import Any, NamedTuple, Self
 
@@ -31,11 +32,26 @@ def check_options(classifier: Any) -> None:
     grid = classifier.param_grid
     if grid is not None and not (
         isinstance(grid, dict)
-        and all(isinstance(values, list | tuple) and values for values in grid.values())
+        and all(_is_list_like(values) and len(values) for values in grid.values())
     ):
         raise ValueError(
-            f"expected param_grid to be a dict of hyperparameter to a list of values, got {grid!r}"
+            "expected param_grid to be a dict of hyperparameter to a list, tuple, range or "
+            f"vector of values, got {grid!r}"
         )
+
+
+def plain_grid(grid: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return a grid whose arrays and ranges are lists, which JSON can hold; others as they are."""
+    return {
+        name: np.asarray(values).tolist() if isinstance(values, np.ndarray | range) else values
+        for name, values in grid.items()
+    }
+
+
+def _is_list_like(values: Any) -> bool:
+    if isinstance(values, np.ndarray):
+        return values.ndim == 1
+    return isinstance(values, list | tuple | range)
 
 
 class CheckedState(NamedTuple):

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from matminer_phonon_tl.featurizers import XenonPyDescriptors
 from matminer_phonon_tl.models._calibration import Calibrator, choose_threshold
 from matminer_phonon_tl.models._descriptors import Materials, descriptor_labels, descriptor_matrix
-from matminer_phonon_tl.models._gap_classifier_checks import CheckedState, check_options
+from matminer_phonon_tl.models._gap_classifier_checks import CheckedState, check_options, plain_grid
 from matminer_phonon_tl.models._inputs import check_target
 from matminer_phonon_tl.models.forest import Forest, mean_of_trees
 from matminer_phonon_tl.models.serialization import JSONModel, data_hash
@@ -48,7 +48,7 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
     forest : {"random_forest", "extra_trees"}
     balance : {"smote", "class_weight"}
         How the rarity of gaps is made up for: oversampling, or weights in every bootstrap sample.
-    param_grid : dict of str to sequence, optional
+    param_grid : dict of str to list, tuple, range or ndarray, optional
         Hyperparameters of the forest to search. Default: :data:`PAPER_GRID`. A grid of one point
         is used without a search.
     protocol : {"leak_free", "published"}
@@ -63,7 +63,7 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
         Calibrate probabilities on out-of-fold predictions of the training data.
     cv : int
         Folds of the search, of the choice of threshold, and of the calibration.
-    random_state : int, RandomState or None
+    random_state : int, RandomState (which a file keeps as None) or None
     n_jobs : int or None
         Processes of the search.
 
@@ -157,7 +157,7 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
             training, balance = training.oversampled(seed), "none"
         folds = training.folds(self.cv, fold_seed)
         forests.check_folds(training, folds)
-        grid = {key: list(values) for key, values in (self.param_grid or PAPER_GRID).items()}
+        grid = plain_grid(self.param_grid or PAPER_GRID)
         best, self.best_params_, self.best_score_ = forests.search(
             forests.forest_pipeline(self.forest, balance, seed), grid, training, folds, self.n_jobs
         )
@@ -316,6 +316,10 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
 
     def _calibrated(self, positive: NDArray[np.float64]) -> NDArray[np.float64]:
         return positive if self._calibrator is None else self._calibrator.apply(positive)
+
+    def _json_params(self) -> dict[str, Any]:
+        grid = self.param_grid and plain_grid(self.param_grid)
+        return {**super()._json_params(), "param_grid": grid}
 
     def _get_state(self) -> dict[str, Any] | None:
         if not hasattr(self, "forest_"):

@@ -138,7 +138,7 @@ class KernelMachine:
             amplitude=1.0,
             length_scale=np.array([np.sqrt(0.5 / gamma)]),
             points=X,
-            weights=_spread(machine.dual_coef_.ravel(), machine.support_, len(X)),
+            weights=_scattered(machine.dual_coef_.ravel(), machine.support_, len(X)),
             offset=float(machine.intercept_[0]),
             noise=None,
         )
@@ -321,7 +321,7 @@ def _some(n_rows: int) -> NDArray[np.intp]:
     return np.sort(np.random.default_rng(0).choice(n_rows, HYPERPARAMETER_ROWS, replace=False))
 
 
-def _spread(
+def _scattered(
     values: NDArray[np.float64], positions: NDArray[np.intp], length: int
 ) -> NDArray[np.float64]:
     whole = np.zeros(length)

@@ -84,13 +84,19 @@ class JSONModel(MSONable):
         self.__dict__.pop("card_", None)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the model as JSON-ready plain values; :meth:`from_dict` restores it exactly."""
+        """Return the model as JSON-ready plain values; :meth:`from_dict` restores it exactly.
+
+        But for a ``random_state`` that is a generator: it has no JSON, and None stands for it.
+        """
+        params = self._json_params()
+        if isinstance(params.get("random_state"), np.random.RandomState):
+            params["random_state"] = None
         return {
             "@module": MODEL_CLASSES[type(self).__name__],
             "@class": type(self).__name__,
             "@version": __version__,
             "schema_version": SCHEMA_VERSION,
-            "params": {name: encode(value) for name, value in self._json_params().items()},
+            "params": {name: encode(value) for name, value in params.items()},
             "state": encode(self._get_state()),
             "card": self._card(),
         }

@@ -70,7 +70,7 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         A torch device.
     random_state : int, RandomState or None
         Seed of initial weights, dropout and batches. With None every fit differs, and trains its
-        source anew.
+        source anew. A file keeps no RandomState, but None.
     verbose : bool
         Whether to show progress bars.
 
@@ -179,8 +179,8 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
 
         Parameters
         ----------
-        X : DataFrame with a column ``composition``, list of compositions or formulas, or array-like
-            of shape (n_samples, n_features)
+        X : DataFrame with a column ``composition``, ``formula`` or ``structure``, sequence of such,
+            or array-like of shape (n_samples, n_features)
             The materials, or their descriptors.
         y : array-like of shape (n_samples,)
             The target.

@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from matminer_phonon_tl.exceptions import CompositionError, TrainingError, UnknownElementError
 from matminer_phonon_tl.featurizers import XenonPyDescriptors
-from matminer_phonon_tl.models import PhononGapClassifier
+from matminer_phonon_tl.models import PhononGapClassifier, load_model, save_model
 from matminer_phonon_tl.models._importances import clustered_importances, near_copies
 
 SMALL = {"n_estimators": [25], "max_depth": [8]}
@@ -260,6 +260,31 @@ def test_bad_input_is_one_sentence(change, error, sentence, phonon_tl):
     classifier = PhononGapClassifier(**{"param_grid": {"n_estimators": [2]}, **change})
     with pytest.raises(error, match=sentence):
         classifier.fit(X, y)
+
+
+def test_values_of_a_grid_may_come_as_an_array_or_a_range(train, tmp_path):
+    grid = {"n_estimators": np.array([2, 3]), "max_depth": range(3, 5), "min_samples_leaf": (1,)}
+    classifier = PhononGapClassifier(param_grid=grid, cv=2, random_state=0)
+    classifier.fit(train, train["has_phonon_bandgap"])
+    assert type(classifier.best_params_["n_estimators"]) is int
+    save_model(classifier, tmp_path / "model.json")
+    restored = load_model(tmp_path / "model.json")
+    assert restored.param_grid == {
+        "n_estimators": [2, 3], "max_depth": [3, 4], "min_samples_leaf": (1,),
+    }  # fmt: skip
+    assert np.array_equal(restored.predict_proba(["InN"]), classifier.predict_proba(["InN"]))
+
+
+def test_a_file_keeps_no_generator(train, tmp_path):
+    """It has no JSON; what it drew is in the trees."""
+    classifier = PhononGapClassifier(
+        param_grid={"n_estimators": [2]}, random_state=np.random.RandomState(0)
+    ).fit(train, train["has_phonon_bandgap"])
+    save_model(classifier, tmp_path / "model.json")
+    restored = load_model(tmp_path / "model.json")
+    assert restored.random_state is None
+    assert isinstance(classifier.random_state, np.random.RandomState)
+    assert np.array_equal(restored.predict_proba(["InN"]), classifier.predict_proba(["InN"]))
 
 
 def test_folds_without_enough_gaps_are_refused(phonon_tl):

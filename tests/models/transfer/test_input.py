@@ -1,6 +1,7 @@
 """What networks are trained on, in every form, and what they refuse."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -23,6 +24,13 @@ class TestInputs:
         compositions = gapped["composition"].tolist()
         formulas = [own.formula.replace(" ", "") for own in compositions]
         for other in (gapped["composition"], compositions, formulas, np.array(formulas)):
+            np.testing.assert_allclose(model.predict(other), expected, rtol=1e-9)
+        for other in (
+            pd.DataFrame({"formula": formulas}),
+            gapped["structure"],
+            gapped["structure"].tolist(),
+            gapped[["structure"]],
+        ):
             np.testing.assert_allclose(model.predict(other), expected, rtol=1e-9)
         again = clone(model).fit(compositions, y.to_numpy())
         np.testing.assert_array_equal(again.predict(X), expected)
@@ -62,6 +70,15 @@ class TestInputs:
         model = TransferMLPRegressor(**QUICK, source=None).fit(["NaCl", "KBr", "LiF"], [1, 2, 3])
         with pytest.raises(CompositionError, match="row 1"):
             model.predict(["NaCl", "Qq"])
+
+    def test_what_is_no_composition_is_told_by_its_row(self):
+        model = TransferMLPRegressor(**QUICK, source=None).fit(["NaCl", "KBr", "LiF"], [1, 2, 3])
+        for bad in ([None, "GaN"], pd.Series([None, "GaN"]), pd.DataFrame({"formula": [None]})):
+            with pytest.raises(CompositionError, match=r"^row 0: expected a Composition, a Struct"):
+                model.predict(bad)
+        for nothing in ([], pd.Series([], dtype=object)):
+            with pytest.raises(CompositionError, match="expected at least one material, got none"):
+                model.predict(nothing)
 
     def test_matrix_model_asked_about_compositions(self, matrices):
         X, y, *_ = matrices

@@ -53,6 +53,14 @@ class TestState:
         refitted = loaded.fit(gapped, y, source=small_source)
         np.testing.assert_array_equal(refitted.predict(gapped), model.predict(gapped))
 
+    def test_a_generator_stays_behind(self, tmp_path):
+        model = TransferMLPRegressor(**QUICK, source=None)
+        model.set_params(random_state=np.random.RandomState(3)).fit(["NaCl", "KBr"], [1.0, 2.0])
+        save_model(model, tmp_path / "model.json")
+        loaded = load_model(tmp_path / "model.json")
+        assert loaded.random_state is None
+        np.testing.assert_array_equal(loaded.predict(["LiF"]), model.predict(["LiF"]))
+
     def test_unfitted_round_trip(self):
         model = TransferMLPRegressor.recommended()
         loaded = TransferMLPRegressor.from_dict(json.loads(json.dumps(model.as_dict())))
