@@ -9,25 +9,27 @@ from typing import Any
 
 import typer
 from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 COLUMNS = ("has gap", "gap, cm-1", "sound, km/s", "Cv, J/mol/K", "applies")
-TABLE_WIDTH = 78
-"""Characters below which numbers of a table would be broken over lines."""
 
 
-def _predictions(records: list[dict[str, Any]], width: int) -> Table | Text:
-    """A table, or in a narrow terminal a list."""
-    if width < TABLE_WIDTH:
-        return _prediction_list(records)
+def _predictions(records: list[dict[str, Any]], console: Console) -> Table | Text:
+    """A table, or a list where the terminal is too narrow for a row in one line."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("formula", overflow="fold")
     for header in COLUMNS:
-        table.add_column(header, justify="right", overflow="fold")
+        table.add_column(header, justify="right", no_wrap=True)
     for record in records:
         table.add_row(Text(record["formula"]), *_cells(record))
-    return table
+    # formulas and file names may be folded, numbers and headings not
+    table.columns[0].max_width = len("formula")
+    needed = Measurement.get(console, console.options.update(max_width=1000), table).maximum
+    table.columns[0].max_width = None
+    return table if needed <= console.width else _prediction_list(records)
 
 
 def _prediction_list(records: list[dict[str, Any]]) -> Text:

@@ -91,7 +91,7 @@ def predict(
 
 def _print(records: list[dict[str, Any]], percent: float, *, structure: bool) -> None:
     console = Console()
-    console.print(_predictions(records, console.width))
+    console.print(_predictions(records, console))
     done = [record for record in records if not record["error"]]
     remarks = [_remark(record) for record in done]
     if done:
