@@ -3,9 +3,12 @@
 Blocks of a page run in order, in one namespace and one temporary folder. A block that cannot run
 here has ``<!-- not run here: REASON -->`` on the line above it, or stands in ``ELSEWHERE``; it is
 read all the same: Python must compile, and scripts, commands, options and extras must exist.
+A block of ``text`` right after one that runs is what that prints, and must be true.
 """
 
 import configparser
+import contextlib
+import io
 import os
 import re
 import shlex
@@ -30,6 +33,7 @@ FENCE = re.compile(
     r"(?P<fence>`{3,})(?P<info>[^\n`]*)\n(?P<code>.*?)^(?P=fence)$",
     re.MULTILINE | re.DOTALL,
 )
+SHOWN = re.compile(r"\n\n```text\n(?P<output>.*?)^```$", re.MULTILINE | re.DOTALL)
 SHELL = {"", "sh", "bash"}
 NO_COMMANDS = {"text", "json", "bibtex"}
 
@@ -74,6 +78,7 @@ class Block:
     language: str
     code: str
     reason: str | None
+    shown: str | None = None
 
     @property
     def where(self):
@@ -92,7 +97,8 @@ def read_blocks(page):
         code = match["code"]
         listed = [why for start, why in elsewhere.items() if code.startswith(start)]
         reason = match["reason"] or next(iter(listed), None)
-        blocks.append(Block(page, line, language, code, reason))
+        shown = SHOWN.match(text, match.end())
+        blocks.append(Block(page, line, language, code, reason, shown and shown["output"]))
     return blocks
 
 
@@ -154,6 +160,7 @@ def workplace(tmp_path, monkeypatch):
         file.chmod(0o755)
     monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("COLUMNS", "80")
     folder = tmp_path / "work"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -172,9 +179,18 @@ def test_page_runs(page, workplace):
         if block.language == "python":
             # Empty lines before it, so that an error names the line of the page.
             code = compile("\n" * (block.line - 1) + block.code, str(page), "exec")
-            exec(code, namespace)  # noqa: S102 (the repository's own pages)
+            with contextlib.redirect_stdout(io.StringIO()) as printed:
+                exec(code, namespace)  # noqa: S102 (the repository's own pages)
+            output = printed.getvalue()
         else:
-            run_shell(block)
+            output = run_shell(block)
+        if block.shown is not None:
+            assert lines(output) == lines(block.shown), f"{block.where} prints\n{output}"
+
+
+def lines(text):
+    """Lines without blanks at their ends, and without blank lines around them."""
+    return [line.rstrip() for line in text.strip("\n").splitlines() if line.strip()]
 
 
 def run_shell(block):
@@ -186,6 +202,7 @@ def run_shell(block):
     )
     print(result.stdout)  # noqa: T201 (shown where the page fails)
     assert result.returncode == 0, f"{block.where}: {result.stderr}"
+    return result.stdout
 
 
 def prepare(page, folder):
