@@ -122,7 +122,9 @@ class PhononPredictor(BaseEstimator, JSONModel):
         regressors = self.regressors
         if regressors is None:
             regressors = {
-                target: make_regressor(target, self.use_structure, self.random_state)
+                target: make_regressor(
+                    target, structure=self.use_structure, random_state=self.random_state
+                )
                 for target in TARGETS
             }
         if set(regressors) != set(TARGETS):
