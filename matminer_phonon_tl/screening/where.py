@@ -1,43 +1,27 @@
 """Conditions on rows, such as ``has_gap_probability > 0.8 and phonon_bandgap > 150``.
 
-    condition  = conjunction { "or" conjunction }
-    conjunction = negation { "and" negation }
-    negation   = "not" negation | "(" condition ")" | comparison
-    comparison = operand [ ("<" | "<=" | ">" | ">=" | "==" | "=" | "!=") operand ]
-    operand    = number | 'text' | "text" | true | false | column | `any column`
-
 The text is read into a tree of comparisons, which is all that it can say; nothing of it is ever run
 as code. A comparison with a missing value is neither true nor false, and so is its negation: a row
 is kept where the whole is true.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, NoReturn
+from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.screening.chunks import clean_text
-
-MAX_LENGTH = 10_000
-MAX_DEPTH = 50
-
-_TOKEN = re.compile(
-    r"""\s*(?:
-    (?P<number>[+-]?(?:\d++\.?+\d*+|\.\d++)(?:[eE][+-]?\d++)?+(?![\w.]))
-    | (?P<text>'[^']*'|"[^"]*")
-    | (?P<column>`[^`]+`)
-    | (?P<operator><=|>=|==|!=|<|>|=)
-    | (?P<open>\()
-    | (?P<close>\))
-    | (?P<word>[^\W\d][\w:.]*)
-    )""",
-    re.VERBOSE,
+from matminer_phonon_tl.screening.conditions import (
+    Column,
+    Comparison,
+    Junction,
+    parse_condition,
 )
+from matminer_phonon_tl.screening.values import as_numbers, is_number, is_text
+
 _COMPARE: dict[str, Callable[..., Any]] = {
     "<": pc.less,
     "<=": pc.less_equal,
@@ -47,30 +31,6 @@ _COMPARE: dict[str, Callable[..., Any]] = {
     "=": pc.equal,
     "!=": pc.not_equal,
 }
-_CONSTANTS = {"true": True, "false": False}
-
-
-class Column(NamedTuple):
-    """The column of a comparison."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two operands and what is asked of them; a lone column must be true."""
-
-    left: Any
-    operator: str
-    right: Any
-
-
-@dataclass(frozen=True)
-class Junction:
-    """Conditions joined by "and" or "or", or one under "not"."""
-
-    kind: str
-    members: tuple["Comparison | Junction", ...]
 
 
 @dataclass(frozen=True)
@@ -115,148 +75,8 @@ class Where:
 
 
 def parse_where(text: str) -> Where:
-    """Read a condition.
-
-    Parameters
-    ----------
-    text : str
-        See the grammar in this module's description.
-
-    Returns
-    -------
-    Where
-
-    Raises
-    ------
-    ScreeningError
-        Says what was expected where.
-    """
-    if len(text) > MAX_LENGTH:
-        raise ScreeningError(
-            f"expected a condition of at most {MAX_LENGTH} characters, got {len(text)}"
-        )
-    parser = _Parser(clean_text(text))
-    tree = parser.condition(0)
-    if parser.kind != "end":
-        parser.refuse("'and', 'or' or the end")
-    return Where(text, tree)
-
-
-def as_numbers(column: pa.ChunkedArray, name: str) -> pa.Array | pa.ChunkedArray:
-    """Read a column as numbers; a text that is none is missing, as are NaN and what is missing.
-
-    Parameters
-    ----------
-    column : pyarrow.ChunkedArray
-    name : str
-        For the error.
-
-    Raises
-    ------
-    ScreeningError
-        If it holds neither numbers nor texts, nor points in time.
-    """
-    kind = column.type
-    if pa.types.is_integer(kind):
-        return column  # a float would not tell large ones apart
-    if pa.types.is_temporal(kind) and not pa.types.is_interval(kind):
-        width = pa.int32() if kind.bit_width == 32 else pa.int64()
-        return column.cast(width).cast(pa.int64())
-    if _is_text(kind):
-        column = column.cast(pa.string())
-    elif not (_is_number(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind)):
-        raise ScreeningError(
-            f"expected numbers, or texts of them, in the column {name!r}, got {kind}: compare and "
-            "rank by other columns"
-        )
-    values = pd.to_numeric(column.to_pandas(), errors="coerce").astype("float64")
-    return pa.array(values, from_pandas=True)
-
-
-class _Parser:
-    """One token ahead of the text."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.end = 0
-        self.advance()
-
-    def advance(self) -> None:
-        self.start = self.end
-        match = _TOKEN.match(self.text, self.end)
-        if match is None:
-            rest = self.text[self.end :].strip()
-            self.kind, self.token = ("end", "") if not rest else ("unknown", rest[:20])
-            return
-        self.end = match.end()
-        self.kind, self.token = str(match.lastgroup), match[str(match.lastgroup)]
-        if self.kind == "word" and self.token.lower() in ("and", "or", "not"):
-            self.kind = self.token = self.token.lower()
-
-    def refuse(self, expected: str) -> NoReturn:
-        got = repr(self.token) if self.token else "the end"
-        raise ScreeningError(
-            f"expected {expected} at character {self.start + 1} of the condition {self.text!r}, "
-            f"got {got}"
-        )
-
-    def condition(self, depth: int) -> Comparison | Junction:
-        return self.joined("or", lambda: self.conjunction(depth))
-
-    def conjunction(self, depth: int) -> Comparison | Junction:
-        return self.joined("and", lambda: self.negation(depth))
-
-    def joined(
-        self, kind: str, member: Callable[[], Comparison | Junction]
-    ) -> Comparison | Junction:
-        members = [member()]
-        while self.kind == kind:
-            self.advance()
-            members.append(member())
-        return members[0] if len(members) == 1 else Junction(kind, tuple(members))
-
-    def negation(self, depth: int) -> Comparison | Junction:
-        if depth > MAX_DEPTH:
-            self.refuse(f"at most {MAX_DEPTH} levels of brackets and 'not'")
-        if self.kind == "not":
-            self.advance()
-            return Junction("not", (self.negation(depth + 1),))
-        if self.kind == "open":
-            self.advance()
-            inside = self.condition(depth + 1)
-            if self.kind != "close":
-                self.refuse("')'")
-            self.advance()
-            return inside
-        return self.comparison()
-
-    def comparison(self) -> Comparison:
-        left = self.operand()
-        if self.kind != "operator":
-            if not isinstance(left, Column):
-                self.refuse("a comparison such as '> 0.8'")
-            return Comparison(left, "==", True)
-        operator = self.token
-        self.advance()
-        right = self.operand()
-        if not isinstance(left, Column) and not isinstance(right, Column):
-            self.refuse("a column on one side of the comparison before this")
-        return Comparison(left, operator, right)
-
-    def operand(self) -> Any:
-        value: Any
-        if self.kind == "number":
-            value = _number(self.token)
-        elif self.kind == "text":
-            value = self.token[1:-1]
-        elif self.kind == "column":
-            value = Column(self.token[1:-1])
-        elif self.kind == "word":
-            value = _CONSTANTS.get(self.token.lower(), Column(self.token))
-        else:
-            self.refuse("a column, a number or a quoted text")
-        self.advance()
-        return value
+    """Read a condition; see :func:`parse_condition`."""
+    return Where(text, parse_condition(clean_text(text)))
 
 
 def _columns(tree: Any) -> set[str]:
@@ -285,12 +105,12 @@ def _compare(comparison: Comparison, table: pa.Table) -> pa.Array:
     if any(pa.types.is_null(side.type) for side in sides):
         return pa.nulls(table.num_rows, pa.bool_())
     try:
-        if any(_is_number(side.type) for side in sides):
+        if any(is_number(side.type) for side in sides):
             # What a CSV file holds is text, and is compared as the number it stands for.
             return compare(*_alike([_to_number(side, comparison) for side in sides]))
-        if all(isinstance(side, pa.ChunkedArray) and _is_text(side.type) for side in sides):
+        if all(isinstance(side, pa.ChunkedArray) and is_text(side.type) for side in sides):
             return _compare_texts(compare, *sides)
-        sides = [side.cast(pa.string()) if _is_text(side.type) else side for side in sides]
+        sides = [side.cast(pa.string()) if is_text(side.type) else side for side in sides]
         for place, side in enumerate(sides):
             if pa.types.is_temporal(side.type) and isinstance(sides[1 - place], pa.StringScalar):
                 sides[1 - place] = sides[1 - place].cast(side.type)
@@ -311,7 +131,7 @@ def _compare_texts(compare: Callable[..., Any], left: Any, right: Any) -> pa.Arr
 
 def _to_number(side: Any, comparison: Comparison) -> Any:
     if isinstance(side, pa.Scalar):
-        if not _is_number(side.type):
+        if not is_number(side.type):
             raise ScreeningError(
                 f"expected a number to compare with in {_in_words(comparison)}, "
                 f"got {side.as_py()!r}"
@@ -335,30 +155,12 @@ def _alike(sides: list[Any]) -> list[Any]:
     ]
 
 
-def _number(token: str) -> int | float:
-    """A whole number stays one: beyond 2^53, a float is another."""
-    digits = token.lstrip("+-")
-    return int(token) if digits.isdigit() and len(digits) < 19 else float(token)
-
-
 def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
     if name not in table.column_names:
         raise ScreeningError(
             f"expected a condition on the columns {', '.join(table.column_names)}, got {name!r}"
         )
     return table[name]
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    return (
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    )
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
 
 
 def _in_words(comparison: Comparison) -> str:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matminer_phonon_tl.exceptions import ScreeningError
-from matminer_phonon_tl.screening.where import MAX_DEPTH, MAX_LENGTH, parse_where
+from matminer_phonon_tl.screening.conditions import MAX_DEPTH, MAX_LENGTH
+from matminer_phonon_tl.screening.where import parse_where
 
 TABLE = pa.table(
     {
