@@ -134,7 +134,7 @@ class RankingPage:
             parts += [
                 "<h2>Elements</h2>",
                 "<p>How many of the rows hold each element.</p>",
-                _figure(elements_figure(self.elements)),
+                _figure(elements_figure(self.elements), "figure table"),
             ]
         ranking = self._top.ranking
         by = html.escape(ranking.column(self.schema) if self.n_rows else str(ranking.by or ""))
@@ -188,14 +188,14 @@ def plain_frame(table: pa.Table | None) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _figure(figure: Any) -> str:
+def _figure(figure: Any, classes: str = "figure") -> str:
     figure.update_layout(
         template="plotly_white", margin={"l": 60, "r": 20, "t": 20, "b": 50}, font={"size": 13}
     )
     drawn = figure.to_html(
         full_html=False, include_plotlyjs=False, config={"responsive": True, "displaylogo": False}
     )
-    return f'<div class="figure">{drawn}</div>'
+    return f'<div class="{classes}">{drawn}</div>'
 
 
 def _as_numbers(column: "pd.Series[Any]") -> "pd.Series[Any]":
