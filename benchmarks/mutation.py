@@ -6,7 +6,8 @@ Usage: pip install cosmic-ray
 MODULE is a path such as matminer_phonon_tl/phonons/gap.py; default: those of TESTS. From all
 mutants that cosmic-ray makes of a module (another operator, another number, no ``not``, an empty
 loop ...), a random sample is tried, each in a copy of the repository, against the tests that mirror
-the module. Mutants that no test notices are printed: each is a gap in the tests or no fault at all.
+the module (with PHONON_TL_TEST_DATA also those on real documents). Mutants that no test notices are
+printed: each is a gap in the tests or no fault at all.
 """
 
 import argparse
