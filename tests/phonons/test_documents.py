@@ -65,6 +65,35 @@ def test_a_rounded_reciprocal_lattice_is_that_of_the_structure(chain, document, 
         read_bands({**document, "lattice_rec": {"matrix": 1.03 * given}})
 
 
+@pytest.mark.parametrize("volume_per_atom", [3.0, 20.0, 100.0, 390.0])
+@pytest.mark.parametrize("with_two_pi", [True, False])
+def test_two_pi_is_told_by_the_volume_alone(chain, document, volume_per_atom, with_two_pi):
+    lattice = Lattice.cubic((2 * volume_per_atom) ** (1 / 3))
+    given = (
+        lattice.reciprocal_lattice if with_two_pi else lattice.reciprocal_lattice_crystallographic
+    )
+    bare = {**document, "structure": None, "lattice_rec": {"matrix": given.matrix}}
+    expected = read_bands(chain).q_fractional @ lattice.reciprocal_lattice.matrix
+    np.testing.assert_allclose(read_bands(bare, unit="THz").q_cartesian, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("points", "jumps"),
+    [
+        ([0.0, 0.1, 0.2, 0.6], [False, False, True]),  # at the end
+        ([0.0, 0.4, 0.5, 0.6], [True, False, False]),  # at the beginning
+        ([0.0, 0.1, 0.1, 0.5, 0.6], [False, False, True, False]),  # a corner that stands twice
+        ([0.0, 0.1, 0.2, 0.5, 0.8], [False, False, False, False]),  # segments of their own steps
+        ([0.0, 0.5], [False]),  # nothing to compare with
+    ],
+)
+def test_jumps_of_a_path(document, points, jumps):
+    q = [[x, 0.0, 0.0] for x in points]
+    bands = np.asarray(document["bands"])[:, : len(q)]
+    read = read_bands({**document, "qpoints": q, "bands": bands})
+    assert read.jumps.tolist() == jumps
+
+
 def test_structure_of_another_module_is_read(document):
     document["structure"]["@module"] = "abipy.core.structure"
     assert read_bands(document).structure.formula == "Ga1 N1"
@@ -198,6 +227,7 @@ def test_dos_is_normalised_whatever_its_unit(debye, chain):
     [
         ([0.0, 1.0, 2.0], [0.0, 1.0], "as many densities as frequencies"),
         ([0.0], [1.0], "at least two, got 1 and 1"),
+        ([], [], r"frequencies as a 1-dimensional array, got shape \(0,\)"),
         ([0.0, 2.0, 1.0], [0.0, 1.0, 1.0], "ascending frequencies"),
         ([0.0, 1.0, 2.0], [0.0, -1.0, 3.0], "nowhere negative, got -1 at 1"),
         ([0.0, 1.0, 2.0], [0.0, 0.0, 0.0], "positive integral, got 0"),
