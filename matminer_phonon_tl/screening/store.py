@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import reduce
 from pathlib import Path
 from types import TracebackType
@@ -50,6 +51,8 @@ class ChunkStore:
     def __enter__(self) -> Self:
         for left in self.folder.parent.glob(f".{glob.escape(self.folder.name)}.*"):
             shutil.rmtree(left, ignore_errors=True)  # of a process that was killed in remove()
+        if self.folder.exists() and not (self.folder / MANIFEST).is_file():
+            self._refuse_foreign()
         try:
             self._checkpoint.__enter__()
         except DatasetIntegrityError as error:
@@ -70,9 +73,11 @@ class ChunkStore:
         traceback: TracebackType | None,
     ) -> None:
         self._checkpoint.__exit__(kind, error, traceback)
-        if not self._lines and self.folder.is_dir():
+        if not self._lines:
             # Nothing is done yet, so that another try may have other options.
-            shutil.rmtree(self.folder)
+            (self.folder / MANIFEST).unlink(missing_ok=True)
+            with suppress(OSError):
+                self.folder.rmdir()
 
     def finished(self, number: int, input_sha256: str) -> dict[str, Any] | None:
         """Return the manifest's line of a chunk that is done, None for one that is to be done.
@@ -149,7 +154,15 @@ class ChunkStore:
         # In one step first, so that nobody finds half of them.
         doomed = self.folder.with_name(f".{self.folder.name}.{os.getpid()}")
         self.folder.rename(doomed)
-        shutil.rmtree(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)  # what is left goes at the next start
+
+    def _refuse_foreign(self) -> None:
+        """Raise where something else is under the folder's name, which would be deleted with it."""
+        if not self.folder.is_dir() or any(self.folder.iterdir()):
+            raise ScreeningError(
+                f"expected {self.folder} to be free for unfinished work, found something else "
+                "there: choose another output, or move it away"
+            )
 
     def _path(self, number: int) -> Path:
         return self.folder / f"chunk-{number:06d}.parquet"

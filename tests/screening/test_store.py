@@ -100,6 +100,21 @@ def test_what_was_left_of_a_removal_goes_at_the_next_start(tmp_path):
         assert not left.exists()
 
 
+@pytest.mark.parametrize("make", ["file", "folder"])
+def test_what_is_somebody_elses_stays(tmp_path, make):
+    own = tmp_path / "y.csv.parts"
+    if make == "folder":
+        own.mkdir()
+        own = own / "thesis.tex"
+    own.write_text("precious")
+    with (
+        pytest.raises(ScreeningError, match="to be free for unfinished work, found something else"),
+        ChunkStore(tmp_path / "y.csv", IDENTITY, resume=False),
+    ):
+        pass
+    assert own.read_text() == "precious"
+
+
 def test_a_run_that_has_done_nothing_leaves_nothing(tmp_path):
     """So that another try may have other options."""
     with ChunkStore(tmp_path / "y.csv", IDENTITY, resume=False) as store:
