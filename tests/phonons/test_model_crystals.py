@@ -29,6 +29,11 @@ def test_the_chain_is_the_one_its_docstring_names():
     assert diatomic_chain().structure.lattice.abc == (4.0, 3.5, 3.5)
 
 
+def test_the_chains_path_ends_at_the_zone_boundary():
+    path = np.array([q.frac_coords for q in diatomic_chain(n_q=11).qpoints])
+    np.testing.assert_allclose(path, np.outer(np.linspace(0, 0.5, 11), [1, 0, 0]))
+
+
 def test_debye_states_grow_with_the_square_up_to_ten_terahertz():
     dos = debye_dos()
     assert dos.frequencies[[0, -1]] == pytest.approx([0.0, 10.0])

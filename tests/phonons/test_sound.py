@@ -238,14 +238,17 @@ def test_jump_of_the_path_is_no_segment(chain):
     assert speed_of_sound(twice) == pytest.approx(speed_of_sound(chain), rel=1e-12)
 
 
+@pytest.mark.parametrize("corners", ["once", "twice"])
 @pytest.mark.parametrize("a", [4, 11, 13, 40])
-def test_equal_numbers_of_points_on_unequal_segments(a):
+def test_equal_numbers_of_points_on_unequal_segments(a, corners):
     """In a flat or long cell, Gamma-Z has steps several times as long as most of the path."""
     structure = Structure(Lattice.tetragonal(a, 4), ["Tl"], [[0, 0, 0]])
     points = {"Gamma": [0, 0, 0], "X": [0, 0.5, 0], "M": [0.5, 0.5, 0],
               "Z": [0, 0, 0.5], "R": [0, 0.5, 0.5], "A": [0.5, 0.5, 0.5]}  # fmt: skip
     path = ["Gamma", "X", "M", "Gamma", "Z", "R", "A", "Z"]
     q = np.concatenate([np.linspace(points[i], points[j], 51) for i, j in pairwise(path)])
+    if corners == "once":  # where X is passed, M lies farther from Gamma, but on another line
+        q = np.delete(q, np.arange(51, len(q), 51), axis=0)
     k = q @ structure.lattice.reciprocal_lattice.matrix
     # 1 km/s in the plane and 4 km/s along c, in all three branches.
     frequency = np.sqrt(k[:, 0] ** 2 + k[:, 1] ** 2 + 16 * k[:, 2] ** 2) / (2 * np.pi) * 10

@@ -5,7 +5,12 @@ import pytest
 from pymatgen.phonon.dos import PhononDos
 
 from matminer_phonon_tl.exceptions import PhononDocumentError, UnstableStructureError
-from matminer_phonon_tl.phonons import debye_temperature, last_dos_peak, mean_frequency
+from matminer_phonon_tl.phonons import (
+    debye_dos,
+    debye_temperature,
+    last_dos_peak,
+    mean_frequency,
+)
 from matminer_phonon_tl.units import THZ_TO_CM1, THZ_TO_KELVIN
 
 
@@ -27,8 +32,17 @@ def test_ripples_are_no_peak():
     assert last_dos_peak(dos, unit="THz") == pytest.approx(5.0 * THZ_TO_CM1, abs=0.02)
 
 
-def test_density_cut_off_at_its_maximum(debye):
-    assert last_dos_peak(debye, unit="THz") == pytest.approx(10.0 * THZ_TO_CM1)
+@pytest.mark.parametrize("n_points", [2000, 2001])
+def test_density_cut_off_at_its_maximum(n_points):
+    dos = debye_dos(n_points=n_points)
+    assert last_dos_peak(dos, unit="THz") == pytest.approx(10.0 * THZ_TO_CM1)
+
+
+def test_a_flat_peak_is_refined_too():
+    frequencies = np.arange(0.0, 6.0)
+    dos = PhononDos(frequencies, 1.0 - 0.02 * (frequencies - 2.3) ** 2)
+    dos.densities *= 3.0 / np.trapezoid(dos.densities, frequencies)
+    assert last_dos_peak(dos, unit="THz") == pytest.approx(2.3 * THZ_TO_CM1)
 
 
 def test_plateau():
