@@ -20,6 +20,8 @@ from matminer_phonon_tl.phonons import (
     diatomic_chain,
     largest_gap,
 )
+from matminer_phonon_tl.phonons.bands import read_bands
+from matminer_phonon_tl.phonons.gap import acoustic_optical_gap_of
 from matminer_phonon_tl.units import THZ_TO_CM1
 
 
@@ -142,3 +144,12 @@ def test_real_documents(RbI, NaCl, BaTiO3):
         ):
             function(BaTiO3[0])
     assert acoustic_optical_gap(BaTiO3[0], allow_imaginary=True) == 0.0
+
+
+def test_imaginary_modes_are_refused_unless_allowed(chain):
+    chain.bands[0, 40] = -0.7
+    with pytest.raises(UnstableStructureError, match="for a phonon gap, got .* down to -0.7 THz"):
+        acoustic_optical_gap(chain)
+    with pytest.raises(UnstableStructureError, match="for a phonon gap"):
+        acoustic_optical_gap_of(read_bands(chain))
+    assert acoustic_optical_gap(chain, allow_imaginary=True) > 0

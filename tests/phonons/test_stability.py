@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+from matminer_phonon_tl.exceptions import UnstableStructureError
 from matminer_phonon_tl.phonons import has_imaginary_modes, imaginary_modes
+from matminer_phonon_tl.phonons.bands import read_bands
+from matminer_phonon_tl.phonons.stability import require_stable
 from matminer_phonon_tl.units import THZ_TO_CM1
 
 
@@ -58,6 +61,13 @@ def test_report_names_the_place(chain):
     assert found.lowest_elsewhere == pytest.approx(-0.7)
     assert found.lowest_near_gamma == 0.0
     assert found.wave_vector == pytest.approx((0.5, 0.0, 0.0))
+
+
+def test_only_a_stable_structure_will_do(chain):
+    require_stable(read_bands(chain), "a gap")
+    bands = read_bands(with_frequency(chain, 0, 40, -0.7))
+    with pytest.raises(UnstableStructureError, match=r"for a gap, got .* down to -0.7 THz at q"):
+        require_stable(bands, "a gap")
 
 
 def test_tolerance_is_in_thz_whatever_the_document(chain):

@@ -79,6 +79,9 @@ KINDS = pa.table(
         (f"large = {2**53 + 1}", [0]),  # a float would find the row after it too
         ("large < 0.5", [2]),
         ("when > '1970-01-02'", [1]),
+        ("'1970-01-02' < when", [1]),
+        ("'1970-01-02' >= day", [0, 3]),
+        ("when <= day", [0, 1, 3]),
         ("day <= '1970-01-02'", [0, 3]),
         ("kind = 'u'", [0, 3]),
         ("kind != a", [0, 1, 3]),
