@@ -237,3 +237,13 @@ def test_evaluation_is_imported_without_torch():
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_members_of_an_ensemble_are_averaged_round_by_round(gapped, network):
+    network.set_params(hidden_layer_sizes=[(8, 4, 4), (6, 4, 4)], source=None)
+    both = cross_validate(network, gapped, "bandgap", n_repeats=3)
+    assert both.predictions.shape == (3, len(gapped))
+    assert not np.array_equal(*both.predictions[:2])
+    assert both.settings["n_splits"] == 5
+    split = [(s.train, s.test) for s in both.splits if s.round == 0]
+    assert cross_validate(network, gapped, "bandgap", splitter=split).settings["n_splits"] is None
