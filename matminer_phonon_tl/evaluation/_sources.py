@@ -10,7 +10,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from matminer_phonon_tl.compositions import as_compositions
 from matminer_phonon_tl.models._descriptor_input import holds_compositions
-from matminer_phonon_tl.models.source_tasks import load_source
+from matminer_phonon_tl.models.source_tasks import NAMED_SOURCES, load_source
 
 _KIN = (
     {"heat_capacity", "heat_capacity_per_atom"},
@@ -86,7 +86,8 @@ def knows_labels(estimator: Any, sources: Mapping[str, Any], target: str) -> boo
 
 def _label_names(source: Any) -> set[str]:
     if isinstance(source, str):
-        source = load_source(source)
+        # Somebody else's estimator may call anything its source.
+        source = load_source(source) if source in (*NAMED_SOURCES, "structures") else None
     if isinstance(source, tuple) and len(source) == 2:
         source = source[1]
     if isinstance(source, pd.DataFrame):

@@ -178,8 +178,6 @@ def check_places(data: Any, output: str | Path, page: Any) -> tuple[Path | None,
         If no file can be put there, or if one would be put over the input or the other.
     """
     out = None if str(output) == "-" else Path(output)
-    if out is not None:
-        check_output(out)
     files = {"output": out, "page": None if page is None else Path(page)}
     files = {n: p.resolve() if p is not None and p.is_symlink() else p for n, p in files.items()}
     given = Path(data).resolve() if isinstance(data, str | Path) and str(data) != "-" else None

@@ -168,6 +168,7 @@ def screen(
             "expected --by and --ascending with --top or --html, got neither: nothing is ranked"
         )
     condition = None if where is None else parse_where(where)
+    kind = "csv" if str(output) == "-" else check_output(Path(output))
     path, page_path = check_places(data, output, html)
     if path is None and resume:
         raise ScreeningError("expected an output file with resume, got '-': name a file")
@@ -201,7 +202,7 @@ def screen(
     }
     delivery = Delivery(
         path,
-        "csv" if path is None else check_output(path),
+        kind,
         about,
         top=None if top is None else TopRows(top, ranking),
         page=None if page_path is None else RankingPage(page_path, ranking, about),

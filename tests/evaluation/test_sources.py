@@ -58,6 +58,13 @@ def test_leak_free_clears_a_source_that_holds_the_targets_labels(
         assert bool(tested & {own.reduced_formula for own in left}) != cleared
 
 
+def test_somebody_elses_source_is_left_alone(gapped):
+    """A parameter of that name may hold anything."""
+    Watcher.seen = []
+    cross_validate(Watcher("a database"), gapped, "speed_of_sound", n_repeats=1)
+    assert {given for _, _, given in Watcher.seen} == {"a database"}
+
+
 def test_a_regressor_cannot_copy_the_answer_from_its_source(gapped):
     own = gapped[["composition", "speed_of_sound"]]
     model = PhononRegressor(
