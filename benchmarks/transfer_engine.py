@@ -23,8 +23,8 @@ from sklearn.model_selection import KFold
 
 from matminer_phonon_tl.datasets import load_phonon_tl
 from matminer_phonon_tl.featurizers import XenonPyDescriptors
-from matminer_phonon_tl.models._stack_plan import flops_per_row
-from matminer_phonon_tl.models.stacked_mlp import train_folds
+from matminer_phonon_tl.networks._stack_plan import flops_per_row
+from matminer_phonon_tl.networks.stacked_mlp import train_folds
 
 WIDTHS = (160, 80, 30)
 

@@ -40,3 +40,16 @@ def phonon_tl():
     from matminer_phonon_tl import load_phonon_tl
 
     return load_phonon_tl()
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """A Dask client of two worker processes."""
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
+        ) as workers,
+        distributed.Client(workers) as client,
+    ):
+        yield client

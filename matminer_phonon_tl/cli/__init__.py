@@ -194,7 +194,7 @@ def reproduce(
 
     Writes scores.json, CSV tables, figures and report.html. Prints first about how long it takes.
     """
-    from matminer_phonon_tl.evaluation.paper import estimate_minutes, in_words, plan_of, run
+    from matminer_phonon_tl.reproduction.experiments import estimate_minutes, in_words, plan_of, run
 
     jobs = plan_of(
         quick=quick, scale=scale, experiments=experiment, random_state=seed, device=device
@@ -226,7 +226,7 @@ def report(
 
     The run may have been stopped, or still be going on.
     """
-    from matminer_phonon_tl.evaluation.paper import write_report
+    from matminer_phonon_tl.reproduction.experiments import write_report
 
     path = write_report(folder)
     if as_json:

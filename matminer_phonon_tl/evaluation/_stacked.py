@@ -10,17 +10,17 @@ from tqdm.auto import tqdm
 
 from matminer_phonon_tl.evaluation.splits import Split
 from matminer_phonon_tl.models._descriptor_input import DescriptorInput, read_input
-from matminer_phonon_tl.models._network import TrainedNetwork, predict_all
-from matminer_phonon_tl.models._stack_jobs import input_scaler, network_seeds
 from matminer_phonon_tl.models._target_transform import (
     check_transform,
     inverse_transform,
     transform_target,
 )
-from matminer_phonon_tl.models._transfer_fit import common_settings, starting_networks
-from matminer_phonon_tl.models._transfer_settings import layer_numbers, member_widths
 from matminer_phonon_tl.models.source_tasks import resolve_source
-from matminer_phonon_tl.models.stacked_mlp import train_folds
+from matminer_phonon_tl.networks._network import TrainedNetwork, predict_all
+from matminer_phonon_tl.networks._stack_jobs import input_scaler, network_seeds
+from matminer_phonon_tl.networks._transfer_fit import common_settings, starting_networks
+from matminer_phonon_tl.networks._transfer_settings import layer_numbers, member_widths
+from matminer_phonon_tl.networks.stacked_mlp import train_folds
 
 ROUNDS_PER_FIT_ON_ALL = 5
 """The published script fits on all rows, then runs five rounds, and does so three times."""

@@ -26,7 +26,7 @@ from matminer_phonon_tl.evaluation.splits import (
     splits_of,
 )
 from matminer_phonon_tl.models.serialization import library_versions
-from matminer_phonon_tl.models.transfer import TransferMLPRegressor
+from matminer_phonon_tl.networks.transfer import TransferMLPRegressor
 
 Protocol = Literal["leak_free", "strict", "published"]
 

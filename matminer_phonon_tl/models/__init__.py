@@ -4,16 +4,16 @@ from importlib import import_module
 from typing import Any
 
 _MODULES = {
-    "PhononGapClassifier": "gap_classifier",
-    "PhononPipe": "pipe",
-    "PhononPredictor": "predictor",
-    "PhononRegressor": "phonon_regressor",
-    "PhononTLFeaturizer": "prediction_featurizer",
-    "TransferMLPRegressor": "transfer",
-    "explain": "explanation",
-    "load_model": "serialization",
-    "make_regressor": "regressor_choice",
-    "save_model": "serialization",
+    "PhononGapClassifier": "models.gap_classifier",
+    "PhononPipe": "models.pipe",
+    "PhononPredictor": "models.predictor",
+    "PhononRegressor": "models.phonon_regressor",
+    "PhononTLFeaturizer": "models.prediction_featurizer",
+    "TransferMLPRegressor": "networks.transfer",
+    "explain": "models.explanation",
+    "load_model": "models.serialization",
+    "make_regressor": "models.regressor_choice",
+    "save_model": "models.serialization",
 }
 
 __all__ = [
@@ -32,7 +32,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        return getattr(import_module(f"matminer_phonon_tl.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

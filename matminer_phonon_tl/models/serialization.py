@@ -38,7 +38,7 @@ MODEL_CLASSES = {
     "PhononPipe": "matminer_phonon_tl.models.pipe",
     "PhononPredictor": "matminer_phonon_tl.models.predictor",
     "PhononRegressor": "matminer_phonon_tl.models.phonon_regressor",
-    "TransferMLPRegressor": "matminer_phonon_tl.models.transfer",
+    "TransferMLPRegressor": "matminer_phonon_tl.networks.transfer",
 }
 """The classes a file may name, and where this package keeps them."""
 

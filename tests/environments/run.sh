@@ -28,7 +28,7 @@ few=(tests/test_package.py tests/test_missing_packages.py tests/test_composition
     tests/test_composition_array.py tests/featurizers
     tests/datasets/test_load.py tests/datasets/test_registry.py
     tests/models/test_predictor.py tests/models/test_gap_classifier.py
-    tests/models/test_phonon_regressor.py tests/models/transfer
+    tests/models/test_phonon_regressor.py tests/networks/transfer
     tests/evaluation/test_comparison.py tests/evaluation/test_splits.py tests/figures
     tests/phonons tests/screening/test_screen.py)
 # Neither torch nor any extra.

@@ -28,19 +28,6 @@ def network(source):
     return TransferMLPRegressor((12, 8, 4), source=source, source_epochs=5, epochs=15)
 
 
-@pytest.fixture(scope="session")
-def cluster():
-    """A Dask client of two worker processes."""
-    distributed = pytest.importorskip("distributed")
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
-        ) as workers,
-        distributed.Client(workers) as client,
-    ):
-        yield client
-
-
 @pytest.fixture
 def ridge():
     return make_pipeline(StandardScaler(), Ridge(1.0))

@@ -5,8 +5,8 @@ from sklearn.model_selection import KFold
 from matminer_phonon_tl.evaluation import cross_validate
 from matminer_phonon_tl.evaluation._stacked import clean_predictions, published_predictions
 from matminer_phonon_tl.evaluation.splits import Split
-from matminer_phonon_tl.models._stack_jobs import input_scaler, network_seeds
-from matminer_phonon_tl.models.stacked_mlp import train_folds
+from matminer_phonon_tl.networks._stack_jobs import input_scaler, network_seeds
+from matminer_phonon_tl.networks.stacked_mlp import train_folds
 
 
 @pytest.fixture

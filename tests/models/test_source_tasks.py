@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from matminer_phonon_tl.models._source_networks import SourceCache, source_networks
 from matminer_phonon_tl.models.source_tasks import load_source, resolve_source
+from matminer_phonon_tl.networks._source_networks import SourceCache, source_networks
 
 
 def test_named_sources(phonon_tl):
@@ -90,7 +90,7 @@ def test_cache_forgets_the_least_recently_used():
 
 
 def test_more_sources_than_fit_at_a_time(monkeypatch):
-    from matminer_phonon_tl.models import _source_networks
+    from matminer_phonon_tl.networks import _source_networks
 
     rng = np.random.default_rng(0)
     sources = [

@@ -1,0 +1,18 @@
+"""The paper's experiments, as published and without their leak, with tables, figures and a report."""
+
+from importlib import import_module
+from typing import Any
+
+_MODULES = {"run": "experiments", "write_report": "experiments"}
+
+__all__ = ["run", "write_report"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,305 @@
+"""From the records of the paper's experiments to scores.json and tables."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from matminer_phonon_tl.datasets.load import UNITS
+from matminer_phonon_tl.evaluation.comparison import compare, corrected_interval
+from matminer_phonon_tl.evaluation.result import CrossValidationResult
+from matminer_phonon_tl.evaluation.scores import score_predictions
+from matminer_phonon_tl.evaluation.splits import Split
+from matminer_phonon_tl.models.serialization import data_hash, write_atomically
+from matminer_phonon_tl.reproduction._paper_data import III_V, published_figure
+from matminer_phonon_tl.reproduction._paper_networks import HOLDOUT, paper_frame
+
+Records = Sequence[Mapping[str, Any]]
+KEY = ("experiment", "target", "model", "protocol")
+LEVEL = 0.95
+SELECTION = "lowest test MAE of all architectures, as in the paper: a selection on the test score"
+
+
+def write_tables(
+    folder: Path,
+    contents: Sequence[Mapping[str, Any]],
+    comparisons: pd.DataFrame,
+    methods: Mapping[str, Any],
+) -> Path:
+    """Write scores.json and the CSV tables.
+
+    Parameters
+    ----------
+    folder : Path
+    contents : sequence of dict
+        What the jobs returned.
+    comparisons : DataFrame
+        As :func:`comparison_table` gives it.
+    methods : dict
+        Settings, versions and data hash.
+
+    Returns
+    -------
+    Path
+        Of scores.json.
+    """
+    records = [record for content in contents for record in content.get("records", ())]
+    compounds = iii_v_table(contents)
+    scores = [
+        *summarise(record for record in records if record["carry"] in (None, "all")),
+        *(score for content in contents for score in content.get("scores", ())),
+        *iii_v_scores(compounds),
+    ]
+    for score in scores:
+        score["published_figure"] = published_figure(
+            score["experiment"], score["target"], score["model"]
+        )
+    tables = {
+        "scores": pd.DataFrame(scores).drop(columns=["best", "published_figure"], errors="ignore"),
+        "architectures": architecture_table(records),
+        "leak_by_round": leak_table(records),
+        "comparisons": comparisons,
+        "iii_v": compounds,
+        "derived_against_measured": pd.DataFrame(
+            [row for content in contents for row in content.get("measured", ())]
+        ),
+    }
+    for name, table in tables.items():
+        if len(table):
+            write_atomically(folder / f"{name}.csv", table.to_csv(index=False).encode())
+    path = folder / "scores.json"
+    probes = [content["leak_probe"] for content in contents if "leak_probe" in content]
+    document = {"scores": scores, "leak_probes": probes, "methods": dict(methods)}
+    write_atomically(path, json.dumps(document, indent=1, allow_nan=False).encode())
+    return path
+
+
+def summarise(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Turn records of architectures into one score for each experiment, target, model, protocol.
+
+    ``mae`` and ``r2`` are means over the architectures, of predictions averaged over the rounds;
+    for 60/40 splits, where few rows are tested twice, means over the splits. ``mae_std`` is the
+    spread over the architectures, or over the rounds of a single one.
+    """
+    scores = []
+    for key, group in _grouped(records):
+        holdout = key[0] == "holdout_60_40"
+        averaged = np.array([own["mae_averaged"] for own in group])
+        by_round = np.array([own["mae_rounds"] for own in group])
+        r2 = np.array(
+            [np.mean(own["r2_rounds"]) if holdout else own["r2_averaged"] for own in group]
+        )
+        mae = by_round.mean(axis=1) if holdout else averaged
+        spread = mae if len(group) > 1 else by_round[0]
+        best = int(mae.argmin())
+        scores.append(
+            {
+                **dict(zip(KEY, key, strict=True)),
+                "mae": float(mae.mean()),
+                "r2": float(r2.mean()),
+                "mae_std": float(spread.std(ddof=1)) if len(spread) > 1 else None,
+                "mae_std_over": "architectures" if len(group) > 1 else "rounds",
+                "mae_of": "rounds" if holdout else "averaged predictions",
+                "mae_one_round": float(by_round.mean()),
+                "n_architectures": len(group),
+                "n_repeats": group[0]["n_repeats"],
+                "n_rows": len(group[0]["averaged"]),
+                "unit": UNITS.get(key[1], ""),
+                **(_of_gapped(group) if key[0] == "full_data" else {}),
+                "best": {
+                    "mae": float(mae[best]),
+                    "r2": float(r2[best]),
+                    "architecture": group[best]["architecture"],
+                    "selection": SELECTION,
+                },
+            }
+        )
+    return scores
+
+
+def architecture_table(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """One row for each architecture and score: the distribution behind every mean."""
+    return pd.DataFrame(
+        {
+            **{name: own[name] for name in (*KEY, "carry")},
+            "architecture": "-".join(map(str, own["architecture"])),
+            "mae": own["mae_averaged"],
+            "r2": own["r2_averaged"],
+            "rmse": own["rmse_averaged"],
+            "mae_one_round": float(np.mean(own["mae_rounds"])),
+            "n_repeats": own["n_repeats"],
+        }
+        for own in records
+    )
+
+
+def leak_table(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Mean absolute error in each carried round, over what is carried."""
+    rows = [
+        {"target": own["target"], "model": own["model"], "protocol": own["protocol"],
+         "carry": own["carry"], "round": number + 1, "mae": mae}
+        for own in records
+        if own["experiment"] == "transfer"
+        for number, mae in enumerate(own["mae_rounds"])
+    ]  # fmt: skip
+    if not rows:
+        return pd.DataFrame()
+    names = ["target", "model", "protocol", "carry", "round"]
+    grouped = pd.DataFrame(rows).groupby(names, dropna=False, sort=False)["mae"]
+    return grouped.agg(["mean", "min", "max", "count"]).reset_index()
+
+
+def comparison_table(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """TL against non-TL, with an interval.
+
+    For five folds from a bootstrap over formulas of predictions averaged over the rounds; for 60/40
+    splits, which test each material a few times only, by the corrected resampled t.
+    """
+    groups = dict(_grouped(own for own in records if own["carry"] in (None, "all")))
+    rows = []
+    for (experiment, target, model, protocol), group in groups.items():
+        other = groups.get((experiment, target, "non-TL", protocol))
+        if model != "TL" or other is None or len(other) != len(group):
+            continue
+        if experiment == "transfer":
+            row = _compare_materials(group, other)
+        elif experiment == "holdout_60_40":
+            row = _compare_splits(group, other)
+        else:
+            continue
+        significant = not row["lower"] <= 0 <= row["upper"]
+        rows.append(
+            {"experiment": experiment, "target": target, "protocol": protocol, **row,
+             "level": LEVEL, "significant": significant}
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _compare_materials(group: Records, other: Records) -> dict[str, Any]:
+    """TL against non-TL, predictions averaged over the rounds, architectures as the rounds."""
+    found = compare(_as_result(group), _as_result(other), level=LEVEL)
+    return {
+        "mae_tl": found.first,
+        "mae_non_tl": found.second,
+        "difference": found.difference,
+        "lower": found.interval[0],
+        "upper": found.interval[1],
+        "method": "bootstrap over formulas",
+        "better_in": f"{found.rounds_won * found.n_rounds:g} of {found.n_rounds} architectures",
+    }
+
+
+def _compare_splits(group: Records, other: Records) -> dict[str, Any]:
+    """TL against non-TL on the same 60/40 splits, each the mean over the architectures."""
+    tl, non_tl = (np.mean([own["mae_rounds"] for own in one], axis=0) for one in (group, other))
+    difference = tl - non_tl
+    n_rows = len(group[0]["averaged"])
+    n_tested = math.ceil(HOLDOUT * n_rows)
+    lower, upper = corrected_interval(difference, n_tested / (n_rows - n_tested), LEVEL)
+    return {
+        "mae_tl": float(tl.mean()),
+        "mae_non_tl": float(non_tl.mean()),
+        "difference": float(difference.mean()),
+        "lower": lower,
+        "upper": upper,
+        "method": "corrected resampled t",
+        "better_in": f"{int((difference < 0).sum())} of {len(difference)} splits",
+    }
+
+
+def iii_v_table(contents: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Our predictions for InN, GaSb, InAs and InSb beside the paper's and the references."""
+    gaps = {
+        content["classifier"]["protocol"]: content["gap_probability"]
+        for content in contents
+        if "gap_probability" in content
+    }
+    rows = []
+    for content in contents:
+        for own in content.get("iii_v", ()):
+            paper = III_V[own["compound"]][own["target"]]
+            values = np.array(own["predictions"])
+            rows.append(
+                {
+                    "compound": own["compound"],
+                    "target": own["target"],
+                    "protocol": own["protocol"],
+                    "predicted": float(values.mean()),
+                    "spread": float(values.std(ddof=1)) if len(values) > 1 else None,
+                    "paper": None if paper is None else paper[0],
+                    "paper_spread": None if paper is None else paper[1],
+                    "reference": None if paper is None else paper[2],
+                    "gap_probability": gaps.get(own["protocol"], {}).get(own["compound"]),
+                    "n_architectures": len(values),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def iii_v_scores(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Mean absolute error against the references, ours and the paper's."""
+    if not len(table):
+        return []
+    scores = []
+    for (target, protocol), rows in table.groupby(["target", "protocol"], sort=False):
+        known = rows[rows["reference"].notna()].astype({"reference": float, "paper": float})
+        scores.append(
+            {
+                "experiment": "iii_v",
+                "target": target,
+                "model": "TL",
+                "protocol": protocol,
+                "mae": float((known["predicted"] - known["reference"]).abs().mean()),
+                "r2": None,
+                "mae_std": None,
+                "n_architectures": int(rows["n_architectures"].iloc[0]),
+                "n_repeats": 1,
+                "n_rows": len(known),
+                "unit": UNITS[str(target)],
+                "mae_of_the_paper": float((known["paper"] - known["reference"]).abs().mean()),
+            }
+        )
+    return scores
+
+
+def _of_gapped(group: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Scores on the 124 gapped rows alone, which compare with those of transfer."""
+    frame = paper_frame("all")
+    gapped = frame["has_phonon_bandgap"].to_numpy(dtype=bool)
+    y = frame[group[0]["target"]].to_numpy(dtype=float)[gapped]
+    predicted = np.array([own["averaged"] for own in group], dtype=float)[:, gapped]
+    scores = score_predictions(y, predicted, "regression")
+    return {"mae_gapped": scores["mae"].mean, "r2_gapped": scores["r2"].mean}
+
+
+def _grouped(
+    records: Iterable[Mapping[str, Any]],
+) -> list[tuple[tuple[str, ...], list[Mapping[str, Any]]]]:
+    groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    for own in records:
+        groups.setdefault(tuple(own[name] for name in KEY), []).append(own)
+    return list(groups.items())
+
+
+def _as_result(group: Sequence[Mapping[str, Any]]) -> CrossValidationResult:
+    """Averaged predictions of many architectures, as if each were a round."""
+    frame = paper_frame("gapped")
+    y = frame[group[0]["target"]].to_numpy(dtype=float)
+    everything = np.arange(len(y))
+    return CrossValidationResult(
+        protocol=group[0]["protocol"],
+        target=group[0]["target"],
+        unit=UNITS[group[0]["target"]],
+        task="regression",
+        estimator=group[0]["model"],
+        y=y,
+        predictions=np.array([own["averaged"] for own in group], dtype=float),
+        splits=tuple(Split(i, 0, everything, everything) for i in range(len(group))),
+        rows=tuple(frame["material_id"]),
+        formulas=tuple(frame["formula"]),
+        data_sha256=data_hash(y),
+    )

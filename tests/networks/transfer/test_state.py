@@ -1,0 +1,154 @@
+"""A fitted regressor as plain values: exact, checked, needing no torch."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+from matminer_phonon_tl.exceptions import (
+    ModelFormatError,
+    TrainingError,
+)
+from matminer_phonon_tl.models import load_model, save_model
+from matminer_phonon_tl.networks.transfer import TransferMLPRegressor
+from tests.networks.transfer.cases import QUICK
+
+
+class TestState:
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def model(gapped, small_source):
+        return TransferMLPRegressor(
+            [(16, 8, 4), (12, 6, 4)],
+            epochs=10,
+            source_epochs=3,
+            source=small_source,
+            target_transform="per_atom",
+        ).fit(gapped, gapped["heat_capacity"])
+
+    def test_round_trip_predicts_bit_for_bit(self, model, gapped, tmp_path):
+        save_model(model, tmp_path / "model.json.gz")
+        loaded = load_model(tmp_path / "model.json.gz")
+        for one, other in zip(
+            loaded.predict(gapped, return_std=True),
+            model.predict(gapped, return_std=True),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(one, other)
+        for name, array in loaded.source_state().items():
+            np.testing.assert_array_equal(array, model.source_state()[name])
+        np.testing.assert_array_equal(loaded.loss_curves_, model.loss_curves_)
+        assert loaded.source_record_ == model.source_record_
+
+    def test_loaded_model_needs_its_source_to_fit_again(self, model, gapped, small_source):
+        loaded = TransferMLPRegressor.from_dict(json.loads(json.dumps(model.as_dict())))
+        assert loaded.source == model.source_record_
+        y = gapped["heat_capacity"]
+        with pytest.raises(TrainingError, match="expected the source data in order to fit again"):
+            loaded.fit(gapped, y)
+        refitted = loaded.fit(gapped, y, source=small_source)
+        np.testing.assert_array_equal(refitted.predict(gapped), model.predict(gapped))
+
+    def test_a_generator_stays_behind(self, tmp_path):
+        model = TransferMLPRegressor(**QUICK, source=None)
+        model.set_params(random_state=np.random.RandomState(3)).fit(["NaCl", "KBr"], [1.0, 2.0])
+        save_model(model, tmp_path / "model.json")
+        loaded = load_model(tmp_path / "model.json")
+        assert loaded.random_state is None
+        np.testing.assert_array_equal(loaded.predict(["LiF"]), model.predict(["LiF"]))
+
+    def test_unfitted_round_trip(self):
+        model = TransferMLPRegressor.recommended()
+        loaded = TransferMLPRegressor.from_dict(json.loads(json.dumps(model.as_dict())))
+        assert loaded.get_params() == model.get_params()
+
+    def test_feature_names(self, matrices):
+        X, y, *_ = matrices
+        frame = pd.DataFrame(X, columns=list("abcdef"))
+        model = TransferMLPRegressor(**QUICK, source=None).fit(frame, y)
+        loaded = TransferMLPRegressor.from_dict(json.loads(json.dumps(model.as_dict())))
+        np.testing.assert_array_equal(loaded.predict(frame), model.predict(frame))
+        with pytest.raises(ValueError, match="feature names"):
+            loaded.predict(frame[list("fedcba")])
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            (lambda s: s.pop("networks"), "expected a state with the keys"),
+            (lambda s: s.update(extra=1), "expected a state with the keys"),
+            (lambda s: s.update(format=2), "expected state format 1, got 2"),
+            (lambda s: s.update(n_features=0), "expected a positive number of features, got 0"),
+            (lambda s: s.update(n_features=289), r"of shape \(289,\)|\(289, 16\)"),
+            (lambda s: s.update(feature_names=["a"]), "expected 290 feature names or none"),
+            (lambda s: s["networks"].pop(), "expected 2 networks, got 1"),
+            (lambda s: s.update(networks="x"), "expected 2 networks, got str"),
+            (lambda s: s["networks"].__setitem__(0, 3), r"arrays in networks\[0\], got int"),
+            (lambda s: s["networks"][0].pop("output_bias"), "unknown: output_bias"),
+            (lambda s: s["networks"][1].update(more=np.ones(2)), "unknown: more"),
+            (lambda s: s["networks"][0].update(x_mean=[1.0]), "x_mean to be a 1-dim.* got list"),
+            (
+                lambda s: s["networks"][0].update(x_mean=np.ones(290, dtype=int)),
+                "1-dimensional array of floats, got int64",
+            ),
+            (
+                lambda s: s["networks"][0]["hidden_1_weights"].__setitem__((0, 0), np.nan),
+                r"finite numbers in networks\[0\].hidden_1_weights, got NaN",
+            ),
+            (
+                lambda s: s["source_networks"][1]["hidden_0_gamma"].__setitem__(0, np.inf),
+                r"finite numbers in source_networks\[1\].hidden_0_gamma",
+            ),
+            (
+                lambda s: s["networks"][0].update(hidden_2_weights=np.ones((8, 5))),
+                r"hidden_2_weights of shape \(8, 4\), got \(8, 5\)",
+            ),
+            (
+                lambda s: s["networks"][0].update(hidden_0_running_var=-np.ones(16)),
+                "expected positive numbers in .*hidden_0_running_var",
+            ),
+            (
+                lambda s: s["networks"][0].update(y_scale=np.zeros(1)),
+                "expected positive numbers in .*y_scale",
+            ),
+            (lambda s: s.update(loss_curves=np.ones((3, 5))), "expected 2 loss curves"),
+            (lambda s: s.update(source_record="x"), "expected a record of the source, got str"),
+        ],
+    )
+    def test_bad_states_are_refused(self, model, change, words):
+        state = model._get_state()
+        change(state)
+        with pytest.raises(ModelFormatError, match=words):
+            clone(model)._set_state(state)
+
+    def test_state_that_does_not_fit_the_parameters(self, model):
+        state = model._get_state()
+        other = TransferMLPRegressor([(16, 8, 4), (12, 6, 5)])
+        with pytest.raises(ModelFormatError, match="does not fit its own hidden_layer_sizes"):
+            other._set_state(state)
+        with pytest.raises(ModelFormatError, match="expected hidden_layer_sizes to be a tuple"):
+            TransferMLPRegressor("x")._set_state(state)
+
+
+def test_neither_importing_nor_predicting_needs_torch(gapped, tmp_path):
+    model = TransferMLPRegressor(**QUICK, source=None).fit(gapped, gapped["heat_capacity"])
+    save_model(model, tmp_path / "model.json")
+    code = (
+        "import sys\n"
+        "class NoTorch:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] == 'torch':\n"
+        "            raise ImportError('torch is not installed here')\n"
+        "sys.meta_path.insert(0, NoTorch())\n"
+        "from matminer_phonon_tl.models import TransferMLPRegressor, load_model\n"
+        f"model = load_model({str(tmp_path / 'model.json')!r})\n"
+        "print(model.predict(['NaCl'])[0])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) == pytest.approx(model.predict(["NaCl"])[0], rel=1e-12)

@@ -1,0 +1,160 @@
+"""The report in a real browser, and as the text that it is."""
+
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from matminer_phonon_tl.reproduction import experiments as paper
+from matminer_phonon_tl.reproduction._paper_data import III_V, TARGETS
+from matminer_phonon_tl.reproduction._paper_plan import Job
+
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+
+
+def record(experiment, target, model, protocol, architecture, carry, n_rows=124):
+    seed = [len(experiment), len(target), len(model), len(protocol), architecture, len(carry or "")]
+    random = np.random.default_rng(seed)
+    return {
+        "experiment": experiment, "target": target, "model": model, "protocol": protocol,
+        "carry": carry, "architecture": [160, 80, architecture], "n_repeats": 3,
+        "mae_averaged": random.uniform(5, 25), "r2_averaged": 0.8, "rmse_averaged": 30.0,
+        "mae_rounds": random.uniform(5, 25, 3).tolist(), "r2_rounds": [0.7, 0.8, 0.9],
+        "averaged": random.uniform(0, 300, n_rows).tolist(),
+    }  # fmt: skip
+
+
+def records():
+    both = (("published", "all"), ("leak_free", None))
+    made = [
+        record("transfer", target, model, protocol, architecture, carry)
+        for target in TARGETS
+        for model in ("TL", "non-TL")
+        for protocol, carry in both
+        for architecture in (10, 20)
+    ]
+    made += [
+        record("transfer", "phonon_bandgap", "TL", "published", 10, carry)
+        for carry in ("none", "fit_on_all")
+    ]
+    for protocol, carry in both:
+        for experiment, model in (
+            ("holdout_60_40", "TL"),
+            ("holdout_60_40", "non-TL"),
+            ("structure_descriptors", "TL"),
+            ("layers_transferred", "TL, first transferred"),
+            ("layers_frozen", "TL, all three frozen"),
+        ):
+            made.append(record(experiment, "phonon_bandgap", model, protocol, 10, carry))
+        made.append(record("source", "bandgap", "source", protocol, 10, carry, 1245))
+        made += [
+            record("full_data", target, "full data", protocol, 10, carry, 1245)
+            for target in TARGETS[1:]
+        ]
+    return made
+
+
+def probe(protocol):
+    return {
+        "leak_probe": {"protocol": protocol, "leaks": protocol == "published", "verdict": "",
+                       "p_value": 0.5, "alpha": 0.01, "associations": [0.1, 0.2, 0.3, 0.1, 0.0],
+                       "skills": [0.0] * 5}
+    }  # fmt: skip
+
+
+def classifier(protocol):
+    random = np.random.default_rng(0)
+    return {
+        "scores": [],
+        "classifier": {
+            "protocol": protocol, "truth": [0, 1] * 20, "probability": random.uniform(size=40),
+            "formula": ["X"] * 40, "material_id": ["<b>"] * 40, "importances": {"a": 0.2, "b": 0.1},
+        },
+        "gap_probability": dict.fromkeys(III_V, 0.5),
+    }  # fmt: skip
+
+
+def compounds():
+    return {
+        "iii_v": [
+            {"target": target, "protocol": "leak_free", "compound": compound,
+             "predictions": [1.0, 2.0]}
+            for target in TARGETS
+            for compound in III_V
+        ]
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    from matminer_phonon_tl.reproduction._paper_others import run_labels
+
+    folder = tmp_path_factory.mktemp("report")
+    found = classifier("leak_free")
+    found["classifier"]["probability"] = found["classifier"]["probability"].tolist()
+    jobs = [
+        Job("transfer", "records", 1.0, lambda: {"records": records()}),
+        Job("transfer", "probe-published", 1.0, lambda: probe("published")),
+        Job("transfer", "probe-leak_free", 1.0, lambda: probe("leak_free")),
+        Job("classifier", "leak_free", 1.0, lambda: found),
+        Job("classifier", "labels", 1.0, run_labels),
+        Job("iii_v", "TL", 1.0, compounds),
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paper, "plan", lambda *_: jobs)
+        paper.run(folder, quick=True)
+    return folder / "report.html"
+
+
+def browse(page, width):
+    return subprocess.run(
+        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
+         "--virtual-time-budget=8000", f"--window-size={width},900", "--dump-dom", page.as_uri()],
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(not BROWSER, reason="no Chromium is installed here")
+@pytest.mark.parametrize("width", [1200, 400])
+def test_every_figure_is_drawn_without_a_console_error(page, width):
+    shown = browse(page, width)
+    assert "CONSOLE" not in shown.stderr
+    # a panel each: 2 x 3 scores, changes, 3 leaks, probe, 4 of 60/40 splits, 2 of layers,
+    # 4 + 2 + 2 parities, 4 of the classifier, 3 of compounds, 4 of full data, 2 of structure,
+    # 2 of the source, 6 of labels, 2 of measured properties
+    drawn = re.findall(r'class="plot-container', shown.stdout)
+    assert len(drawn) == 48
+    assert shown.stdout.count("<svg") > len(drawn)
+
+
+def test_the_page_needs_no_network(page):
+    text = page.read_text()
+    assert not re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="(?!data:)', text)
+
+
+def test_the_first_paragraph_says_how_large_the_run_was(page):
+    first = re.search(r"<p>.*?</p>", page.read_text(), re.DOTALL)[0]
+    assert (
+        "This run's scale is <b>quick</b>: 2 architectures in 2 rounds for the transfer "
+        "experiment, 1 architecture in 1 round elsewhere; the paper has 250 architectures in 15 "
+        "rounds."
+    ) in first
+
+
+def test_the_page_says_what_matters(page):
+    text = re.sub(r"<script.*?</script>", "", page.read_text(), flags=re.DOTALL)
+    for words in (
+        "lacks its output layer",
+        "labels of tested materials reach the model",
+        "best of 250 by its test score",
+        "sha256 of the data",
+        "InN's measured gap belongs to wurtzite",
+        "Derived properties against experiment",
+        "mp-66",
+    ):
+        assert words in text.replace("&#x27;", "'"), words
+    assert "<b>" not in re.findall(r"<table.*?</table>", text, flags=re.DOTALL)[0]
