@@ -5,12 +5,47 @@ be built from that sentence alone, because matminer re-raises ``type(error)(mess
 """
 
 
+from typing import Any
+
+
 class PhononTLError(Exception):
     """Base of every error this package raises on purpose."""
 
 
 class CompositionError(PhononTLError, ValueError):
-    """Something that was given as a composition is none."""
+    """A value that was given as a composition or structure cannot be read as one.
+
+    Parameters
+    ----------
+    reason : str
+        What was expected, what came and what to do, without the row.
+    row : int, optional
+        Position in the input, from 0; stands at the start of the message.
+    symbol : str, optional
+        The element that is at fault.
+
+    Attributes
+    ----------
+    reason, row, symbol
+        As given.
+    """
+
+    def __init__(self, reason: str, *, row: int | None = None, symbol: str | None = None) -> None:
+        super().__init__(reason if row is None else f"row {row}: {reason}")
+        self.reason = reason
+        self.row = row
+        self.symbol = symbol
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.reason,), {"row": self.row, "symbol": self.symbol}
+
+    def __setstate__(self, state: dict[str, Any] | None) -> None:
+        fields = state or {}
+        CompositionError.__init__(self, self.reason, **fields)
+
+    def at_row(self, row: int) -> "CompositionError":
+        """Return the same error with the position of its value in a longer input."""
+        return type(self)(self.reason, row=row, symbol=self.symbol)
 
 
 class UnknownElementError(CompositionError):
@@ -67,10 +102,6 @@ class DataWarning(PhononTLWarning):
 
 class TrainingWarning(PhononTLWarning):
     """Training went on, but its result deserves a look."""
-
-
-class ApplicabilityWarning(PhononTLWarning):
-    """A prediction was asked for outside what the model has seen."""
 
 
 class CellSizeWarning(PhononTLWarning):
