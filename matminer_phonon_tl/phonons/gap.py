@@ -32,6 +32,26 @@ class SpectralGap(NamedTuple):
     lower_branch: int
 
 
+class AcousticOpticalEdges(NamedTuple):
+    """The frequencies between which the acoustic-optical gap lies.
+
+    Attributes
+    ----------
+    acoustic_top : float
+        Highest frequency of the third branch, cm-1.
+    optical_bottom : float
+        Lowest frequency of the fourth branch, cm-1; NaN for one atom in the cell.
+    """
+
+    acoustic_top: float
+    optical_bottom: float
+
+    @property
+    def signed_gap(self) -> float:
+        """Optical bottom less acoustic top, cm-1; negative where the two ranges overlap."""
+        return self.optical_bottom - self.acoustic_top
+
+
 def acoustic_optical_gap(
     bs: Any,
     *,
@@ -112,7 +132,9 @@ def acoustic_optical_gap_of(
     allow_imaginary: bool = False,
 ) -> float:
     """As :func:`acoustic_optical_gap`, of bands that have been read."""
-    _check(bands, require_primitive=require_primitive, allow_imaginary=allow_imaginary)
+    edges = acoustic_optical_edges_of(
+        bands, require_primitive=require_primitive, allow_imaginary=allow_imaginary
+    )
     if len(bands.frequencies) == 3:
         if signed:
             raise PhononDocumentError(
@@ -120,8 +142,64 @@ def acoustic_optical_gap_of(
                 "optical branches; use signed=False, which returns 0"
             )
         return 0.0
-    gap = THZ_TO_CM1 * float(bands.frequencies[3].min() - bands.frequencies[2].max())
-    return gap if signed else max(0.0, gap)
+    return edges.signed_gap if signed else max(0.0, edges.signed_gap)
+
+
+def acoustic_optical_edges(
+    bs: Any,
+    *,
+    unit: str | None = None,
+    structure: "Structure | None" = None,
+    require_primitive: bool = True,
+    allow_imaginary: bool = False,
+) -> AcousticOpticalEdges:
+    """Highest acoustic and lowest optical frequency, cm-1.
+
+    Parameters
+    ----------
+    bs, unit, structure, require_primitive, allow_imaginary
+        As for :func:`acoustic_optical_gap`.
+
+    Returns
+    -------
+    AcousticOpticalEdges
+        ``acoustic_top`` and ``optical_bottom``, cm-1, and their difference ``signed_gap``.
+
+    Raises
+    ------
+    PhononDocumentError, NonPrimitiveCellError, UnitError, UnstableStructureError
+        As :func:`acoustic_optical_gap`.
+
+    References
+    ----------
+    Z. Liu, M. Jiang and T. Luo, Sci. Adv. 6, eabd1356 (2020), doi:10.1126/sciadv.abd1356.
+
+    Examples
+    --------
+    >>> from matminer_phonon_tl.phonons import diatomic_chain
+    >>> edges = acoustic_optical_edges(diatomic_chain(springs=(60.0, 60.0, 60.0)))
+    >>> round(edges.acoustic_top, 2), round(edges.optical_bottom, 2), round(edges.signed_gap, 2)
+    (170.91, 381.33, 210.41)
+    """
+    return acoustic_optical_edges_of(
+        read_bands(bs, unit=unit, structure=structure),
+        require_primitive=require_primitive,
+        allow_imaginary=allow_imaginary,
+    )
+
+
+def acoustic_optical_edges_of(
+    bands: PhononBands, *, require_primitive: bool = True, allow_imaginary: bool = False
+) -> AcousticOpticalEdges:
+    """As :func:`acoustic_optical_edges`, of bands that have been read."""
+    _check(bands, require_primitive=require_primitive, allow_imaginary=allow_imaginary)
+    has_optical = len(bands.frequencies) > 3
+    return AcousticOpticalEdges(
+        acoustic_top=THZ_TO_CM1 * float(bands.frequencies[2].max()),
+        optical_bottom=(
+            THZ_TO_CM1 * float(bands.frequencies[3].min()) if has_optical else float("nan")
+        ),
+    )
 
 
 def largest_gap(

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from matminer_phonon_tl.exceptions import PhononDocumentError
 from matminer_phonon_tl.phonons.density import PhononDensity, read_dos
+from matminer_phonon_tl.phonons.force_constants import PhononMesh
 from matminer_phonon_tl.phonons.stability import require_real_states
 from matminer_phonon_tl.units import MOLAR_GAS_CONSTANT, THZ_TO_KELVIN
 
@@ -111,6 +112,28 @@ def heat_capacity(
     return float(values[0]) if temperatures.ndim == 0 else values.reshape(temperatures.shape)
 
 
+def heat_capacity_of_mesh(
+    mesh: PhononMesh, temperature: "float | NDArray[np.float64]"
+) -> NDArray[np.float64]:
+    """Heat capacity of a mole of cells, summed over the modes of a mesh, J/mol/K.
+
+    Parameters
+    ----------
+    mesh : PhononMesh
+        Of a stable crystal.
+    temperature : float or ndarray
+        K, above 0.
+
+    Returns
+    -------
+    ndarray
+        Of the shape of ``temperature``.
+    """
+    temperature = np.asarray(temperature, dtype=float)
+    modes = np.array([_einstein(mesh.bands.frequencies, t).sum(axis=0) for t in temperature.flat])
+    return MOLAR_GAS_CONSTANT * (modes @ mesh.weights).reshape(temperature.shape)
+
+
 def _amount(density: PhononDensity, per: str) -> float:
     """Return how many of ``per`` a cell holds."""
     if per == "cell":
@@ -130,14 +153,20 @@ def _amount(density: PhononDensity, per: str) -> float:
 
 def _per_cell(density: PhononDensity, temperature: float) -> float:
     """Return the heat capacity of a mole of cells."""
+    weight = _einstein(density.frequencies, temperature)
+    integral = np.trapezoid(density.densities * weight, density.frequencies)
+    return float(MOLAR_GAS_CONSTANT * integral)
+
+
+def _einstein(frequencies: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """Return the heat capacity of modes of these frequencies (THz), in units of k_B."""
     if temperature == 0.0:
-        return 0.0
-    x = THZ_TO_KELVIN * np.abs(density.frequencies) / (2.0 * temperature)
+        return np.zeros_like(frequencies)
+    x = THZ_TO_KELVIN * np.abs(frequencies) / (2.0 * temperature)
     weight = np.ones_like(x)
     # sinh overflows at 710, where the weight has long been 0 to double precision; below 1e-8 it
     # is 1 and 0/0 is near
     weight[x > 350.0] = 0.0
     regular = (x > 1e-8) & (x <= 350.0)
     weight[regular] = (x[regular] / np.sinh(x[regular])) ** 2
-    integral = np.trapezoid(density.densities * weight, density.frequencies)
-    return float(MOLAR_GAS_CONSTANT * integral)
+    return weight

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,11 @@ from numpy.typing import NDArray
 
 from matminer_phonon_tl.exceptions import PhononDocumentError, UnstableStructureError
 from matminer_phonon_tl.phonons.bands import PhononBands, read_bands
-from matminer_phonon_tl.phonons.stability import require_stable
+from matminer_phonon_tl.phonons.force_constants import (
+    ForceConstantPhonons,
+    force_constant_phonons,
+)
+from matminer_phonon_tl.phonons.stability import GAMMA_TOLERANCE, require_stable
 from matminer_phonon_tl.units import THZ_ANGSTROM_TO_KM_PER_S
 
 if TYPE_CHECKING:
@@ -19,6 +24,7 @@ _WINDOW = 0.2
 _MIN_POINTS = 4
 _OPTICAL_MARGIN = 0.9
 _COLLINEAR = 1e-3
+_LEBEDEV_ORDER = 17  # 110 points on the sphere, 55 on half of it
 
 
 class SoundVelocity(NamedTuple):
@@ -43,6 +49,28 @@ class SoundVelocity(NamedTuple):
     branch: int
     speed: float
     n_points: int
+
+
+class DirectionalSpeeds(NamedTuple):
+    """Speeds of sound averaged over all directions.
+
+    Attributes
+    ----------
+    mean : float
+        Mean over the three waves and all directions, km/s.
+    longitudinal : float
+        Mean over directions of the fastest wave, which is the longitudinal one but for the
+        crystal's anisotropy, km/s.
+    transverse : float
+        Mean over directions of the two slower waves, km/s.
+    debye : float
+        The mean of :math:`v^{-3}` over waves and directions, to the power -1/3, km/s.
+    """
+
+    mean: float
+    longitudinal: float
+    transverse: float
+    debye: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,6 +216,86 @@ def sound_velocities_of(bands: PhononBands) -> list[SoundVelocity]:
             "wave vectors without one; compute the bands along a path that starts there"
         )
     return found
+
+
+def directional_speeds(source: Any) -> DirectionalSpeeds:
+    r"""Speeds of sound averaged over all directions, from force constants, km/s.
+
+    .. math:: v = \frac{1}{4\pi}\int \frac{1}{3}\sum_{j=1}^{3}
+        \left.\frac{d\omega_j}{dq}\right|_{q=0} d\Omega
+
+    by Lebedev's quadrature of 110 points. The slope of each branch along each direction is that of
+    :math:`\omega^2 = c + v^2 q^2 + b q^4` through three wave vectors next to Gamma; the constant
+    takes up a broken acoustic sum rule. In a polar crystal the waves carry their macroscopic
+    electric field, as those of an insulator do.
+
+    Parameters
+    ----------
+    source : phonopy.Phonopy, ForceConstantPhonons or dict
+        Force constants; of a dictionary as matcalc's ``PhononCalc`` returns, its ``phonon``.
+
+    Returns
+    -------
+    DirectionalSpeeds
+        Mean, longitudinal, transverse and Debye mean, km/s; all NaN where a frequency next to
+        Gamma is below -0.1 THz, which is an elastic instability. A squared speed that is negative
+        without it, as noise makes that of a very slow wave, counts as 0, and the Debye mean,
+        which would be 0, is NaN.
+
+    Raises
+    ------
+    PhononDocumentError
+        There are no force constants.
+
+    References
+    ----------
+    V. I. Lebedev and D. N. Laikov, Dokl. Math. 59, 477 (1999) (quadrature);
+    O. L. Anderson, J. Phys. Chem. Solids 24, 909 (1963), doi:10.1016/0022-3697(63)90067-2 (Debye
+    mean).
+    """
+    phonons = force_constant_phonons(source)
+    if phonons is None:
+        raise PhononDocumentError(
+            f"expected a phonopy.Phonopy with force constants, got {type(source).__name__}; load "
+            "the calculation with phonopy.load first, or ask speed_of_sound for bands"
+        )
+    return directional_speeds_of(phonons)[0]
+
+
+def directional_speeds_of(phonons: ForceConstantPhonons) -> tuple[DirectionalSpeeds, PhononBands]:
+    """As :func:`directional_speeds`, with the bands at the wave vectors that were computed."""
+    directions, weights = _hemisphere()
+    bands, lengths = phonons.around_gamma(directions, n_lengths=3)
+    acoustic = bands.frequencies[:3].T.reshape(len(directions), 3, 3)  # direction, length, branch
+    powers = np.stack([np.ones_like(lengths), lengths**2, lengths**4], axis=1)
+    squares = np.sign(acoustic) * acoustic**2
+    slopes = np.einsum("l,dlb->db", np.linalg.inv(powers)[1], squares)
+    if acoustic.min() < -GAMMA_TOLERANCE:
+        return DirectionalSpeeds(*[float("nan")] * 4), bands
+    speeds = np.sqrt(np.maximum(slopes, 0.0)) * THZ_ANGSTROM_TO_KM_PER_S
+    speeds.sort(axis=1)
+    averages = DirectionalSpeeds(
+        mean=float(weights @ speeds.mean(axis=1)),
+        longitudinal=float(weights @ speeds[:, 2]),
+        transverse=float(weights @ speeds[:, :2].mean(axis=1)),
+        debye=(
+            float((weights @ (speeds**-3.0).mean(axis=1)) ** (-1.0 / 3.0))
+            if speeds.min() > 0.0
+            else float("nan")
+        ),
+    )
+    return averages, bands
+
+
+@cache
+def _hemisphere() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return Lebedev's directions, one of each opposite pair, and their weights, of sum 1."""
+    from scipy.integrate import lebedev_rule
+
+    points, weights = lebedev_rule(_LEBEDEV_ORDER)
+    directions = points.T
+    first = directions[:, 2] + 1e-3 * directions[:, 1] + 1e-6 * directions[:, 0] > 0.0
+    return directions[first], weights[first] / weights[first].sum()
 
 
 def gamma_segments(bands: PhononBands) -> Iterator[GammaSegment]:

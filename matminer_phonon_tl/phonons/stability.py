@@ -38,12 +38,26 @@ class ImaginaryModes(NamedTuple):
         Lowest frequency in the rest of the zone, THz; NaN if the document has none.
     wave_vector : tuple of three floats
         Where the lowest frequency of all lies, in reciprocal lattice vectors.
+    lowest_optical_near_gamma : float
+        Lowest frequency of the fourth branch next to Gamma, THz; NaN if there is none.
     """
 
     unstable: bool
     lowest_near_gamma: float
     lowest_elsewhere: float
     wave_vector: tuple[float, float, float]
+    lowest_optical_near_gamma: float = float("nan")
+
+    @property
+    def lowest_away_from_translations(self) -> float:
+        """Lowest frequency but for the acoustic branches next to Gamma, which are near zero, THz.
+
+        An instability of these branches counts all the same.
+        """
+        found = [self.lowest_elsewhere, self.lowest_optical_near_gamma]
+        if self.unstable:
+            found.append(self.lowest_near_gamma)
+        return float(np.nanmin(found))
 
 
 def imaginary_modes(
@@ -135,6 +149,7 @@ def imaginary_modes_of(
         lowest_near_gamma=near_gamma,
         lowest_elsewhere=elsewhere,
         wave_vector=(float(q[0]), float(q[1]), float(q[2])),
+        lowest_optical_near_gamma=float(optical.min()) if optical.size else float("nan"),
     )
 
 
