@@ -6,6 +6,7 @@ types and returns a number in the unit that its docstring states.
 
 from typing import Any
 
+from matminer_phonon_tl.phonons.debye import debye_temperature
 from matminer_phonon_tl.phonons.frequencies import establish_unit
 from matminer_phonon_tl.phonons.gap import (
     AcousticOpticalEdges,
@@ -28,7 +29,6 @@ from matminer_phonon_tl.phonons.sound import (
     sound_velocities,
     speed_of_sound,
 )
-from matminer_phonon_tl.phonons.spectrum import debye_temperature, last_dos_peak, mean_frequency
 from matminer_phonon_tl.phonons.stability import (
     ImaginaryModes,
     has_imaginary_modes,
@@ -55,8 +55,6 @@ __all__ = [
     "heat_capacity",
     "imaginary_modes",
     "largest_gap",
-    "last_dos_peak",
-    "mean_frequency",
     "phonon_properties",
     "sound_velocities",
     "speed_of_sound",

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matminer_phonon_tl.exceptions import PhononDocumentError
-from matminer_phonon_tl.phonons.bands import PhononBands
+from matminer_phonon_tl.phonons.bands import PhononBands, joined_bands, read_bands
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -19,6 +19,7 @@ MESH_LENGTH = 45.0
 as those of a crystal of this edge length."""
 
 _LEAST_DIVISIONS = 4
+_LEBEDEV_ORDER = 17  # 110 points on the sphere, 55 on half of it
 _SMALLEST_WAVE_VECTOR = 0.03
 """Length of the shortest wave vectors next to Gamma, in units of half the shortest reciprocal
 lattice vector."""
@@ -68,6 +69,7 @@ class ForceConstantPhonons:
                 "its produce_force_constants() first"
             )
         self.phonon = phonon
+        self._meshes: dict[float, PhononMesh] = {}
 
     @cached_property
     def structure(self) -> "Structure":
@@ -75,12 +77,20 @@ class ForceConstantPhonons:
         from pymatgen.core import Structure
 
         cell = self.phonon.primitive
-        return Structure(cell.cell, cell.symbols, cell.scaled_positions)
+        return Structure(self._lattice, cell.symbols, cell.scaled_positions)
 
     @cached_property
     def reciprocal_matrix(self) -> NDArray[np.float64]:
         """Reciprocal lattice vectors as rows, 1/Angstrom, including the factor 2 pi."""
-        return 2.0 * np.pi * np.linalg.inv(self.phonon.primitive.cell).T
+        return 2.0 * np.pi * np.linalg.inv(self._lattice).T
+
+    @cached_property
+    def _lattice(self) -> NDArray[np.float64]:
+        """Lattice vectors of the primitive cell in Angstrom, whatever the force calculator uses."""
+        from phonopy.interface.calculator import get_calculator_physical_units
+
+        units = get_calculator_physical_units(self.phonon.calculator)
+        return np.asarray(self.phonon.primitive.cell) * units.distance_to_A
 
     def at(self, q_fractional: NDArray[np.float64]) -> PhononBands:
         """Compute the phonons at wave vectors.
@@ -96,7 +106,7 @@ class ForceConstantPhonons:
             Frequencies in THz.
         """
         self.phonon.run_qpoints(q_fractional)
-        frequencies = np.asarray(self.phonon.get_qpoints_dict()["frequencies"])
+        frequencies = np.asarray(self.phonon.qpoints.frequencies)
         return self._bands(q_fractional, frequencies)
 
     def mesh(self, length: float = MESH_LENGTH) -> PhononMesh:
@@ -112,11 +122,13 @@ class ForceConstantPhonons:
         PhononMesh
             Frequencies and weights.
         """
-        self.phonon.run_mesh(self._divisions(length), is_gamma_center=True)
-        mesh = self.phonon.get_mesh_dict()
-        weights = np.asarray(mesh["weights"], dtype=float)
-        bands = self._bands(np.asarray(mesh["qpoints"]), np.asarray(mesh["frequencies"]))
-        return PhononMesh(bands, weights / weights.sum())
+        if length not in self._meshes:
+            self.phonon.run_mesh(self._divisions(length), is_gamma_center=True)
+            mesh = self.phonon.mesh
+            weights = np.asarray(mesh.weights, dtype=float)
+            bands = self._bands(np.asarray(mesh.qpoints), np.asarray(mesh.frequencies))
+            self._meshes[length] = PhononMesh(bands, weights / weights.sum())
+        return self._meshes[length]
 
     def around_gamma(
         self, directions: NDArray[np.float64], n_lengths: int = 1
@@ -191,3 +203,47 @@ def force_constant_phonons(source: Any) -> ForceConstantPhonons | None:
     if hasattr(source, "force_constants") and hasattr(source, "run_qpoints"):
         return ForceConstantPhonons(source)
     return None
+
+
+def read_zone(
+    source: Any, *, unit: str | None = None, structure: "Structure | None" = None
+) -> PhononBands:
+    """Read bands, or compute them over the whole zone where the source holds force constants.
+
+    Parameters
+    ----------
+    source : phonopy.Phonopy, ForceConstantPhonons, or what read_bands takes
+        Force constants or bands.
+    unit, structure
+        As for :func:`~matminer_phonon_tl.phonons.bands.read_bands`.
+
+    Returns
+    -------
+    PhononBands
+        The bands read; or those on a mesh and next to Gamma in the directions of
+        :func:`hemisphere`, where the longitudinal branches of polar crystals are highest.
+    """
+    phonons = force_constant_phonons(source)
+    if phonons is None:
+        return read_bands(source, unit=unit, structure=structure)
+    around_gamma, _ = phonons.around_gamma(hemisphere()[0])
+    return joined_bands(phonons.mesh().bands, around_gamma)
+
+
+@cache
+def hemisphere() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return directions over which a mean is taken, by Lebedev's quadrature.
+
+    Returns
+    -------
+    directions : ndarray of shape (55, 3)
+        Unit vectors, one of each opposite pair of the 110 points.
+    weights : ndarray of shape (55,)
+        Their weights, of sum 1.
+    """
+    from scipy.integrate import lebedev_rule
+
+    points, weights = lebedev_rule(_LEBEDEV_ORDER)
+    directions = points.T
+    first = directions[:, 2] + 1e-3 * directions[:, 1] + 1e-6 * directions[:, 0] > 0.0
+    return directions[first], weights[first] / weights[first].sum()

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from matminer_phonon_tl.exceptions import NonPrimitiveCellError, PhononDocumentError
-from matminer_phonon_tl.phonons.bands import PhononBands, is_primitive, read_bands
+from matminer_phonon_tl.phonons.bands import PhononBands, is_primitive
+from matminer_phonon_tl.phonons.force_constants import read_zone
 from matminer_phonon_tl.phonons.stability import require_stable
 from matminer_phonon_tl.units import THZ_TO_CM1
 
@@ -71,8 +72,8 @@ def acoustic_optical_gap(
 
     Parameters
     ----------
-    bs : PhononBandStructure, dict or emmet.core.phonon.PhononBS
-        Phonon band structure.
+    bs : PhononBandStructure, dict, emmet.core.phonon.PhononBS or phonopy.Phonopy
+        Phonon band structure; or force constants, whose bands over the whole zone are computed.
     signed : bool, default False
         Return the (negative) overlap of the two ranges too, instead of 0.
     unit : str, optional
@@ -117,7 +118,7 @@ def acoustic_optical_gap(
     -9.37
     """
     return acoustic_optical_gap_of(
-        read_bands(bs, unit=unit, structure=structure),
+        read_zone(bs, unit=unit, structure=structure),
         signed=signed,
         require_primitive=require_primitive,
         allow_imaginary=allow_imaginary,
@@ -182,7 +183,7 @@ def acoustic_optical_edges(
     (170.91, 381.33, 210.41)
     """
     return acoustic_optical_edges_of(
-        read_bands(bs, unit=unit, structure=structure),
+        read_zone(bs, unit=unit, structure=structure),
         require_primitive=require_primitive,
         allow_imaginary=allow_imaginary,
     )
@@ -219,8 +220,8 @@ def largest_gap(
 
     Parameters
     ----------
-    bs : PhononBandStructure, dict or emmet.core.phonon.PhononBS
-        Phonon band structure.
+    bs : PhononBandStructure, dict, emmet.core.phonon.PhononBS or phonopy.Phonopy
+        Phonon band structure; or force constants, whose bands over the whole zone are computed.
     unit : str, optional
         Unit of the document's frequencies; established from the content if not given.
     structure : pymatgen.core.Structure, optional
@@ -253,7 +254,7 @@ def largest_gap(
     >>> round(gap.width, 2), round(gap.lower_edge, 2), round(gap.upper_edge, 2), gap.lower_branch
     (210.41, 170.91, 381.33, 3)
     """
-    bands = read_bands(bs, unit=unit, structure=structure)
+    bands = read_zone(bs, unit=unit, structure=structure)
     return largest_gap_of(bands, allow_imaginary=allow_imaginary)
 
 

@@ -7,8 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from matminer_phonon_tl.exceptions import PhononDocumentError
 from matminer_phonon_tl.phonons.density import PhononDensity, read_dos
-from matminer_phonon_tl.phonons.force_constants import PhononMesh
-from matminer_phonon_tl.phonons.stability import require_real_states
+from matminer_phonon_tl.phonons.force_constants import PhononMesh, force_constant_phonons
+from matminer_phonon_tl.phonons.stability import require_real_states, require_stable
 from matminer_phonon_tl.units import MOLAR_GAS_CONSTANT, THZ_TO_KELVIN
 
 if TYPE_CHECKING:
@@ -55,12 +55,13 @@ def heat_capacity(
     with the density of states normalised to three modes an atom, so that it tends to 3R an atom
     at high temperature whatever the document's own norm. The integrand is even in :math:`f` and 1
     at :math:`f = 0`, so that the tail which smearing leaves below zero counts for what it is, the
-    soft end of the acoustic branches.
+    soft end of the acoustic branches. From force constants the same is summed over the modes of a
+    mesh, which loses no sharp peak as a coarse density does.
 
     Parameters
     ----------
-    dos : PhononDos, CompletePhononDos, dict or emmet.core.phonon.PhononDOS
-        Phonon density of states.
+    dos : PhononDos, CompletePhononDos, dict, emmet.core.phonon.PhononDOS or phonopy.Phonopy
+        Phonon density of states, or force constants.
     structure : pymatgen.core.Structure, optional
         The crystal, for a document without one.
     temperature : float or array_like, default 300
@@ -105,10 +106,17 @@ def heat_capacity(
         raise ValueError(
             f"expected a temperature of at least 0 K, got {temperature!r}; pass it in kelvin"
         )
-    density = read_dos(dos, unit=unit, structure=structure)
-    require_real_states(density, "a heat capacity")
-    moles = _amount(density, per)
-    values = np.array([_per_cell(density, t) for t in temperatures.ravel()]) / moles
+    phonons = force_constant_phonons(dos)
+    if phonons is None:
+        density = read_dos(dos, unit=unit, structure=structure)
+        require_real_states(density, "a heat capacity")
+        moles = _amount(density.n_atoms, density.structure, per)
+        values = np.array([_per_cell(density, t) for t in temperatures.ravel()]) / moles
+    else:
+        mesh = phonons.mesh()
+        require_stable(mesh.bands, "a heat capacity")
+        moles = _amount(len(phonons.structure), phonons.structure, per)
+        values = heat_capacity_of_mesh(mesh, temperatures.ravel()) / moles
     return float(values[0]) if temperatures.ndim == 0 else values.reshape(temperatures.shape)
 
 
@@ -134,20 +142,20 @@ def heat_capacity_of_mesh(
     return MOLAR_GAS_CONSTANT * (modes @ mesh.weights).reshape(temperature.shape)
 
 
-def _amount(density: PhononDensity, per: str) -> float:
+def _amount(n_atoms: int, structure: "Structure | None", per: str) -> float:
     """Return how many of ``per`` a cell holds."""
     if per == "cell":
         return 1.0
     if per == "atom":
-        return float(density.n_atoms)
+        return float(n_atoms)
     if per != "formula_unit":
         raise ValueError(f"expected per= formula_unit, atom or cell, got {per!r}; use one of these")
-    if density.structure is None:
+    if structure is None:
         raise PhononDocumentError(
             "expected a structure, which tells the formula unit, got a density of states without "
             'one; pass structure=, or ask per="atom"'
         )
-    composition = density.structure.composition
+    composition = structure.composition
     return float(composition.num_atoms / composition.reduced_composition.num_atoms)
 
 

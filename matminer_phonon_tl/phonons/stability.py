@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from matminer_phonon_tl.exceptions import UnstableStructureError
-from matminer_phonon_tl.phonons.bands import PhononBands, read_bands
+from matminer_phonon_tl.phonons.bands import PhononBands
 from matminer_phonon_tl.phonons.density import PhononDensity
+from matminer_phonon_tl.phonons.force_constants import read_zone
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -80,8 +81,8 @@ def imaginary_modes(
 
     Parameters
     ----------
-    bs : PhononBandStructure, dict or emmet.core.phonon.PhononBS
-        Phonon band structure.
+    bs : PhononBandStructure, dict, emmet.core.phonon.PhononBS or phonopy.Phonopy
+        Phonon band structure; or force constants, whose bands over the whole zone are computed.
     tolerance : float, default 0.1
         Tolerance next to Gamma, THz.
     zone_tolerance : float, default 0.02
@@ -114,7 +115,7 @@ def imaginary_modes(
     >>> imaginary_modes(diatomic_chain()).unstable
     False
     """
-    bands = read_bands(bs, unit=unit, structure=structure)
+    bands = read_zone(bs, unit=unit, structure=structure)
     return imaginary_modes_of(bands, tolerance=tolerance, zone_tolerance=zone_tolerance)
 
 
@@ -165,8 +166,8 @@ def has_imaginary_modes(
 
     Parameters
     ----------
-    bs : PhononBandStructure, dict or emmet.core.phonon.PhononBS
-        Phonon band structure.
+    bs : PhononBandStructure, dict, emmet.core.phonon.PhononBS or phonopy.Phonopy
+        Phonon band structure; or force constants, whose bands over the whole zone are computed.
     tolerance : float, default 0.1
         How far below zero the acoustic branches may dip next to Gamma, THz.
     zone_tolerance : float, default 0.02
