@@ -14,11 +14,15 @@ from matminer_phonon_tl.phonons.bands import PhononBands, joined_bands, read_ban
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-MESH_LENGTH = 45.0
+FINE_MESH, COARSE_MESH = 45.0, 36.0
 """Angstrom. A mesh divides each reciprocal lattice vector so that its wave vectors lie as far apart
-as those of a crystal of this edge length."""
+as those of a crystal of this edge length: the fine one in cells of up to 8 atoms, the coarse one in
+larger cells, whose branches are flatter."""
+
+_FEW_ATOMS = 8
 
 _LEAST_DIVISIONS = 4
+_SAME_DIRECTION = 1e-8  # 1 - cos of the angle between two directions
 _LEBEDEV_ORDER = 17  # 110 points on the sphere, 55 on half of it
 _SMALLEST_WAVE_VECTOR = 0.03
 """Length of the shortest wave vectors next to Gamma, in units of half the shortest reciprocal
@@ -109,19 +113,22 @@ class ForceConstantPhonons:
         frequencies = np.asarray(self.phonon.qpoints.frequencies)
         return self._bands(q_fractional, frequencies)
 
-    def mesh(self, length: float = MESH_LENGTH) -> PhononMesh:
+    def mesh(self, length: float | None = None) -> PhononMesh:
         """Compute the phonons on a mesh centred at Gamma, of an even number of divisions.
 
         Parameters
         ----------
-        length : float, default 45
-            Angstrom; twice as long a one gives a mesh twice as fine along each axis.
+        length : float, optional
+            Angstrom; twice as long a one gives a mesh twice as fine along each axis. Default:
+            :data:`FINE_MESH` for up to 8 atoms in the primitive cell, :data:`COARSE_MESH` beyond.
 
         Returns
         -------
         PhononMesh
             Frequencies and weights.
         """
+        if length is None:
+            length = FINE_MESH if len(self.phonon.primitive) <= _FEW_ATOMS else COARSE_MESH
         if length not in self._meshes:
             self.phonon.run_mesh(self._divisions(length), is_gamma_center=True)
             mesh = self.phonon.mesh
@@ -153,6 +160,27 @@ class ForceConstantPhonons:
         lengths = _SMALLEST_WAVE_VECTOR * shortest / 2.0 * np.arange(1, n_lengths + 1)
         cartesian = (directions[:, None, :] * lengths[None, :, None]).reshape(-1, 3)
         return self.at(cartesian @ np.linalg.inv(self.reciprocal_matrix)), lengths
+
+    def orbits(self, directions: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Tell which directions symmetry makes equal.
+
+        Parameters
+        ----------
+        directions : ndarray of shape (n_directions, 3)
+            Cartesian unit vectors.
+
+        Returns
+        -------
+        ndarray of shape (n_directions,)
+            Index of the first direction that is equal to each one, by an operation of the point
+            group or by inversion.
+        """
+        lattice = self._lattice.T  # columns
+        rotations = np.asarray(self.phonon.primitive_symmetry.pointgroup_operations)
+        cartesian = lattice @ rotations @ np.linalg.inv(lattice)
+        images = np.einsum("rij,dj->rdi", cartesian, directions)
+        overlap = np.abs(np.einsum("rdi,ei->rde", images, directions)).max(axis=0)
+        return np.argmax(overlap > 1.0 - _SAME_DIRECTION, axis=1)
 
     def _bands(
         self, q_fractional: NDArray[np.float64], frequencies: NDArray[np.float64]
@@ -226,7 +254,8 @@ def read_zone(
     phonons = force_constant_phonons(source)
     if phonons is None:
         return read_bands(source, unit=unit, structure=structure)
-    around_gamma, _ = phonons.around_gamma(hemisphere()[0])
+    directions, _ = hemisphere()
+    around_gamma, _ = phonons.around_gamma(directions[np.unique(phonons.orbits(directions))])
     return joined_bands(phonons.mesh().bands, around_gamma)
 
 

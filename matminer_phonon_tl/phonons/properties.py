@@ -7,7 +7,6 @@ from matminer_phonon_tl.exceptions import PhononDocumentError
 from matminer_phonon_tl.phonons.bands import joined_bands
 from matminer_phonon_tl.phonons.debye import debye_temperature_of
 from matminer_phonon_tl.phonons.force_constants import (
-    MESH_LENGTH,
     force_constant_phonons,
 )
 from matminer_phonon_tl.phonons.gap import SpectralGap, acoustic_optical_edges_of, largest_gap_of
@@ -63,7 +62,7 @@ class PhononProperties:
         return self.optical_bottom - self.acoustic_top
 
 
-def phonon_properties(source: Any, *, mesh_length: float = MESH_LENGTH) -> PhononProperties:
+def phonon_properties(source: Any, *, mesh_length: float | None = None) -> PhononProperties:
     """Compute the phonon properties of a crystal from its force constants.
 
     Frequencies are those on a mesh of the whole zone and next to Gamma in the directions of the
@@ -73,7 +72,7 @@ def phonon_properties(source: Any, *, mesh_length: float = MESH_LENGTH) -> Phono
     ----------
     source : phonopy.Phonopy, ForceConstantPhonons or dict
         Force constants; of a dictionary as matcalc's ``PhononCalc`` returns, its ``phonon``.
-    mesh_length : float, default 45
+    mesh_length : float, optional
         Angstrom, see :meth:`ForceConstantPhonons.mesh`.
 
     Returns

@@ -275,6 +275,8 @@ def directional_speeds(source: Any) -> DirectionalSpeeds:
 def directional_speeds_of(phonons: ForceConstantPhonons) -> tuple[DirectionalSpeeds, PhononBands]:
     """As :func:`directional_speeds`, with the bands at the wave vectors that were computed."""
     directions, weights = hemisphere()
+    distinct, orbit = np.unique(phonons.orbits(directions), return_inverse=True)
+    directions, weights = directions[distinct], np.bincount(orbit, weights)
     bands, lengths = phonons.around_gamma(directions, n_lengths=3)
     acoustic = bands.frequencies[:3].T.reshape(len(directions), 3, 3)  # direction, length, branch
     powers = np.stack([np.ones_like(lengths), lengths**2, lengths**4], axis=1)
