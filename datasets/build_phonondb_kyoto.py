@@ -65,7 +65,8 @@ COLUMNS = {
     "largest_gap_upper_edge": "Lowest frequency above that range, cm-1.",
     "speed_of_sound": (
         "Target variable. Speed of sound, km/s: mean over the three acoustic branches and over "
-        "all directions of the slope at Gamma."
+        "all directions of the slope at Gamma. Missing, as all speeds, where a squared speed is below "
+        "-(0.3 km/s)^2 in some direction."
     ),
     "speed_longitudinal": "Mean over directions of the fastest of the three waves, km/s.",
     "speed_transverse": "Mean over directions of the two slower waves, km/s.",
@@ -179,7 +180,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     built = load_dataset(path=arguments.built)
-    frame = build_frame(built, pd.read_csv(arguments.moduli), pd.read_csv(arguments.bandgaps))
+    frame = build_frame(built, read_table(arguments.moduli), read_table(arguments.bandgaps))
     content = encode(frame)
     (TARGET / f"{NAME}.json.gz").write_bytes(content)
     path = TARGET / "metadata.json"
@@ -198,6 +199,11 @@ def main() -> None:
     print(f"wrote {NAME}.json.gz: {len(frame)} rows, {len(content)} bytes")
     print(f"stable: {int(frame['is_stable'].sum())}")
     print(frame.loc[frame["is_stable"], "speed_check"].value_counts().to_string())
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table whose formulas may be NaN, sodium nitride."""
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
 
 
 def build_frame(built: pd.DataFrame, moduli: pd.DataFrame, bandgaps: pd.DataFrame) -> pd.DataFrame:

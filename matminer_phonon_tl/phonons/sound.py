@@ -14,7 +14,7 @@ from matminer_phonon_tl.phonons.force_constants import (
     force_constant_phonons,
     hemisphere,
 )
-from matminer_phonon_tl.phonons.stability import GAMMA_TOLERANCE, require_stable
+from matminer_phonon_tl.phonons.stability import require_stable
 from matminer_phonon_tl.units import THZ_ANGSTROM_TO_KM_PER_S
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ _WINDOW = 0.2
 _MIN_POINTS = 4
 _OPTICAL_MARGIN = 0.9
 _COLLINEAR = 1e-4
+_SLOWEST = 0.3  # km/s; slower waves are noise, and imaginary ones of this size too
 _PRINTED = 1e-4  # of a reciprocal lattice vector: wave vectors printed with four digits
 
 
@@ -247,10 +248,11 @@ def directional_speeds(source: Any) -> DirectionalSpeeds:
     Returns
     -------
     DirectionalSpeeds
-        Mean, longitudinal, transverse and Debye mean, km/s; all NaN where a frequency next to
-        Gamma is below -0.1 THz, which is an elastic instability. A squared speed that is negative
-        without it, as noise makes that of a very slow wave, counts as 0, and the Debye mean,
-        which would be 0, is NaN.
+        Mean, longitudinal, transverse and Debye mean, km/s. All are NaN where a squared speed is
+        below -(0.3 km/s)^2 in some direction: the crystal is elastically unstable, or its force
+        constants are too inaccurate to tell (in small supercells they break the rotational sum
+        rule). A squared speed between that and 0, as noise makes that of a very slow wave, counts
+        as 0, and the Debye mean, which would be 0, is NaN.
 
     Raises
     ------
@@ -276,16 +278,8 @@ def directional_speeds_of(phonons: ForceConstantPhonons) -> tuple[DirectionalSpe
     """As :func:`directional_speeds`, with the bands at the wave vectors that were computed."""
     directions, weights = hemisphere()
     distinct, orbit = np.unique(phonons.orbits(directions), return_inverse=True)
-    directions, weights = directions[distinct], np.bincount(orbit, weights)
-    bands, lengths = phonons.around_gamma(directions, n_lengths=3)
-    acoustic = bands.frequencies[:3].T.reshape(len(directions), 3, 3)  # direction, length, branch
-    powers = np.stack([np.ones_like(lengths), lengths**2, lengths**4], axis=1)
-    squares = np.sign(acoustic) * acoustic**2
-    slopes = np.einsum("l,dlb->db", np.linalg.inv(powers)[1], squares)
-    if acoustic.min() < -GAMMA_TOLERANCE:
-        return DirectionalSpeeds(*[float("nan")] * 4), bands
-    speeds = np.sqrt(np.maximum(slopes, 0.0)) * THZ_ANGSTROM_TO_KM_PER_S
-    speeds.sort(axis=1)
+    weights = np.bincount(orbit, weights)
+    speeds, bands = _waves(phonons, directions[distinct])
     averages = DirectionalSpeeds(
         mean=float(weights @ speeds.mean(axis=1)),
         longitudinal=float(weights @ speeds[:, 2]),
@@ -297,6 +291,41 @@ def directional_speeds_of(phonons: ForceConstantPhonons) -> tuple[DirectionalSpe
         ),
     )
     return averages, bands
+
+
+def directional_waves(
+    phonons: ForceConstantPhonons, directions: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Speeds of the three acoustic waves along given directions, km/s.
+
+    Parameters
+    ----------
+    phonons : ForceConstantPhonons
+        The crystal.
+    directions : ndarray of shape (n_directions, 3)
+        Cartesian unit vectors.
+
+    Returns
+    -------
+    ndarray of shape (n_directions, 3)
+        Ascending along each direction; NaN as in :func:`directional_speeds`.
+    """
+    return _waves(phonons, directions)[0]
+
+
+def _waves(
+    phonons: ForceConstantPhonons, directions: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], PhononBands]:
+    """Return the speeds along directions, and the bands that they come from."""
+    bands, lengths = phonons.around_gamma(directions, n_lengths=3)
+    acoustic = bands.frequencies[:3].T.reshape(len(directions), 3, 3)  # direction, length, branch
+    powers = np.stack([np.ones_like(lengths), lengths**2, lengths**4], axis=1)
+    squares = np.sign(acoustic) * acoustic**2
+    slopes = np.einsum("l,dlb->db", np.linalg.inv(powers)[1], squares)
+    squared_speeds = slopes * THZ_ANGSTROM_TO_KM_PER_S**2
+    if squared_speeds.min() < -(_SLOWEST**2):
+        return np.full((len(directions), 3), np.nan), bands
+    return np.sort(np.sqrt(np.maximum(squared_speeds, 0.0)), axis=1), bands
 
 
 def gamma_segments(bands: PhononBands) -> Iterator[GammaSegment]:
