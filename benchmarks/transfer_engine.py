@@ -23,8 +23,8 @@ from sklearn.model_selection import KFold
 
 from matminer_phonon_tl.datasets import load_phonon_tl
 from matminer_phonon_tl.featurizers import XenonPyDescriptors
-from matminer_phonon_tl.networks._stack_plan import flops_per_row
-from matminer_phonon_tl.networks.stacked_mlp import train_folds
+from matminer_phonon_tl.networks import TrainingSettings, train_folds
+from matminer_phonon_tl.networks.jobs import flops_per_row
 
 WIDTHS = (160, 80, 30)
 
@@ -103,14 +103,14 @@ def main() -> None:
     needed = arguments.epochs * n_rows * flops_per_row(X.shape[1], WIDTHS, 1)
 
     def stack() -> None:
-        train_folds(X, y, folds, WIDTHS, arguments.epochs)
+        train_folds(X, y, folds, WIDTHS, TrainingSettings(epochs=arguments.epochs))
 
     print(
         f"{arguments.networks} networks {WIDTHS}, {X.shape[0]} x {X.shape[1]}, "
         f"{arguments.epochs} epochs, {needed / 1e9:.2f} needed Gflop per fit, "
         f"{torch.get_num_threads()} threads, torch {torch.__version__}"
     )
-    train_folds(X, y, folds, WIDTHS, 5)
+    train_folds(X, y, folds, WIDTHS, TrainingSettings(epochs=5))
     skorch_fit(X, y, folds[0], 5)
     sgemm_rate()
     rows = []

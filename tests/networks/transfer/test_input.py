@@ -118,5 +118,3 @@ class TestInputs:
     def test_not_fitted(self):
         with pytest.raises(NotFittedError):
             TransferMLPRegressor().predict(["NaCl"])
-        with pytest.raises(NotFittedError):
-            TransferMLPRegressor().source_state()

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from matminer_phonon_tl.networks.stacked_mlp import train_folds
-from tests.networks.stacked_mlp.cases import N_FEATURES, N_ROWS, SMALL
+from tests.networks.engine.cases import N_FEATURES, N_ROWS, SMALL, train
 
 
 @pytest.fixture(scope="module")
@@ -22,4 +21,4 @@ def data():
 @pytest.fixture(scope="module")
 def source(data):
     X, y, _ = data
-    return train_folds(X, np.sqrt(y + 200), [np.arange(N_ROWS)], SMALL, 40).networks[0]
+    return train(X, np.sqrt(y + 200), [np.arange(N_ROWS)], SMALL, 40).networks[0]
