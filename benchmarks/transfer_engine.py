@@ -3,13 +3,13 @@
     pip install skorch
     python benchmarks/transfer_engine.py [--rounds 5] [--networks 75] [--epochs 500]
 
-One run, everything warm, alternating, medians: the rates of a shared machine drift, ratios taken
-side by side do not. A fit is the paper's: 124 materials x 290 descriptors, five-fold, layers of
-160-80-30, full batches, Adam. Only the floating-point operations that training needs are counted:
-rows of the fold (not the held-out ones), forward, weight gradients, and input gradients from the
-second layer on; BatchNorm, dropout and optimiser count as nothing. skorch is timed as it comes, on
-all threads, and with a single one: such small networks gain nothing from a second, and lose much
-where another process wants it.
+Everything is timed warm and in turn within one run, and medians are reported: the speed of a shared
+machine drifts, ratios within one run do not. A fit is the paper's: 124 materials x 290 descriptors,
+five-fold, layers of 160-80-30, full batches, Adam. Only the floating-point operations that training
+needs are counted: training rows of the fold, forward, weight gradients, and input gradients from
+the second layer on; BatchNorm, dropout and optimiser count as nothing. skorch is timed as it comes,
+on all threads, and with a single one: such small networks gain nothing from a second thread, and
+lose much where another process wants it.
 """
 
 import argparse

@@ -83,8 +83,8 @@ def train_folds(
 
     A network sees only the rows of its fold: scalers, BatchNorm and loss are computed from those
     rows, so that no value in any other row can change a bit of its weights. Nor do networks
-    influence each other: each draws from a random stream of its own, and trained alone with the
-    same seed it is the same network (up to the order of floating-point sums).
+    influence each other: each draws from its private random stream, and trained alone with the same
+    seed it is the same network (up to the order of floating-point sums).
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def train_folds(
         Unscaled descriptors. Rows that are in no fold may hold NaN.
     y : ndarray of shape (n_samples,), (n_samples, n_outputs) or (n_folds, n_samples, n_outputs)
         Labels, in any unit; NaN where a label of a multi-output row is missing. With three
-        dimensions each fold has its own labels.
+        dimensions every fold has separate labels.
     folds : sequence of ndarray of int
         Row numbers that each network is trained on.
     hidden_layer_sizes : tuple of int, or sequence of tuples

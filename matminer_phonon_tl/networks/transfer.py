@@ -69,8 +69,8 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
     trained on 1245 electronic band gaps, their linear weights copied, and the whole network trained
     again on the target. :meth:`recommended` gives the settings that measured best without leakage.
 
-    Everything that is fitted (scalers, BatchNorm, weights) is fitted on the rows given to ``fit``.
-    Source weights are copied, never changed.
+    Scalers, BatchNorm and weights are fitted to the rows given to ``fit`` and to no others. Source
+    weights are copied, never changed.
 
     Parameters
     ----------
@@ -79,13 +79,13 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         is the prediction.
     source : str, DataFrame, tuple or None
         What is learned first. "bandgap": the shipped 1245 electronic band gaps. "multitask": five
-        properties of the materials without acoustic-optical gap, see
+        properties of the materials without acoustic-optical gap; see
         :func:`~matminer_phonon_tl.models.source_tasks.load_source`. A DataFrame with a column
         ``composition`` and columns of labels, or ``(X_source, Y_source)``. Several columns of
         labels make a multi-task source, NaN where a label is missing. None: nothing; the model is
         trained on the target alone.
     epochs, source_epochs : int
-        Passes over the target's rows and over the source's.
+        Passes over the rows of the target and of the source.
     learning_rate, source_learning_rate : float
         Adam's step size for the target and for the source.
     weight_decay : float
@@ -102,7 +102,7 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         Whether the BatchNorm of the transferred layers starts from the source network's, and
         descriptors are scaled as for the source. In the paper it starts anew.
     target_transform : {"none", "sqrt", "log", "per_atom"} or None
-        What is learned in place of the label. "per_atom" divides by the number of atoms in the
+        What is learned instead of the label. "per_atom" divides by the number of atoms in the
         reduced formula unit and needs compositions.
     descriptors : {"xenonpy", "lattice_dynamics", "both"}
         How compositions are described: 290 pooled element properties, the compact physics set of
@@ -273,8 +273,8 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
             As in `fit`; a list holds a source for each fold.
         seeds : sequence of int, optional
             Seed of each clone's training on the target, in place of one derived from
-            ``random_state``. The source networks keep theirs, so that repeated cross-validations
-            with new seeds share them.
+            ``random_state``. The seeds of the source networks stay the same, so that repeated
+            cross-validations with new seeds share these networks.
 
         Returns
         -------

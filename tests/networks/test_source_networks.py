@@ -92,7 +92,7 @@ def test_more_sources_than_fit_at_a_time(monkeypatch):
 
 @pytest.mark.slow
 def test_matbench_band_gaps_as_source_within_2_gb(test_data):
-    """106 113 band gaps in mini-batches, in a process of its own so that its peak is its own."""
+    """Train on 106 113 band gaps in mini-batches, in a new process whose peak memory is read."""
     resource = pytest.importorskip("resource")
     assert resource
     path = test_data / "matbench" / "matbench_mp_gap.csv.gz"

@@ -14,7 +14,7 @@ def data():
     z = (X - X.mean(0)) / X.std(0)
     y = 100 + 30 * z[:, 0] * z[:, 1] + 20 * np.sin(z[:, 2])
     held_out = np.array_split(rng.permutation(N_ROWS), 5)
-    folds = [np.setdiff1d(np.arange(N_ROWS), own) for own in held_out]
+    folds = [np.setdiff1d(np.arange(N_ROWS), part) for part in held_out]
     return X, y, folds
 
 
