@@ -65,7 +65,7 @@ COLUMNS = {
     "largest_gap_upper_edge": "Lowest frequency above that range, cm-1.",
     "speed_of_sound": (
         "Target variable. Speed of sound, km/s: mean over the three acoustic branches and over "
-        "all directions of the slope at Gamma. Missing, as all speeds, where a squared speed is below "
+        "all directions of the slope at Gamma. Missing, as all speeds, where one squared is below "
         "-(0.3 km/s)^2 in some direction."
     ),
     "speed_longitudinal": "Mean over directions of the fastest of the three waves, km/s.",
