@@ -33,6 +33,9 @@ THZ_ANGSTROM_TO_KM_PER_S = 2.0 * constants.pi * constants.tera * constants.angst
 THZ_TO_KELVIN = constants.h * constants.tera / constants.k
 """Temperature h f / k_B of a frequency of 1 THz, K."""
 
+BOHR_ANGSTROM = constants.physical_constants["Bohr radius"][0] / constants.angstrom
+"""1 bohr in Angstrom."""
+
 COULOMB_EV_ANGSTROM = constants.e / (4.0 * constants.pi * constants.epsilon_0 * constants.angstrom)
 """Energy of two elementary charges 1 Angstrom apart, eV."""
 

@@ -91,10 +91,14 @@ class ForceConstantPhonons:
     @cached_property
     def _lattice(self) -> NDArray[np.float64]:
         """Lattice vectors of the primitive cell in Angstrom, whatever the force calculator uses."""
+        return np.asarray(self.phonon.primitive.cell) * self._units.distance_to_A
+
+    @cached_property
+    def _units(self) -> Any:
+        """Units of the force calculator: lengths, and the factor that gives THz."""
         from phonopy.interface.calculator import get_calculator_physical_units
 
-        units = get_calculator_physical_units(self.phonon.calculator)
-        return np.asarray(self.phonon.primitive.cell) * units.distance_to_A
+        return get_calculator_physical_units(self.phonon.calculator)
 
     def at(self, q_fractional: NDArray[np.float64]) -> PhononBands:
         """Compute the phonons at wave vectors.
@@ -186,7 +190,9 @@ class ForceConstantPhonons:
         self, q_fractional: NDArray[np.float64], frequencies: NDArray[np.float64]
     ) -> PhononBands:
         return PhononBands(
-            frequencies=np.sort(frequencies, axis=1).T,
+            # phonopy's own factor may give another unit than THz
+            frequencies=np.sort(frequencies, axis=1).T
+            * (self._units.factor / self.phonon.unit_conversion_factor),
             q_fractional=q_fractional,
             q_cartesian=q_fractional @ self.reciprocal_matrix,
             reciprocal_matrix=self.reciprocal_matrix,

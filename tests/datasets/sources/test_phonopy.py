@@ -1,17 +1,21 @@
 """phonopy calculations of a model crystal, in each form that phonopy leaves them."""
 
+import bz2
+import gzip
 import lzma
 import shutil
 import sys
 
 import numpy as np
 import pytest
+import yaml
 
 from matminer_phonon_tl.datasets.builder import PhononDatasetBuilder
 from matminer_phonon_tl.datasets.rows import derive_row
 from matminer_phonon_tl.datasets.sources import PhonopySource, SkippedEntryError
 from matminer_phonon_tl.exceptions import MissingExtraError, PhononDocumentError
 from matminer_phonon_tl.phonons import zincblende_springs
+from matminer_phonon_tl.units import BOHR_ANGSTROM
 
 phonopy = pytest.importorskip("phonopy", reason="the extra phonopy is not installed")
 
@@ -164,3 +168,85 @@ def test_build(calculations, tmp_path):
     ).build()
     assert report.n_rows == 5
     assert report.skipped == {"no forces": 1}
+
+
+@pytest.mark.parametrize(
+    ("ending", "opener"), [(".xz", lzma.open), (".gz", gzip.open), (".bz2", bz2.open)]
+)
+@pytest.mark.parametrize("name", ["params", "forces", "computed"])
+def test_compressed_files(calculations, tmp_path, name, ending, opener):
+    folder = tmp_path / name
+    folder.mkdir()
+    for path in (calculations / name).iterdir():
+        with opener(folder / f"{path.name}{ending}", "wb") as file:
+            file.write(path.read_bytes())
+    expected = row(calculations, name)
+    found = row(tmp_path, name)
+    for column in ("phonon_bandgap", "speed_of_sound", "heat_capacity", "volume"):
+        assert found[column] == expected[column], column
+    assert found["source_id"] == f"{expected['source_id']}{ending}"
+
+
+def test_force_constants_in_phonopy_yaml_beside_older_bands(calculations, expected, tmp_path):
+    """They were passed over, and the older bands taken: 1.58 instead of 3.15 km/s."""
+    folder = tmp_path / "both"
+    shutil.copytree(calculations / "computed", folder)
+    shutil.copy(calculations / "params" / "phonopy_params.yaml", folder / "phonopy.yaml")
+    found = row(tmp_path, "both")
+    assert found["source_id"] == "both/phonopy.yaml"
+    assert found["speed_of_sound"] == expected["speed_of_sound"]
+
+
+def test_computed_results_beside_settings_without_forces(calculations, tmp_path):
+    folder = tmp_path / "half"
+    shutil.copytree(calculations / "computed", folder)
+    shutil.copy(calculations / "bare" / "phonopy_disp.yaml", folder / "phonopy.yaml")
+    assert row(tmp_path, "half")["source_id"] == "half/band.yaml"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    ['physical_unit:\n  length: "au"\n', "calculator: qe\n", "calculator: abinit\n"],
+)
+def test_computed_results_in_bohr(calculations, tmp_path, settings):
+    """band.yaml does not say its unit of length; the phonopy.yaml beside it does."""
+    expected = row(calculations, "computed")
+    folder = tmp_path / "bohr"
+    shutil.copytree(calculations / "computed", folder)
+    document = yaml.safe_load((folder / "band.yaml").read_text())
+    document["lattice"] = (np.array(document["lattice"]) / BOHR_ANGSTROM).tolist()
+    reciprocal = np.array(document["reciprocal_lattice"]) * BOHR_ANGSTROM
+    document["reciprocal_lattice"] = reciprocal.tolist()
+    (folder / "band.yaml").write_text(yaml.safe_dump(document))
+    (folder / "phonopy.yaml").write_text(settings)
+    found = row(tmp_path, "bohr")
+    assert found["volume"] == pytest.approx(expected["volume"], rel=1e-5)
+    assert found["speed_of_sound"] == pytest.approx(expected["speed_of_sound"], rel=1e-5)
+
+
+def test_computed_results_in_mev(calculations, tmp_path):
+    """As ``phonopy --factor=64.654`` writes them; the factor stands in phonopy.yaml."""
+    expected = row(calculations, "computed")
+    folder = tmp_path / "mev"
+    shutil.copytree(calculations / "computed", folder)
+    thz_in_mev = 4.135667696
+    document = yaml.safe_load((folder / "band.yaml").read_text())
+    for point in document["phonon"]:
+        for band in point["band"]:
+            band["frequency"] *= thz_in_mev
+    (folder / "band.yaml").write_text(yaml.safe_dump(document))
+    grid, total = np.loadtxt(folder / "total_dos.dat", unpack=True)
+    scaled = np.transpose([grid * thz_in_mev, total / thz_in_mev])
+    np.savetxt(folder / "total_dos.dat", scaled)
+    (folder / "phonopy.yaml").write_text("phonopy:\n  frequency_unit_conversion_factor: 64.6541\n")
+    found = row(tmp_path, "mev")
+    for column in ("phonon_bandgap", "speed_of_sound", "heat_capacity"):
+        assert found[column] == pytest.approx(expected[column], rel=1e-4), column
+
+
+def test_an_empty_file_is_named(calculations, tmp_path):
+    folder = tmp_path / "empty"
+    shutil.copytree(calculations / "computed", folder)
+    (folder / "band.yaml").write_text("")
+    with pytest.raises(PhononDocumentError, match=r"in band\.yaml, got an empty file; run phonopy"):
+        row(tmp_path, "empty")
