@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from matminer_phonon_tl.evaluation._checks import check_share, check_whole
+from matminer_phonon_tl.evaluation.checks import check_share, check_whole
 from matminer_phonon_tl.evaluation.result import CrossValidationResult
+from matminer_phonon_tl.evaluation.splits import group_labels
 
 METHODS = ("bootstrap", "corrected_t")
 _AT_A_TIME = 500  # resamples, which bounds the memory
@@ -224,25 +225,16 @@ def _won(values: NDArray[np.float64]) -> float:
 
 
 def _draw_groups(result: CrossValidationResult, groups: Any) -> NDArray[np.intp]:
-    """Numbers from 0 of what the bootstrap draws, one for each row."""
-    if isinstance(groups, str):
-        if groups != "formula":
-            raise ValueError(
-                f"expected groups 'formula', a label for each row or None, got {groups!r}"
-            )
-        if result.formulas is not None:
-            from matminer_phonon_tl.evaluation.splits import group_labels
-
-            groups = group_labels(list(result.formulas), "formula", len(result.y))
-        else:
-            groups = None
-    if groups is None:
-        return np.arange(len(result.y))
-    labels = np.asarray(groups)
-    if labels.shape != result.y.shape:
-        raise ValueError(
-            f"expected a group for each of {len(result.y)} rows, got shape {labels.shape}"
-        )
+    """Number from 0 what the bootstrap draws, one number for each row."""
+    n_rows = len(result.y)
+    named = isinstance(groups, str)
+    if named and groups != "formula":
+        raise ValueError(f"expected groups 'formula', a label for each row or None, got {groups!r}")
+    labels = None
+    if not named or result.formulas is not None:
+        labels = group_labels(result.formulas, groups, n_rows)
+    if labels is None:
+        return np.arange(n_rows)
     return np.unique(labels.astype(str), return_inverse=True)[1]
 
 

@@ -2,24 +2,23 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import t as student
+from sklearn.base import is_classifier
 from tqdm.auto import tqdm
 
-from matminer_phonon_tl.evaluation._checks import check_client, check_share, check_whole
-from matminer_phonon_tl.evaluation._data import EvaluationData, read_data
-from matminer_phonon_tl.evaluation._permutation import measure, one_sided_p, permute_labels
-from matminer_phonon_tl.evaluation._sources import (
-    fit_source,
-    knows_labels,
-    source_parameters,
-)
-from matminer_phonon_tl.evaluation.protocols import check_protocol, make_splits, predict_splits
-from matminer_phonon_tl.evaluation.splits import Split, group_labels
+from matminer_phonon_tl.evaluation.checks import check_client, check_share, check_whole
+from matminer_phonon_tl.evaluation.data import EvaluationData, read_data
+from matminer_phonon_tl.evaluation.protocols import Protocol, ProtocolRun
+from matminer_phonon_tl.evaluation.source_hygiene import SourceTasks
+from matminer_phonon_tl.evaluation.splits import Split, SplitPlan, group_labels
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MIN_PERMUTATIONS = 5
 
@@ -108,16 +107,36 @@ class LeakageReport:
             "skills": self.skills.tolist(),
         }
 
-    def plot(self) -> Any:
-        """Draw the distribution over permutations beside the dummy.
+    def plot(self) -> "Figure":
+        """Draw associations and skills over the permutations, beside the dummy's.
 
         Returns
         -------
         matplotlib Figure
         """
-        from matminer_phonon_tl.evaluation._leakage_figure import plot_leakage
+        from matplotlib.figure import Figure
 
-        return plot_leakage(self)
+        figure = Figure(figsize=(7.2, 2.9), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        colour = "tab:red" if self.leaks else "tab:blue"
+        height = np.random.default_rng(0).uniform(-0.3, 0.3, len(self.associations))
+        for axes, values, label in (
+            (left, self.associations, "correlation with permuted labels, within folds"),
+            (right, self.skills, "skill over the dummy, 1 - MSE / MSE$_{dummy}$"),
+        ):
+            axes.scatter(values, height, color=colour, alpha=0.7)
+            axes.axvline(0.0, color="black", linestyle="--", linewidth=1)
+            axes.axvline(values.mean(), color=colour, linewidth=2)
+            axes.annotate("dummy", (0.0, 0.96), xycoords=("data", "axes fraction"), ha="right",
+                          va="top", rotation=90, fontsize="small")  # fmt: skip
+            axes.set(xlabel=label, ylim=(-0.6, 0.6), yticks=[])
+        left.set_xlim(min(-0.5, self.associations.min() - 0.05), 1.0)
+        what = "leaks" if self.leaks else "no leak found"
+        figure.suptitle(
+            f"{self.protocol}: {what} (p = {self.p_value:.2g}, {len(self.associations)} "
+            "permutations)"
+        )
+        return figure
 
 
 def leakage_probe(
@@ -217,81 +236,46 @@ def leakage_probe(
     check_whole("n_permutations", n_permutations, MIN_PERMUTATIONS)
     check_whole("random_state", random_state, 0)
     check_share("alpha", alpha)
-    check_client(client)
-    named = isinstance(protocol, str)
-    if named:
-        check_protocol(str(protocol), estimator, None)
-        fit_source(estimator, source)
-    elif not callable(protocol):
-        raise ValueError(
-            "expected protocol to be a name or a function(estimator, X, y, folds), got "
-            f"{type(protocol).__name__}"
-        )
-    data = read_data(estimator, df, target, features)
-    if not named and knows_labels(estimator, source_parameters(estimator), data.target):
-        raise ValueError(
-            f"expected an estimator whose source knows nothing of {data.target}, got one that does:"
-            " such labels are not permuted, so that the probe would miss their leak; name a "
-            "protocol, or leave them out of the source"
-        )
+    run = None
+    if isinstance(protocol, str):
+        run = ProtocolRun.prepare(
+            estimator, df, target, cast("Protocol", protocol), source=source, features=features,
+            n_jobs=n_jobs, client=client,
+        )  # fmt: skip
+        data = run.data
+    else:
+        data = _read_for_function(protocol, estimator, df, target, features, client)
     if (data.y == data.y[0]).all():
         raise ValueError(
             f"expected labels that differ, got {data.y[0]} in every row: nothing can be permuted"
         )
-    moved = group_labels(data.table, groups, len(data.y))
+    moved = group_labels(data.compositions, groups, len(data.y))
     random = np.random.default_rng(random_state)
     permuted = [permute_labels(data.y, moved, random) for _ in range(n_permutations)]
     seeds = random.integers(2**31, size=n_permutations).tolist()
-
-    def splits_for(y: NDArray[Any], seed: int) -> list[Split]:
-        return make_splits(
-            replace(data, y=y),
-            estimator,
-            str(protocol) if named else "leak_free",
-            n_splits=n_splits,
-            n_repeats=n_repeats,
-            groups=moved if splitter is not None else None,
-            splitter=splitter,
-            random_state=seed,
-        )
-
-    findings = []
-    if protocol == "published":
-        from matminer_phonon_tl.evaluation._stacked import published_predictions
-
-        splits = splits_for(data.y, seeds[0])
-        own = next(iter(fit_source(estimator, source).values()), None)
-        chains = published_predictions(
-            estimator, data.X, np.stack(permuted), splits, own, seeds[0], progress=progress
-        )
-        for y, members in zip(permuted, chains, strict=True):
-            findings.append(measure(y, members.mean(axis=0), splits))
+    rows_together = moved if splitter is not None else None
+    plans = [
+        SplitPlan(str(protocol), n_splits, n_repeats, rows_together, splitter, seed)
+        for seed in seeds
+    ]
+    if run is not None and protocol == "published":
+        measured = _measure_published(run, plans[0], permuted, progress=progress)
     else:
         bar = tqdm(
-            zip(permuted, seeds, strict=True),
+            zip(permuted, plans, strict=True),
             total=n_permutations,
             desc="permutations",
             disable=None if progress else True,
         )
-        for y, seed in bar:
-            splits = splits_for(y, seed)
-            if named:
-                predicted = predict_splits(
-                    estimator,
-                    replace(data, y=y),
-                    splits,
-                    str(protocol),
-                    source=source,
-                    random_state=seed,
-                    n_jobs=n_jobs,
-                    client=client,
-                )
-                findings.append(measure(y, predicted.predictions, splits))
-            else:
-                findings.append(_measure_function(protocol, estimator, data, y, splits))
-    associations, skills = np.array(findings).T
+        measured = [
+            _measure_function(protocol, estimator, data, y, plan)
+            if run is None
+            else _measure_protocol(run, y, plan)
+            for y, plan in bar
+        ]
+    associations, skills = np.array(measured).T
     return LeakageReport(
-        protocol=str(protocol) if named else getattr(protocol, "__name__", repr(protocol)),
+        protocol=str(protocol) if run else getattr(protocol, "__name__", repr(protocol)),
         associations=associations,
         skills=skills,
         p_value=one_sided_p(associations),
@@ -299,22 +283,66 @@ def leakage_probe(
     )
 
 
+def _read_for_function(
+    protocol: Any, estimator: Any, df: Any, target: Any, features: Any, client: Any
+) -> EvaluationData:
+    """Read the data for an evaluation that is a function, and refuse what hides a leak from it."""
+    check_client(client)
+    if not callable(protocol):
+        raise ValueError(  # noqa: TRY004 (one kind of error for whatever cannot be probed)
+            "expected protocol to be a name or a function(estimator, X, y, folds), got "
+            f"{type(protocol).__name__}"
+        )
+    data = read_data(estimator, df, target, features)
+    if SourceTasks.of(estimator).know_labels(estimator, data.target):
+        raise ValueError(
+            f"expected an estimator whose source knows nothing of {data.target}, got one that does:"
+            " such labels are not permuted, so that the probe would miss their leak; name a "
+            "protocol, or leave them out of the source"
+        )
+    return data
+
+
+def _measure_protocol(run: ProtocolRun, y: NDArray[Any], plan: SplitPlan) -> tuple[float, float]:
+    splits = run.splits(plan, y)
+    return measure(y, run.predict(splits, plan.random_state, y).predictions, splits)
+
+
+def _measure_published(
+    run: ProtocolRun, plan: SplitPlan, permuted: Sequence[NDArray[Any]], *, progress: bool
+) -> list[tuple[float, float]]:
+    """Train the chains of all permutations as one stack, on the same splits."""
+    from matminer_phonon_tl.evaluation._stacked import published_predictions
+
+    splits = run.splits(plan)
+    table = next(iter(run.source_tasks.tables), None)
+    chains = published_predictions(
+        run.estimator, run.inputs, np.stack(permuted), splits, table, plan.random_state,
+        progress=progress,
+    )  # fmt: skip
+    return [
+        measure(y, members.mean(axis=0), splits)
+        for y, members in zip(permuted, chains, strict=True)
+    ]
+
+
 def _measure_function(
-    protocol: Any, estimator: Any, data: EvaluationData, y: NDArray[Any], splits: Sequence[Split]
+    protocol: Any, estimator: Any, data: EvaluationData, y: NDArray[Any], plan: SplitPlan
 ) -> tuple[float, float]:
-    """Run a caller's evaluation once for each round."""
+    """Run a caller's evaluation once for each round and average what it knows of the labels."""
+    splits = plan.make(data.table, data.compositions, y, stratify=is_classifier(estimator))
     found = []
-    labels = data.labels(y, np.arange(len(y)))
     for number in range(max(split.round for split in splits) + 1):
-        own = [replace(split, round=0) for split in splits if split.round == number]
-        returned = protocol(estimator, data.X, labels, [(s.train, s.test) for s in own])
+        folds = [replace(split, round=0) for split in splits if split.round == number]
+        pairs = [(fold.train, fold.test) for fold in folds]
+        returned = protocol(estimator, data.X, data.labels(y), pairs)
         truth = y
         if isinstance(returned, tuple) and len(returned) == 2:
             truth = np.asarray(returned[0])
             truth = truth.astype(np.float64) if data.classes is None else truth == data.classes[1]
             returned = returned[1]
             everything = np.arange(len(truth))
-            own = [Split(0, 0, everything, everything)]
+            folds = [Split(0, 0, everything, everything)]
         predicted = np.asarray(returned, dtype=np.float64)
         if predicted.shape != truth.shape:
             raise ValueError(
@@ -322,6 +350,81 @@ def _measure_function(
                 f"{predicted.shape}: return one for each row, NaN where there is none, or (labels, "
                 "predictions)"
             )
-        found.append(measure(truth, predicted[None], own))
+        found.append(measure(truth, predicted[None], folds))
     association, skill = np.mean(found, axis=0)
     return float(association), float(skill)
+
+
+def permute_labels(
+    y: NDArray[Any], groups: NDArray[Any] | None, random: np.random.Generator
+) -> NDArray[Any]:
+    """Permute labels, by row or by whole groups.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_rows,)
+    groups : ndarray of shape (n_rows,), or None
+        Each group gets the labels of another one, drawn at random from them where the sizes
+        differ.
+    random : Generator
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+
+    Examples
+    --------
+    >>> labels, pairs = np.array([1.0, 1.0, 2.0, 2.0]), np.array(["a", "a", "b", "b"])
+    >>> moved = permute_labels(labels, pairs, np.random.default_rng(0))
+    >>> bool(moved[0] == moved[1] and moved[2] == moved[3])
+    True
+    """
+    if groups is None:
+        return random.permutation(y)
+    numbers = pd.factorize(groups)[0]
+    members = [np.flatnonzero(numbers == number) for number in range(numbers.max() + 1)]
+    if len(members) < 2:
+        raise ValueError("expected two groups or more to move labels between, got one")
+    moved = np.empty_like(y)
+    for own, donor in zip(members, random.permutation(len(members)), strict=True):
+        given = random.permutation(y[members[donor]])
+        if len(given) < len(own):
+            given = random.choice(given, len(own))
+        moved[own] = given[: len(own)]
+    return moved
+
+
+def measure(
+    y: NDArray[Any], predictions: NDArray[np.float64], splits: Sequence[Split]
+) -> tuple[float, float]:
+    """Association within folds, and skill over the dummy, pooled over folds and rounds."""
+    shared = of_labels = of_predictions = error = dummy_error = 0.0
+    pairs = 0
+    for split in splits:
+        tested = split.test[~np.isnan(predictions[split.round, split.test])]
+        if len(tested) < 2:
+            continue
+        pairs += 1
+        truth, predicted = y[tested].astype(float), predictions[split.round, tested]
+        truth_part, predicted_part = truth - truth.mean(), predicted - predicted.mean()
+        shared += float(truth_part @ predicted_part)
+        of_labels += float(truth_part @ truth_part)
+        of_predictions += float(predicted_part @ predicted_part)
+        error += float(np.square(predicted - truth).sum())
+        dummy_error += float(np.square(y[split.train].mean() - truth).sum())
+    if not pairs:
+        raise ValueError(
+            "expected folds with two tested rows or more, got none: leave-one-out cannot be "
+            "probed, use fewer and larger folds"
+        )
+    spread = np.sqrt(of_labels * of_predictions)
+    association = shared / spread if spread > 1e-12 * (1 + of_labels) else 0.0
+    return association, 1.0 - error / dummy_error if dummy_error else 0.0
+
+
+def one_sided_p(associations: NDArray[np.float64]) -> float:
+    """Chance of a mean as high as this or higher, were the true one 0."""
+    spread = associations.std(ddof=1) / np.sqrt(len(associations))
+    if spread == 0:
+        return 0.0 if associations.mean() > 0 else 1.0
+    return float(student.sf(associations.mean() / spread, len(associations) - 1))

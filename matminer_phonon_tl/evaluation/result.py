@@ -30,7 +30,7 @@ PROTOCOLS: Mapping[str, str] = {
 SCHEMA_VERSION = 1
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CrossValidationResult:
     """Held-out predictions and their scores, never without the protocol they were made by.
 
@@ -129,11 +129,19 @@ class CrossValidationResult:
             )
         return self.scores[name]
 
+    @property
+    def title(self) -> str:
+        """Target, unit, protocol and rounds, without which no score is printed."""
+        unit = f", {self.unit}" if self.unit else ""
+        return f"{self.target}{unit} [{self.protocol}, {self.n_rounds} rounds]"
+
     def __str__(self) -> str:
         """Say target, protocol and scores in one line."""
-        unit = f", {self.unit}" if self.unit else ""
-        scores = "; ".join(map(str, self.scores.values()))
-        return f"{self.target}{unit} [{self.protocol}, {self.n_rounds} rounds]: {scores}"
+        return f"{self.title}: {'; '.join(map(str, self.scores.values()))}"
+
+    def __repr__(self) -> str:
+        """Say the same; all the arrays would fill pages."""
+        return f"<{type(self).__name__} {self}>"
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row for each prediction.
