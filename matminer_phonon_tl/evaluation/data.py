@@ -41,8 +41,10 @@ class EvaluationData:
         What estimators are given; without labels.
     table : DataFrame, list or ndarray
         Everything that was passed; groups are read from it, and splitters get it.
+    features : sequence of str or None
+        Columns that were chosen for X.
     materials : Materials or None
-        The compositions of the table; None for a matrix.
+        The materials of the table; None for a matrix.
     y : ndarray of shape (n_rows,)
         float64 for regression, 0 and 1 for classification.
     target, unit : str
@@ -57,6 +59,7 @@ class EvaluationData:
 
     X: Any
     table: Any
+    features: Sequence[str] | None
     materials: Materials | None
     y: NDArray[Any]
     target: str
@@ -91,11 +94,10 @@ class EvaluationData:
         This package's classifier and kernel regressor get :class:`Materials` whose descriptors are
         computed here, once for all folds. Any other estimator gets the rows as they were passed.
         """
-        if type(estimator) not in TAKE_MATERIALS or not holds_compositions(self.X):
+        if type(estimator) not in TAKE_MATERIALS or self.materials is None:
             return self.X
-        # the table may have a column, such as structure, that the estimator is not to see
-        shows_all = self.materials is not None and _shows_all_materials(self.X, self.table)
-        materials = self.materials if shows_all else Materials.of(self.X)
+        # chosen columns need not include the table's composition or structure
+        materials = self.materials if self.features is None else Materials.of(self.X)
         materials.matrix(estimator.descriptors, use_structure=bool(estimator.use_structure))
         return materials
 
@@ -159,6 +161,7 @@ def read_data(
     return EvaluationData(
         X=X,
         table=df,
+        features=features,
         materials=materials,
         y=y,
         target=str(name),
@@ -248,15 +251,6 @@ def _read_materials(df: Any) -> Materials | None:
 
 def _formulas(materials: Materials) -> tuple[str, ...]:
     return tuple(composition.formula.replace(" ", "") for composition in materials.compositions)
-
-
-def _shows_all_materials(X: Any, table: Any) -> bool:
-    """Whether X shows every column of the table that materials are read from."""
-    return not isinstance(X, pd.DataFrame) or all(
-        name in X.columns
-        for name in ("composition", "formula", "structure")
-        if name in table.columns
-    )
 
 
 def _numbers(X: Any) -> NDArray[Any]:

@@ -20,7 +20,7 @@ from matminer_phonon_tl.compositions import as_compositions
 from matminer_phonon_tl.evaluation.checks import check_client, check_estimator
 from matminer_phonon_tl.evaluation.data import EvaluationData, read_data, take
 from matminer_phonon_tl.evaluation.result import PROTOCOLS, CrossValidationResult
-from matminer_phonon_tl.evaluation.source_hygiene import SourceTasks
+from matminer_phonon_tl.evaluation.source_hygiene import SourceTasks, without_formulas
 from matminer_phonon_tl.evaluation.splits import Split, SplitPlan
 from matminer_phonon_tl.models.serialization import library_versions
 from matminer_phonon_tl.networks.transfer import TransferMLPRegressor
@@ -315,7 +315,7 @@ class ProtocolRun:
         published = self.protocol == "published"
         tables: Any = next(iter(self.source_tasks.tables), None)
         if tested[0] is not None:
-            tables = [self.source_tasks.without(formulas).tables[0] for formulas in tested]
+            tables = [without_formulas(tables, formulas or ()) for formulas in tested]
         train: Any = published_predictions if published else clean_predictions
         job = partial(
             train, self.estimator, self.inputs, y[None] if published else y, splits, tables,

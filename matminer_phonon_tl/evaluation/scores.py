@@ -42,8 +42,6 @@ CLASSIFICATION_SCORES: Mapping[str, Callable[[Array, Array], float]] = {
 OF_DECISIONS = frozenset({"f1", "accuracy"})
 """Scores of what a classifier decides, which need not be a probability above one half."""
 
-LOWER_IS_BETTER = frozenset({"mae", "rmse"})
-
 
 @dataclass(frozen=True)
 class Score:

@@ -75,15 +75,12 @@ class SplitPlan:
     def __post_init__(self) -> None:
         """Raise ValueError where an option cannot be used, or not with the others."""
         check_whole("random_state", self.random_state, 0)
-        if self.splitter is None:
-            check_whole("n_splits", self.n_splits, 2)
-            check_whole("n_repeats", self.n_repeats, 1)
-            if self.protocol == "published" and self.groups is not None:
-                raise ValueError(
-                    "expected groups=None with protocol='published', got groups: the published "
-                    "folds know none"
-                )
-        elif isinstance(self.groups, str) and self.groups == "element":
+        if self.splitter is None and self.protocol == "published" and self.groups is not None:
+            raise ValueError(
+                "expected groups=None with protocol='published', got groups: the published folds "
+                "know none"
+            )
+        if self.splitter is not None and isinstance(self.groups, str) and self.groups == "element":
             raise ValueError(
                 "expected groups='element' without a splitter, got both: pass ElementKFold() as "
                 "the splitter"
@@ -108,13 +105,6 @@ class SplitPlan:
             return splits_of(
                 self.splitter, table, y, group_labels(compositions, self.groups, len(y))
             )
-        if self.protocol == "published":
-            folds = list(KFold(self.n_splits).split(y))
-            return [
-                Split(number, fold, train, test)
-                for number in range(self.n_repeats)
-                for fold, (train, test) in enumerate(folds)
-            ]
         return kfold_splits(
             compositions,
             y,
@@ -123,6 +113,7 @@ class SplitPlan:
             groups=self.groups,
             random_state=self.random_state,
             stratify=stratify,
+            shuffle=self.protocol != "published",
         )
 
     def as_settings(self, n_rounds: int) -> dict[str, Any]:
@@ -200,8 +191,9 @@ def kfold_splits(
     groups: Any,
     random_state: int,
     stratify: bool = False,
+    shuffle: bool = True,
 ) -> list[Split]:
-    """Return repeated shuffled K-folds, by row, by group or by element.
+    """Return repeated K-folds, by row, by group or by element.
 
     Parameters
     ----------
@@ -217,6 +209,8 @@ def kfold_splits(
         Each round draws another seed from it.
     stratify : bool
         Keep the share of each class in the folds.
+    shuffle : bool
+        Without it folds by row or group are contiguous and the same in every round.
 
     Returns
     -------
@@ -234,17 +228,17 @@ def kfold_splits(
         raise ValueError(
             f"expected at least {n_splits} {what} for {n_splits} folds, got {found}: use fewer"
         )
+    kind: Any = StratifiedKFold if stratify else KFold
+    if labels is not None:
+        kind = StratifiedGroupKFold if stratify else GroupKFold
     rows = np.zeros((n_rows, 1))
     splits: list[Split] = []
     for number, seed in enumerate(seeds.tolist()):
         if by_element:
             pairs = ElementKFold(n_splits, random_state=seed).split(X)
-        elif labels is None:
-            kind = StratifiedKFold if stratify else KFold
-            pairs = kind(n_splits, shuffle=True, random_state=seed).split(rows, y)
         else:
-            kind = StratifiedGroupKFold if stratify else GroupKFold
-            pairs = kind(n_splits, shuffle=True, random_state=seed).split(rows, y, labels)
+            folds = kind(n_splits, shuffle=shuffle, random_state=seed if shuffle else None)
+            pairs = folds.split(rows, y, labels)
         splits += [Split(number, fold, train, test) for fold, (train, test) in enumerate(pairs)]
     return splits
 
