@@ -1,4 +1,4 @@
-"""Does an evaluation leak? Permute the labels, run it, and see whether it still predicts them."""
+"""Find leaks: run an evaluation on permuted labels and see whether it still predicts them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -30,18 +30,18 @@ class LeakageReport:
     Attributes
     ----------
     protocol : str
-        What was probed.
+        Name of the protocol or function that was probed.
     associations : ndarray of shape (n_permutations,)
         Correlation of predictions with permuted labels of the tested rows, within each fold and
-        pooled over folds and rounds. The dummy, which predicts one value in a fold, has 0; so has
-        a clean protocol, on average.
+        pooled over folds and rounds. It is 0 for the dummy, which predicts one value in a fold, and
+        0 on average for a clean protocol.
     skills : ndarray of shape (n_permutations,)
-        1 - MSE / MSE of the dummy that predicts the training labels' mean. Above 0 the dummy is
-        beaten outright; an overfitting model can leak and still be below.
+        1 - MSE / MSE of the dummy that predicts the training labels' mean. Above 0 the model beats
+        the dummy; an overfitting model can leak and still stay below 0.
     p_value : float
-        Chance of associations as high as these or higher from a clean protocol (one-sided t).
+        Chance that a clean protocol has associations as high as these or higher (one-sided t).
     alpha : float
-        Below it, the verdict is a leak.
+        A p-value below it is called a leak.
     """
 
     protocol: str
@@ -67,14 +67,14 @@ class LeakageReport:
 
     @property
     def detectable(self) -> float:
-        """Mean association that this many permutations would have found four times in five."""
+        """Mean association that as many permutations find four times in five."""
         freedom = len(self.associations) - 1
         quantiles = student.ppf([1 - self.alpha, 0.8], freedom)
         return float(quantiles.sum() * self.standard_error)
 
     @property
     def verdict(self) -> str:
-        """One sentence."""
+        """What was found, in one sentence."""
         found = (
             f"on {len(self.associations)} permutations of the labels its predictions of tested "
             f"rows correlate with these labels by {self.mean:+.3f} ± {self.standard_error:.3f} "
@@ -96,7 +96,7 @@ class LeakageReport:
         return pd.DataFrame({"association": self.associations, "skill": self.skills})
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values."""
+        """Return plain values that JSON can hold."""
         return {
             "protocol": self.protocol,
             "leaks": self.leaks,
@@ -160,19 +160,19 @@ def leakage_probe(
 ) -> LeakageReport:
     """Find out whether labels of tested rows reach the model.
 
-    Permuted labels have nothing to do with the materials, so what still predicts them has seen
-    them. Given the training labels, a clean protocol faces tested labels in an order that is
-    random: within a fold its predictions correlate with them by 0 on average, as the dummy's do,
-    whatever the model. That is tested over the permutations. It is more telling than the error
-    alone, by which a model that overfits the permuted labels loses to the dummy even where it
-    has seen some of them.
+    Permuted labels have nothing to do with the materials, so a model that still predicts them has
+    seen them. To a clean protocol the tested labels stand in random order: within a fold its
+    predictions correlate with them by 0 on average, whatever the model, as the dummy's do. A t test
+    over the permutations decides. The error alone would decide worse, because a model that overfits
+    permuted labels loses to the dummy even where it has seen some of them.
 
-    Nothing here is particular to phonons: any scikit-learn regressor or binary classifier can be
-    probed, with any splitter, and any evaluation that can be called as a function. The probe finds
-    leaks of *labels*. A scaler fitted to all rows, which sees no labels, it does not find; nor
-    labels that an estimator holds apart from those it is fitted to, in a source of its own: a
-    source with the target's name is therefore refused with a function, and cleared by the named
-    protocols.
+    The probe takes any scikit-learn regressor or binary classifier, any splitter, and any
+    evaluation that can be called as a function; nothing in it is particular to phonons.
+
+    It finds leaks of *labels*. It does not find a scaler that was fitted to all rows, which sees no
+    labels. Nor does it find labels in an estimator's source task, because these are not permuted.
+    A source with the target's name is therefore refused where the protocol is a function; the named
+    protocols remove the tested formulas from it.
 
     Parameters
     ----------
@@ -181,42 +181,42 @@ def leakage_probe(
     target : str, or array-like of shape (n_rows,)
         Column of labels, or the labels.
     protocol : {"leak_free", "strict", "published"} or callable
-        A protocol of :func:`cross_validate`, or ``protocol(estimator, X, y, folds)``: it is given
-        the materials, permuted labels and the (train, test) rows of one round, and returns
-        held-out predictions of shape (n_rows,), NaN where there is none; or, if it makes rows of
-        its own, ``(labels, predictions)``. Of a classifier, predictions are probabilities of the
-        second class. Put all that an evaluation does with labels into the function: selection of
-        features, oversampling, choice of hyperparameters.
+        A protocol of :func:`cross_validate`, or ``protocol(estimator, X, y, folds)``. The function
+        is given the materials, permuted labels and the (train, test) rows of one round. It returns
+        held-out predictions of shape (n_rows,), NaN where there is none, or, if it makes new rows,
+        ``(labels, predictions)``. A classifier's predictions are probabilities of the second class.
+        Everything that uses labels belongs in the function: selection of features, oversampling,
+        choice of hyperparameters.
     n_permutations : int
-        At least 5.
+        Number of permutations, at least 5.
     n_repeats : int
-        Rounds for each permutation. A `splitter` brings its own.
+        Rounds for each permutation, unless a `splitter` decides them.
     random_state : int
         Seed of permutations, folds and networks.
     groups : {"formula", "chemical_system"}, array-like of shape (n_rows,), or None
-        Rows whose labels are moved together. Where rows of a group resemble each other, as
-        duplicates and polymorphs do, only this shows that a group on both sides of a split is a
-        leak. The folds ignore groups, unless the `splitter` heeds them.
+        Rows whose labels move together. Duplicates and polymorphs resemble each other, and only
+        moving them together shows that a group on both sides of a split is a leak. The folds
+        ignore groups, unless the `splitter` uses them.
     splitter : scikit-learn splitter, or iterable of (train, test), optional
-        In place of shuffled K-folds; is given the groups. Folds need more than one tested row.
+        Replaces the shuffled K-folds; it is given the groups. Folds need two tested rows or more.
     n_splits : int
-        Folds.
+        Number of folds.
     source, features, n_jobs, client
         As for :func:`cross_validate`.
     alpha : float
-        Risk of calling a clean protocol leaking.
+        Accepted risk of calling a clean protocol leaking.
     progress : bool
         Whether to show a progress bar.
 
     Returns
     -------
     LeakageReport
-        ``.leaks``, ``.verdict``, the distribution, and ``.plot()``.
+        ``.leaks``, ``.verdict``, the values of each permutation, and ``.plot()``.
 
     Raises
     ------
     ValueError
-        If an option cannot be used, or a protocol returns something else than predictions.
+        If an option cannot be used, or a function does not return predictions.
 
     Examples
     --------
@@ -286,7 +286,7 @@ def leakage_probe(
 def _read_for_function(
     protocol: Any, estimator: Any, df: Any, target: Any, features: Any, client: Any
 ) -> EvaluationData:
-    """Read the data for an evaluation that is a function, and refuse what hides a leak from it."""
+    """Read the data for a protocol that is a function; refuse a source that would hide a leak."""
     check_client(client)
     if not callable(protocol):
         raise ValueError(  # noqa: TRY004 (one kind of error for whatever cannot be probed)
@@ -329,7 +329,7 @@ def _measure_published(
 def _measure_function(
     protocol: Any, estimator: Any, data: EvaluationData, y: NDArray[Any], plan: SplitPlan
 ) -> tuple[float, float]:
-    """Run a caller's evaluation once for each round and average what it knows of the labels."""
+    """Run a caller's evaluation once for each round; average association and skill."""
     splits = plan.make(data.table, data.compositions, y, stratify=is_classifier(estimator))
     found = []
     for number in range(max(split.round for split in splits) + 1):
@@ -364,8 +364,7 @@ def permute_labels(
     ----------
     y : ndarray of shape (n_rows,)
     groups : ndarray of shape (n_rows,), or None
-        Each group gets the labels of another one, drawn at random from them where the sizes
-        differ.
+        Each group gets the labels of another group, drawn at random where their sizes differ.
     random : Generator
 
     Returns
@@ -386,25 +385,25 @@ def permute_labels(
     if len(members) < 2:
         raise ValueError("expected two groups or more to move labels between, got one")
     moved = np.empty_like(y)
-    for own, donor in zip(members, random.permutation(len(members)), strict=True):
+    for rows, donor in zip(members, random.permutation(len(members)), strict=True):
         given = random.permutation(y[members[donor]])
-        if len(given) < len(own):
-            given = random.choice(given, len(own))
-        moved[own] = given[: len(own)]
+        if len(given) < len(rows):
+            given = random.choice(given, len(rows))
+        moved[rows] = given[: len(rows)]
     return moved
 
 
 def measure(
     y: NDArray[Any], predictions: NDArray[np.float64], splits: Sequence[Split]
 ) -> tuple[float, float]:
-    """Association within folds, and skill over the dummy, pooled over folds and rounds."""
+    """Return the association within folds and the skill over the dummy, pooled over all folds."""
     shared = of_labels = of_predictions = error = dummy_error = 0.0
-    pairs = 0
+    n_folds = 0
     for split in splits:
         tested = split.test[~np.isnan(predictions[split.round, split.test])]
         if len(tested) < 2:
             continue
-        pairs += 1
+        n_folds += 1
         truth, predicted = y[tested].astype(float), predictions[split.round, tested]
         truth_part, predicted_part = truth - truth.mean(), predicted - predicted.mean()
         shared += float(truth_part @ predicted_part)
@@ -412,7 +411,7 @@ def measure(
         of_predictions += float(predicted_part @ predicted_part)
         error += float(np.square(predicted - truth).sum())
         dummy_error += float(np.square(y[split.train].mean() - truth).sum())
-    if not pairs:
+    if not n_folds:
         raise ValueError(
             "expected folds with two tested rows or more, got none: leave-one-out cannot be "
             "probed, use fewer and larger folds"
@@ -423,7 +422,7 @@ def measure(
 
 
 def one_sided_p(associations: NDArray[np.float64]) -> float:
-    """Chance of a mean as high as this or higher, were the true one 0."""
+    """Return the chance of a mean this high or higher if the true mean were 0."""
     spread = associations.std(ddof=1) / np.sqrt(len(associations))
     if spread == 0:
         return 0.0 if associations.mean() > 0 else 1.0

@@ -12,7 +12,7 @@ from matminer_phonon_tl.evaluation.splits import SplitPlan, shrink_training
 
 
 class LearningCurve(dict[float, CrossValidationResult]):
-    """Cross-validations by the fraction of each training side that they were fitted to.
+    """Results of cross-validation, keyed by the fraction of each training side that was used.
 
     Examples
     --------
@@ -28,7 +28,7 @@ class LearningCurve(dict[float, CrossValidationResult]):
 
     @property
     def table(self) -> pd.DataFrame:
-        """Mean of each score over the rounds, one row for each fraction.
+        """Mean of every score over the rounds, with one row for each fraction.
 
         The index holds the fraction and the mean number of training rows.
         """
@@ -72,8 +72,8 @@ def learning_curve(
     Returns
     -------
     LearningCurve
-        A dict of each fraction's :class:`CrossValidationResult`, with all scores as ``.table``. The
-        fraction is among their ``settings``.
+        A dict from fraction to :class:`CrossValidationResult`, with all scores in ``.table``. Each
+        result names its fraction in its ``settings``.
 
     Raises
     ------

@@ -45,53 +45,55 @@ def cross_validate(
     client: Any = None,
     progress: bool = False,
 ) -> CrossValidationResult:
-    """Cross-validate an estimator and say by which protocol.
+    """Cross-validate an estimator under a named protocol.
 
-    The networks of a :class:`~matminer_phonon_tl.models.TransferMLPRegressor` are trained together,
-    all folds of all rounds; any other scikit-learn estimator is fitted to one split at a time.
+    The networks of a :class:`~matminer_phonon_tl.models.TransferMLPRegressor` are trained together
+    for all folds of all rounds. Any other scikit-learn estimator is fitted to one split at a time.
+    Materials that go to a :class:`~matminer_phonon_tl.models.PhononGapClassifier` or a
+    :class:`~matminer_phonon_tl.models.PhononRegressor` are described once for all splits.
 
     Parameters
     ----------
     estimator : scikit-learn regressor or binary classifier
-        Cloned, never changed. Networks draw a new seed for every split from `random_state`; any
-        other estimator keeps its own.
+        It is cloned, never changed. Networks draw a new seed for every split from `random_state`;
+        any other estimator keeps the seed it has.
     df : DataFrame, list of compositions, or array-like of shape (n_rows, n_features)
-        The materials. Of a DataFrame the estimator sees all columns but the target and what else
-        comes from the phonons (``PHONON_LABELS``), unless `features` says otherwise.
+        The materials. The estimator sees all columns of a DataFrame except the target and whatever
+        else comes from the phonons (``PHONON_LABELS``), unless `features` chooses them.
     target : str, or array-like of shape (n_rows,)
         Column of labels, or the labels.
     protocol : {"leak_free", "strict", "published"}
         "leak_free": everything is fitted inside the training fold, source weights are copied, folds
-        are shuffled; a source that holds the target's own labels loses the tested formulas.
+        are shuffled, and a source that holds the target's labels loses the tested formulas.
         "strict": every source does. "published": the order of the paper's public script, in which
         labels of tested materials reach the model; for a TransferMLPRegressor only, to compare.
     n_splits : int
-        Folds.
+        Number of folds.
     n_repeats : int
-        Rounds, each with a shuffling of its own ("published": unshuffled, as in the script).
+        Rounds, each shuffled anew ("published": not shuffled, as in the script).
     groups : {"formula", "chemical_system", "element"}, array-like of shape (n_rows,), or None
-        What never stands on both sides of a split.
+        What stays on one side of every split.
     source : str, DataFrame, tuple or None
-        Source task in place of the estimator's own. Labels are known by their names: those of a
-        plain array are taken to be none of the target's.
+        Source task that replaces the one in the estimator's parameters. Its labels are recognised
+        by name; an array without a name counts as other labels than the target's.
     random_state : int or None
         Seed of folds and networks; None draws one, which the result names.
     splitter : scikit-learn splitter, or iterable of (train, test), optional
-        In place of the K-folds: ``ShuffleSplit(15, test_size=0.4)``, ``LeaveOneElementOut()``.
+        Replaces the K-folds: ``ShuffleSplit(15, test_size=0.4)``, ``LeaveOneElementOut()``.
     features : sequence of str, optional
         Columns of `df` that the estimator sees.
     n_jobs : int or None
-        Processes for estimators other than the networks, as joblib counts them.
+        Number of processes, as joblib counts them; networks are trained in this one.
     client : dask.distributed.Client, optional
-        Cluster to run on instead: a split is a task; networks are one stack, and one task.
+        Cluster to run on instead. Each split is a task; a stack of networks is one task.
     progress : bool
         Whether to show a progress bar.
 
     Returns
     -------
     CrossValidationResult
-        Of a classifier, AUROC and AUPRC are those of its probabilities, F1 and accuracy those of
-        what its own ``predict`` decides.
+        AUROC and AUPRC score a classifier's probabilities, F1 and accuracy what its ``predict``
+        decides.
 
     Raises
     ------
@@ -217,7 +219,7 @@ class ProtocolRun:
         ----------
         splits : sequence of Split
         random_state : int
-            Seed of the networks; any other estimator keeps its own.
+            Seed of the networks; any other estimator keeps the seed it has.
         y : ndarray of shape (n_rows,), optional
             Labels in place of the data's.
 
