@@ -14,7 +14,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from matminer_phonon_tl.evaluation._checks import check_client, check_whole
+from matminer_phonon_tl.evaluation.checks import check_client, check_whole
 from matminer_phonon_tl.exceptions import DatasetIntegrityError, MissingExtraError
 from matminer_phonon_tl.models.serialization import data_hash, library_versions, write_atomically
 from matminer_phonon_tl.reproduction._paper_data import SCALES, TARGETS, Scale

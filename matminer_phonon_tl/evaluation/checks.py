@@ -1,4 +1,4 @@
-"""What callers hand in, checked once and refused in one sentence."""
+"""Checks of options that several functions share."""
 
 from inspect import isclass
 from numbers import Integral
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def check_whole(name: str, value: Any, least: int) -> None:
-    """Raise ValueError unless the value is a whole number, and not below the least.
+    """Raise ValueError unless the value is a whole number of at least `least`.
 
     Examples
     --------
@@ -36,7 +36,7 @@ def check_estimator(estimator: Any) -> None:
 
 
 def check_client(client: Any) -> None:
-    """Raise ValueError unless the client can run things elsewhere, or is None."""
+    """Raise ValueError unless the client is None or can submit tasks."""
     if client is not None and not hasattr(client, "submit"):
         raise ValueError(
             f"expected a dask.distributed.Client as client, got {client!r}: pass Client(address)"

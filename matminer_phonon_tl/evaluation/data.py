@@ -1,4 +1,4 @@
-"""Reading what is to be evaluated: materials, labels, and what an estimator may see of them."""
+"""Read materials and labels once, and decide what an estimator may see of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,10 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
 
-from matminer_phonon_tl.compositions import as_compositions
 from matminer_phonon_tl.datasets.load import UNITS
 from matminer_phonon_tl.exceptions import CompositionError
 from matminer_phonon_tl.models._descriptor_input import holds_compositions
+from matminer_phonon_tl.models._descriptors import Materials
+from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
+from matminer_phonon_tl.models.phonon_regressor import PhononRegressor
 from matminer_phonon_tl.models.serialization import data_hash
 
 PHONON_LABELS = (
@@ -23,43 +25,81 @@ PHONON_LABELS = (
     "heat_capacity_per_atom",
     "paper_split",
 )
-"""Columns of phonon_tl that come from the phonons; no estimator sees them unless it is told to."""
+"""Columns of phonon_tl that come from the phonons; estimators see them only if asked for."""
+
+TAKE_MATERIALS = (PhononGapClassifier, PhononRegressor)
+"""Estimators that take Materials. Subclasses may look at the table itself, so they get that."""
 
 
 @dataclass(frozen=True, eq=False)
 class EvaluationData:
-    """Materials and labels, ready for any estimator.
+    """Materials and labels that have been read and checked.
 
     Attributes
     ----------
     X : DataFrame, list or ndarray
         What estimators are given; without labels.
     table : DataFrame, list or ndarray
-        What groups are read from.
+        Everything that was passed; groups are read from it, and splitters get it.
+    features : sequence of str or None
+        Columns that were chosen for X.
+    materials : Materials or None
+        The materials of the table; None for a matrix.
     y : ndarray of shape (n_rows,)
         float64 for regression, 0 and 1 for classification.
+    target, unit : str
+        Name of the labels and their unit; the unit is empty where none is known.
     classes : ndarray of shape (2,) or None
-        What 0 and 1 stand for.
+        What 0 and 1 stand for; None for regression.
+    rows : tuple of str
+        Name of each row: its material_id, its index label, or its position.
+    sha256 : str
+        Hash of formulas (or matrix) and labels.
     """
 
     X: Any
     table: Any
+    features: Sequence[str] | None
+    materials: Materials | None
     y: NDArray[Any]
     target: str
     unit: str
     classes: NDArray[Any] | None
     rows: tuple[str, ...]
-    formulas: tuple[str, ...] | None
     sha256: str
 
     @property
     def task(self) -> str:
-        """Which scores apply."""
+        """Which scores apply: those of a "regression" or of a "classification"."""
         return "regression" if self.classes is None else "classification"
 
-    def labels(self, y: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
-        """Return labels of some rows as the estimator expects them."""
-        return y[rows] if self.classes is None else self.classes[y[rows].astype(int)]
+    @property
+    def formulas(self) -> tuple[str, ...] | None:
+        """Formula of each row as written; None for a matrix."""
+        return None if self.materials is None else _formulas(self.materials)
+
+    @property
+    def compositions(self) -> Any:
+        """Compositions of the rows; where they could not be read, the table that is to blame."""
+        return self.table if self.materials is None else self.materials.compositions
+
+    def labels(self, y: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Return labels, by default those of the data, as the estimator expects them."""
+        y = self.y if y is None else y
+        return y if self.classes is None else self.classes[y.astype(int)]
+
+    def inputs_for(self, estimator: Any) -> Any:
+        """Return the materials as the estimator takes them, for :func:`take` to slice.
+
+        This package's classifier and kernel regressor get :class:`Materials` whose descriptors are
+        computed here, once for all folds. Any other estimator gets the rows as they were passed.
+        """
+        if type(estimator) not in TAKE_MATERIALS or self.materials is None:
+            return self.X
+        # chosen columns need not include the table's composition or structure
+        materials = self.materials if self.features is None else Materials.of(self.X)
+        materials.matrix(estimator.descriptors, use_structure=bool(estimator.use_structure))
+        return materials
 
 
 def read_data(
@@ -70,7 +110,7 @@ def read_data(
     Parameters
     ----------
     estimator : estimator
-        Tells whether the labels are classes.
+        A classifier's labels are read as classes.
     df : DataFrame, list of compositions, or array-like of shape (n_rows, n_features)
     target : str, or array-like of shape (n_rows,)
         A column of df, or the labels themselves.
@@ -117,22 +157,25 @@ def read_data(
     else:
         X = list(df) if holds_compositions(df) else np.asarray(df)
     y, classes = _read_labels(values, len(X), str(name), is_classifier(estimator))
-    formulas = _formulas(df)
+    materials = _read_materials(df)
     return EvaluationData(
         X=X,
         table=df,
+        features=features,
+        materials=materials,
         y=y,
         target=str(name),
         unit=UNITS.get(str(name), "") if classes is None else "",
         classes=classes,
         rows=_row_names(df, len(y)),
-        formulas=formulas,
-        sha256=data_hash(formulas if formulas is not None else _numbers(X), y),
+        sha256=data_hash(_numbers(X) if materials is None else _formulas(materials), y),
     )
 
 
 def take(X: Any, rows: NDArray[np.intp]) -> Any:
-    """Return some rows, by position, of a table, list or matrix."""
+    """Return some rows, by position, of materials, a table, a list or a matrix."""
+    if isinstance(X, Materials):
+        return X.take(rows)
     if isinstance(X, pd.DataFrame):
         return X.iloc[rows]
     return [X[row] for row in rows] if isinstance(X, list) else X[rows]
@@ -194,15 +237,20 @@ def _row_names(df: Any, n_rows: int) -> tuple[str, ...]:
     return tuple(map(str, range(n_rows)))
 
 
-def _formulas(df: Any) -> tuple[str, ...] | None:
-    if isinstance(df, pd.DataFrame) or holds_compositions(df):
-        try:
-            return tuple(own.formula.replace(" ", "") for own in as_compositions(df))
-        except CompositionError:
-            # a column "formula" may hold anything where the descriptors are given
-            if not isinstance(df, pd.DataFrame) or "composition" in df.columns:
-                raise
+def _read_materials(df: Any) -> Materials | None:
+    if not isinstance(df, pd.DataFrame) and not holds_compositions(df):
+        return None
+    try:
+        return Materials.of(df)
+    except CompositionError:
+        # a column "formula" may hold anything where the descriptors are given
+        if not isinstance(df, pd.DataFrame) or "composition" in df.columns:
+            raise
     return None
+
+
+def _formulas(materials: Materials) -> tuple[str, ...]:
+    return tuple(composition.formula.replace(" ", "") for composition in materials.compositions)
 
 
 def _numbers(X: Any) -> NDArray[Any]:
