@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core import Composition
 
-from matminer_phonon_tl.compositions import as_composition, composition_values, name_row, symbol_of
+from matminer_phonon_tl.compositions import as_composition, composition_values, symbol_of
 from matminer_phonon_tl.exceptions import CompositionError, UnknownElementError
 from matminer_phonon_tl.flat_compositions import FlatCompositions
 from matminer_phonon_tl.formulas import MAX_AMOUNT, SYMBOLS, amount_error, read_plain_formulas
@@ -156,7 +156,9 @@ class CompositionArray(Sequence[Composition]):
         row_of = np.repeat(np.arange(len(self)), self._entries.counts)
         errors: dict[int, CompositionError] = {}
         for entry in np.flatnonzero(elements < 0).tolist():
-            errors.setdefault(int(row_of[entry]), unknown[int(self._entries.elements[entry])])
+            row = int(row_of[entry])
+            if row not in errors:
+                errors[row] = unknown[int(self._entries.elements[entry])].at_row(row)
         known = np.setdiff1d(np.arange(len(self)), list(errors))
         return flat.take(known), known, errors
 
@@ -212,7 +214,7 @@ def flatten_valid(
     flat, known, unknown = array.flat_valid(index_of)
     for place, error in unknown.items():
         row = first_row + int(rows[place])
-        errors[row] = name_row(error, row)
+        errors[row] = error.at_row(row)
     return flat, rows[known], dict(sorted(errors.items()))
 
 
@@ -224,7 +226,7 @@ def _read_others(
     errors: dict[int, CompositionError] = {}
 
     def refuse(row: int, error: CompositionError) -> None:
-        errors[first_row + row] = name_row(error, first_row + row)
+        errors[first_row + row] = error.at_row(first_row + row)
 
     for row in rows:
         value = values[row]

@@ -152,22 +152,16 @@ def read_compositions(
             compositions.append(as_composition(value))
         except CompositionError as error:
             compositions.append(None)
-            errors[row] = name_row(error, row)
+            errors[row] = error.at_row(row)
     return compositions, errors
-
-
-def name_row(error: CompositionError, row: int) -> CompositionError:
-    """Return the same error with its row named first."""
-    named = type(error)(f"row {row}: {error}")
-    named.__cause__ = error.__cause__
-    return named
 
 
 def symbol_of(species: Element | Species | DummySpecies) -> str:
     """Return the symbol of the chemical element, or raise UnknownElementError."""
     if isinstance(species, DummySpecies):
         raise UnknownElementError(
-            f"expected chemical elements, got {species.symbol!r}, which is none"
+            f"expected chemical elements, got {species.symbol!r}, which is none",
+            symbol=species.symbol,
         )
     # pymatgen gives isotopes the symbol H; only the element's name tells them apart.
     element = species if isinstance(species, Element) else species.element

@@ -130,7 +130,8 @@ def _check_symbols(symbols: list[str], text: str) -> None:
             raise isotope_error(symbol)
         if symbol not in _PLACE_OF:
             raise UnknownElementError(
-                f"expected chemical elements, got {symbol!r} in {short(text)}, which is none"
+                f"expected chemical elements, got {symbol!r} in {short(text)}, which is none",
+                symbol=symbol,
             )
 
 
@@ -138,7 +139,8 @@ def amount_error(symbol: Any, amount: float) -> CompositionError:
     """Say that there is too little or too much of an element."""
     return CompositionError(
         f"expected an amount of {symbol} above 0 and at most {MAX_AMOUNT:g}, got {amount:g}: "
-        "leave an element out rather than give it no atoms"
+        "leave an element out rather than give it no atoms",
+        symbol=str(symbol),
     )
 
 
@@ -146,7 +148,8 @@ def isotope_error(symbol: str) -> UnknownElementError:
     """Say that an isotope is none of the elements."""
     return UnknownElementError(
         f"expected chemical elements, got the isotope {symbol!r} ({ISOTOPES[symbol]}), which no "
-        "descriptor table covers: write H where hydrogen will do"
+        "descriptor table covers: write H where hydrogen will do",
+        symbol=symbol,
     )
 
 

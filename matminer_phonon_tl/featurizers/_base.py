@@ -82,7 +82,7 @@ class CompositionFeaturizer(BaseFeaturizer):
         """
         features, errors = self._featurize_valid([comp])
         for error in errors.values():
-            raise type(error)(str(error).removeprefix("row 0: "))
+            raise error.at_row(None)
         self._say_what_is_missing(features[:, :1], {})
         return features[0].tolist()
 
@@ -202,7 +202,11 @@ class CompositionFeaturizer(BaseFeaturizer):
             return
         first = next(iter(errors.values()))
         if not ignore_errors:
-            raise type(first)(f"{first} (ignore_errors=True gives NaN in such a row)")
+            raise type(first)(
+                f"{first.reason} (ignore_errors=True gives NaN in such a row)",
+                row=first.row,
+                symbol=first.symbol,
+            )
         quoted = "; ".join(str(error) for error in list(errors.values())[:ROWS_NAMED])
         others = list(errors)[ROWS_NAMED:]
         more = f"; and the rows {', '.join(map(str, others))}" if others else ""

@@ -103,8 +103,9 @@ class AnalogueDescriptors(CompositionFeaturizer):
         for row, structure in enumerate(structures):
             if not isinstance(structure, Structure) or not structure.is_ordered:
                 raise CompositionError(
-                    f"row {row}: expected an ordered Structure for the library of relatives, got "
-                    f"{type(structure).__name__}: leave it out"
+                    "expected an ordered Structure for the library of relatives, got "
+                    f"{type(structure).__name__}: leave it out",
+                    row=row,
                 )
         if not structures:
             raise CompositionError("expected structures for the library of relatives, got none")

@@ -82,13 +82,15 @@ class ElementTable:
         if row is not None:
             raise UnknownElementError(
                 f"expected a complete row of {symbol} in elemental_info, got one with missing "
-                "figures: complete it, or let impute_nan=True put the means in"
+                "figures: complete it, or let impute_nan=True put the means in",
+                symbol=symbol,
             )
         if self.impute_nan:
             return len(self.values) - 1
         raise UnknownElementError(
             f"expected elements of the descriptor table ({self.range}), got {symbol}, which has no "
-            "row in it: leave the compound out, or give a table that covers it as elemental_info"
+            "row in it: leave the compound out, or give a table that covers it as elemental_info",
+            symbol=symbol,
         )
 
 

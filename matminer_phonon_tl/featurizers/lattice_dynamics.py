@@ -139,8 +139,9 @@ class LatticeDynamicsDescriptors(CompositionFeaturizer):
                 continue
             if not isinstance(value, Structure):
                 errors[first_row + row] = CompositionError(
-                    f"row {first_row + row}: expected a Structure because use_structure=True, got "
-                    f"{type(value).__name__}: give structures, or set use_structure=False"
+                    "expected a Structure because use_structure=True, got "
+                    f"{type(value).__name__}: give structures, or set use_structure=False",
+                    row=first_row + row,
                 )
                 features[row] = np.nan
                 continue
@@ -148,8 +149,9 @@ class LatticeDynamicsDescriptors(CompositionFeaturizer):
                 features[row, n_composition:] = describe_structure(value, self.springs)
             except (ValueError, ArithmeticError) as error:  # LinAlgError is a ValueError
                 errors[first_row + row] = CompositionError(
-                    f"row {first_row + row}: expected a structure with a lattice to vibrate, got "
-                    f"{value.composition.reduced_formula}, of which {error}"
+                    "expected a structure with a lattice to vibrate, got "
+                    f"{value.composition.reduced_formula}, of which {error}",
+                    row=first_row + row,
                 )
                 features[row] = np.nan
         return features, dict(sorted(errors.items()))

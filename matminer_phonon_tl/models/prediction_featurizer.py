@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from matminer_phonon_tl.citations import LIU_2020
 from matminer_phonon_tl.composition_array import flatten_valid
-from matminer_phonon_tl.compositions import name_row
 from matminer_phonon_tl.exceptions import CompositionError
 from matminer_phonon_tl.featurizers._base import CompositionFeaturizer
 from matminer_phonon_tl.featurizers.element_table import ElementTable
@@ -97,4 +96,4 @@ class PhononTLFeaturizer(CompositionFeaturizer):
     def _error_of(self, value: Any, sentence: str, row: int) -> CompositionError:
         """The error that other featurizers raise; failing it, the predictor's sentence."""
         _, _, refused = flatten_valid([value], self._index_of, row)
-        return refused.get(row) or name_row(CompositionError(sentence), row)
+        return refused.get(row) or CompositionError(sentence, row=row)
