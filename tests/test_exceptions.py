@@ -5,8 +5,7 @@ import pickle
 
 import pytest
 
-from matminer_phonon_tl.composition_array import CompositionArray
-from matminer_phonon_tl.compositions import as_composition
+from matminer_phonon_tl.compositions import CompositionArray, as_composition
 from matminer_phonon_tl.exceptions import CompositionError, UnknownElementError
 from matminer_phonon_tl.featurizers import LatticeDynamicsDescriptors, XenonPyDescriptors
 

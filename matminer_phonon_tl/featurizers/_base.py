@@ -12,9 +12,13 @@ from matminer.featurizers.base import BaseFeaturizer
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from matminer_phonon_tl.composition_array import flatten_valid, rows_of
+from matminer_phonon_tl.compositions import (
+    CompositionArray,
+    FlatCompositions,
+    composition_values,
+    flatten_valid,
+)
 from matminer_phonon_tl.exceptions import CompositionError, FeaturizationWarning
-from matminer_phonon_tl.flat_compositions import FlatCompositions
 
 ROWS_AT_ONCE = 4096
 """Rows between two steps of the progress bar."""
@@ -172,7 +176,7 @@ class CompositionFeaturizer(BaseFeaturizer):
         """Value of each row, the same for every way in."""
         if isinstance(X, pd.DataFrame) and X.shape[1] == 1:
             X = X.iloc[:, 0]  # matminer hands on the column that its user chose, under any name
-        values = rows_of(X, self._column)
+        values = X if isinstance(X, CompositionArray) else composition_values(X, self._column)
         rows = tuple | list | np.ndarray
         if isinstance(values, list) and values and all(isinstance(entry, rows) for entry in values):
             widths = {len(entry) for entry in values}

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core import Lattice, Structure
 
+from matminer_phonon_tl.compositions import FlatCompositions
 from matminer_phonon_tl.featurizers.element_table import ElementTable
 from matminer_phonon_tl.featurizers.spring_model import BENDING
-from matminer_phonon_tl.flat_compositions import FlatCompositions
 
 PARITIES = np.array(sorted(product((0, 1), repeat=3)))
 """Zone centre, corners, edges and faces, in halves of the reciprocal vectors: phases are 1 or -1

@@ -16,14 +16,12 @@ from pymatgen.core import Element, Structure
 from sklearn.exceptions import NotFittedError
 
 from matminer_phonon_tl.citations import LIU_2020
-from matminer_phonon_tl.composition_array import flatten_valid
-from matminer_phonon_tl.compositions import composition_values
+from matminer_phonon_tl.compositions import FlatCompositions, composition_values, flatten_valid
 from matminer_phonon_tl.exceptions import CompositionError
 from matminer_phonon_tl.featurizers._base import CompositionFeaturizer
 from matminer_phonon_tl.featurizers._exchanged import describe_exchanged
 from matminer_phonon_tl.featurizers._prototypes import Prototype, cells, prototypes
 from matminer_phonon_tl.featurizers.element_table import ElementTable
-from matminer_phonon_tl.flat_compositions import FlatCompositions
 
 ANALOGUE_COLUMNS = {
     "analogue_gap": "(bottom of branch 4 - top of branch 3) / highest frequency",

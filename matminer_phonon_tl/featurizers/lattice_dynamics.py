@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pymatgen.core import Structure
 
 from matminer_phonon_tl.citations import LIU_2020
-from matminer_phonon_tl.compositions import as_composition
+from matminer_phonon_tl.compositions import FlatCompositions, as_composition
 from matminer_phonon_tl.exceptions import CompositionError
 from matminer_phonon_tl.featurizers._base import CompositionFeaturizer
 from matminer_phonon_tl.featurizers.bond_valence_model import (
@@ -20,7 +20,6 @@ from matminer_phonon_tl.featurizers.spring_model import (
     describe_spring_model,
     site_mean,
 )
-from matminer_phonon_tl.flat_compositions import FlatCompositions
 
 COMPOSITION_COLUMNS = {
     "log_mass_ratio": "ln(M_heavy / M_light): in the diatomic chain the gap opens with the ratio",

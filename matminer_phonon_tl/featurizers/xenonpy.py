@@ -8,10 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from matminer_phonon_tl.citations import LIU_2020, YAMADA_2019
+from matminer_phonon_tl.compositions import FlatCompositions
 from matminer_phonon_tl.exceptions import FeaturizationWarning, MissingExtraError
 from matminer_phonon_tl.featurizers._base import CompositionFeaturizer
 from matminer_phonon_tl.featurizers.element_table import ElementTable
-from matminer_phonon_tl.flat_compositions import FlatCompositions
 
 POOLINGS = ("ave", "sum", "var", "max", "min")
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matminer_phonon_tl.citations import LIU_2020
-from matminer_phonon_tl.composition_array import flatten_valid
+from matminer_phonon_tl.compositions import flatten_valid
 from matminer_phonon_tl.exceptions import CompositionError
 from matminer_phonon_tl.featurizers._base import CompositionFeaturizer
 from matminer_phonon_tl.featurizers.element_table import ElementTable
