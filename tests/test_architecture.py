@@ -1,12 +1,12 @@
-"""Imports go one way: each room uses the rooms before it, and no two modules need each other.
+"""Imports go one way: no cycle, no room that knows what is built on it, no private name of another.
 
-The imports are read from the source, those inside functions included. Two kinds are left out on
-purpose: modules named to ``import_module`` (the lazy names of an ``__init__``, and the classes that
-a model file may name), and the ``__init__`` that Python runs before a module of its folder.
+Read from the source of every module, imports inside functions included. Not seen are names given to
+``importlib.import_module``, which the lazy ``__init__`` files use so that importing the package
+stays cheap, and which serialization uses for its allow-list of classes: a model file of a network
+names a class of a later room. A test asserts that nothing else calls it.
 """
 
 import ast
-from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from pathlib import Path
@@ -16,170 +16,149 @@ import pytest
 
 import matminer_phonon_tl
 
+NAME = "matminer_phonon_tl"
 PACKAGE = Path(matminer_phonon_tl.__file__).parent
-NAME = PACKAGE.name
-IN_ORDER = (
-    "phonons", "datasets", "featurizers", "models", "networks", "evaluation", "reproduction"
-)  # fmt: skip
-"""Each of these rooms may use those that stand before it."""
-OTHERS = {
-    "figures": {"phonons"},
-    "screening": {NAME, *IN_ORDER},
-    "cli": {NAME, *IN_ORDER, "figures", "screening"},
-    NAME: {"datasets"},  # the package itself, whose other names are lazy
+
+ROOT_FILES = [
+    *("_version", "units", "exceptions", "citations", "files", "untrusted_json"),
+    *("formulas", "compositions", "checkpoint"),
+]
+ROOMS = [
+    *("phonons", "datasets", "featurizers", "models", "networks", "evaluation"),
+    *("figures", "reproduction", NAME, "screening", "cli"),
+]
+"""A file at the root, or a room, may import what stands before it. ``matminer_phonon_tl`` is the
+package's own ``__init__``, which no part of the library imports, only the programs after it."""
+ORDER = [*ROOT_FILES, *ROOMS]
+ONLY = {
+    "datasets": {"phonons"},
+    "figures": {"phonons"},  # they draw what others computed, and nothing that computes draws
+    NAME: {"datasets"},
 }
-MAY_USE = {room: set(IN_ORDER[:place]) for place, room in enumerate(IN_ORDER)} | OTHERS
-MAY_USE["reproduction"].add("figures")
-FILES = "files of the package"
-"""Room of the modules that stand in no folder, such as units; they use each other alone."""
-MAY_NAME_MODULES = ("__init__.py", "serialization.py")
-"""Files in which ``import_module`` may stand."""
+"""Rooms that may import fewer of the rooms before them."""
+IMPORTS_BY_NAME = {"models/serialization.py"}
+"""Files beside ``__init__`` that may import a module by a name in a string."""
 
 
 class Import(NamedTuple):
-    """One imported name."""
+    """One imported module or name."""
 
+    path: Path
+    """Where it is imported, relative to the package."""
+    line: int
     module: str
-    imported: str
-    where: str
+    """The imported module, dotted."""
+    name: str
+    """The name taken from the module; empty for the module itself."""
 
     def __str__(self):
-        return f"{self.where}: {self.module} imports {self.imported}"
+        name = f" import {self.name}" if self.name else ""
+        return f"{NAME}/{self.path}:{self.line}: {self.module}{name}"
+
+    @property
+    def importer(self):
+        """The importing module, dotted."""
+        parts = (NAME, *self.path.with_suffix("").parts)
+        return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def modules_of(package):
-    """Return the file of each module by its dotted name; a folder's name is its ``__init__``."""
-    files = {}
-    for path in sorted(package.rglob("*.py")):
-        parts = path.relative_to(package.parent).with_suffix("").parts
-        files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return files
+def is_module(dotted):
+    path = PACKAGE.parent.joinpath(*dotted.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
 
-@cache
-def imports_of(package):
-    """Return each import of one module of the package by another, in the order of the files."""
-    files = modules_of(package)
-    found = {}
-    for module, path in files.items():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom):
-                assert node.level == 0, f"{path}:{node.lineno}: expected absolute imports"
-                asked = [f"{node.module}.{alias.name}" for alias in node.names]
-            elif isinstance(node, ast.Import):
-                asked = [alias.name for alias in node.names]
-            else:
-                continue
-            where = f"{path.relative_to(package.parent)}:{node.lineno}"
-            for name in asked:
-                if name.split(".")[0] == package.name:
-                    imported = name if name in files else name.rpartition(".")[0]
-                    found[Import(module, imported, where)] = None
-    return list(found)
+def imports_of(file):
+    path = file.relative_to(PACKAGE)
+    folder = (NAME, *path.parts[:-1])
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found = [(alias.name, "") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = folder[: len(folder) - node.level + 1] if node.level else ()
+            module = ".".join((*above, *filter(None, [node.module])))
+            members = [f"{module}.{alias.name}" for alias in node.names]
+            found = [
+                (member, "") if is_module(member) else (module, alias.name)
+                for member, alias in zip(members, node.names, strict=True)
+            ]
+        else:
+            continue
+        for module, name in found:
+            if module.split(".")[0] == NAME:
+                yield Import(path, node.lineno, module, name)
 
 
 def room_of(module):
     parts = module.split(".")
-    if len(parts) == 1:
-        return NAME
-    return parts[1] if parts[1] in MAY_USE else FILES
+    return parts[1] if len(parts) > 1 else NAME
 
 
-def upward(imports):
-    """Return the imports of rooms that do not stand before the importing module's."""
-    return [
-        each
-        for each in imports
-        if room_of(each.imported) not in {FILES, room_of(each.module)}
-        and room_of(each.imported) not in MAY_USE.get(room_of(each.module), set())
-    ]
+FILES = sorted(PACKAGE.rglob("*.py"))
+IMPORTS = [each for file in FILES for each in imports_of(file)]
+BETWEEN_ROOMS = [each for each in IMPORTS if room_of(each.importer) != room_of(each.module)]
 
 
-def private(imports):
-    """Return the imports of modules ``_x`` from outside the folder that they stand in."""
-    return [
-        each
-        for each in imports
-        for folder, _, name in [each.imported.rpartition(".")]
-        if name.startswith("_") and not f"{each.module}.".startswith(f"{folder}.")
-    ]
+def assert_none(imports):
+    if imports:
+        listed = "\n".join(map(str, imports))
+        pytest.fail(
+            f"{len(imports)} imports that the architecture forbids:\n{listed}", pytrace=False
+        )
 
 
-def cycle(imports):
-    """Return the imports that go round in a circle, if any do."""
-    needs = {}
-    for each in imports:
-        needs.setdefault(each.module, {})[each.imported] = each
+def test_no_module_imports_itself_by_way_of_others():
+    graph = {}
+    for each in IMPORTS:
+        graph.setdefault(each.importer, set()).add(each.module)
+    cycle = []
     try:
-        TopologicalSorter(needs).prepare()
+        TopologicalSorter(graph).prepare()
     except CycleError as error:
-        ring = error.args[1]  # each is needed by the next
-        return [needs[module][needed] for needed, module in pairwise(ring)]
-    return []
+        cycle = error.args[1][::-1]  # each imports the next
+    first = {(each.importer, each.module): each for each in reversed(IMPORTS)}
+    assert_none([first[step] for step in pairwise(cycle)])
 
 
-def listed(imports):
-    return "\n".join(map(str, imports))
+def test_every_room_has_its_place():
+    present = {file.relative_to(PACKAGE).parts[0].removesuffix(".py") for file in FILES}
+    assert present - {"__init__"} <= set(ORDER)
 
 
-def test_every_folder_is_a_room():
-    folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
-    assert folders == MAY_USE.keys() - {NAME}
-
-
-def test_rooms_use_the_rooms_before_them():
-    found = upward(imports_of(PACKAGE))
-    assert not found, f"expected imports of rooms that stand before, got\n{listed(found)}"
-
-
-def test_private_modules_are_used_in_their_folder_alone():
-    found = private(imports_of(PACKAGE))
-    assert not found, f"expected imports of public modules, got\n{listed(found)}"
-
-
-def test_no_two_modules_need_each_other():
-    found = cycle(imports_of(PACKAGE))
-    assert not found, f"expected imports without a circle, got\n{listed(found)}"
-
-
-def test_modules_are_named_in_few_files():
-    """Only these could import what the other tests do not see."""
-    for path in modules_of(PACKAGE).values():
-        if path.name not in MAY_NAME_MODULES:
-            text = path.read_text(encoding="utf-8")
-            assert "import_module" not in text, f"import_module in {path}"
-            assert "__import__" not in text, f"__import__ in {path}"
-
-
-@pytest.fixture
-def wrong(tmp_path):
-    """Make a package that breaks every rule."""
-    sources = {
-        "units.py": "",
-        "phonons/__init__.py": "",
-        "phonons/gap.py": "def f():\n    from matminer_phonon_tl.models import gap_classifier\n",
-        "phonons/sound.py": "from matminer_phonon_tl.phonons import bands\n",
-        "phonons/bands.py": "import matminer_phonon_tl.phonons.sound\n",
-        "models/__init__.py": "",
-        "models/gap_classifier.py": "from matminer_phonon_tl.phonons._grid import grid\n",
-        "phonons/_grid.py": "from matminer_phonon_tl.units import THZ\n",
-    }
-    for name, source in sources.items():
-        path = tmp_path / NAME / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(source)
-    return imports_of(tmp_path / NAME)
-
-
-def test_what_breaks_a_rule_is_named_with_its_line(wrong):
-    assert listed(upward(wrong)) == (
-        "matminer_phonon_tl/phonons/gap.py:2: matminer_phonon_tl.phonons.gap imports "
-        "matminer_phonon_tl.models.gap_classifier"
+@pytest.mark.parametrize("room", ORDER)
+def test_a_room_imports_only_what_stands_before_it(room):
+    before = set(ORDER[: ORDER.index(room)])
+    allowed = before & (set(ROOT_FILES) | ONLY[room]) if room in ONLY else before
+    assert_none(
+        [
+            each
+            for each in BETWEEN_ROOMS
+            if room_of(each.importer) == room and room_of(each.module) not in allowed
+        ]
     )
-    assert [each.where for each in private(wrong)] == [
-        "matminer_phonon_tl/models/gap_classifier.py:1"
-    ]
-    assert {each.where for each in cycle(wrong)} == {
-        "matminer_phonon_tl/phonons/sound.py:1",
-        "matminer_phonon_tl/phonons/bands.py:1",
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_sees_only_public_names_of_others(room):
+    def is_private(name):
+        return name.startswith("_") and not name.endswith("__") and name != "_version"
+
+    assert_none(
+        [
+            each
+            for each in BETWEEN_ROOMS
+            if room_of(each.importer) == room
+            and any(map(is_private, (*each.module.split("."), each.name)))
+        ]
+    )
+
+
+def test_only_lazy_packages_import_by_name():
+    calls = {
+        str(file.relative_to(PACKAGE))
+        for file in FILES
+        if file.name != "__init__.py"
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).split(".")[-1] in ("import_module", "__import__")
     }
+    assert calls <= IMPORTS_BY_NAME

@@ -60,11 +60,11 @@ def test_errors_of_many_rows_carry_theirs():
         12: (12, None),
     }
     for featurizer in (XenonPyDescriptors(), LatticeDynamicsDescriptors()):
-        errors = featurizer.find_errors(["GaN", "Cm2O3"])
+        _, errors = featurizer.describe_valid(["GaN", "Cm2O3"])
         assert [(error.row, error.symbol) for error in errors.values()] == [(1, "Cm")]
         with pytest.raises(UnknownElementError, match=r"^row 1: .*gives NaN") as caught:
             featurizer.featurize_array(["GaN", "Cm2O3"])
         assert (caught.value.row, caught.value.symbol) == (1, "Cm")
-    errors = LatticeDynamicsDescriptors(use_structure=True).find_errors(["GaN"])
+    _, errors = LatticeDynamicsDescriptors(use_structure=True).describe_valid(["GaN"])
     assert errors[0].row == 0
     assert errors[0].reason.startswith("expected a Structure")
