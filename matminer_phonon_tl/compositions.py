@@ -306,6 +306,10 @@ class CompositionArray(Sequence[Composition]):
         placed = {place_of[row]: composition for row, composition in objects.items()}
         return cls(plain.followed_by(others).take(order), placed), rows[order], errors
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Without the flat form, whose ``index_of`` may be a function that cannot be pickled.
+        return type(self), (self._entries, self._objects)
+
     def __len__(self) -> int:
         return len(self._starts)
 

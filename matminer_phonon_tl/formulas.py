@@ -15,7 +15,7 @@ MAX_FORMULA_LENGTH = 500
 MAX_AMOUNT = 1e6
 ISOTOPES = {"D": "deuterium", "T": "tritium"}
 
-# Once each: pymatgen counts deuterium as an element of its own, with the symbol H.
+# Without duplicates: pymatgen counts deuterium as a separate element with the symbol H.
 SYMBOLS = tuple(dict.fromkeys(element.symbol for element in Element))
 """Symbols of the chemical elements."""
 PLACE_OF = {symbol: place for place, symbol in enumerate(SYMBOLS)}

@@ -1,5 +1,6 @@
 """What is read as a composition, what is refused in which words, and that many are read as one."""
 
+import pickle
 import time
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymatgen.core import Composition, Lattice, Species, Structure
 
+from matminer_phonon_tl import compositions
 from matminer_phonon_tl.compositions import (
     CompositionArray,
     as_composition,
@@ -17,7 +19,13 @@ from matminer_phonon_tl.compositions import (
     flatten_valid,
     read_plain_formulas,
 )
-from matminer_phonon_tl.exceptions import CompositionError, UnknownElementError
+from matminer_phonon_tl.exceptions import (
+    CompositionError,
+    FeaturizationWarning,
+    UnknownElementError,
+)
+from matminer_phonon_tl.featurizers import LatticeDynamicsDescriptors, XenonPyDescriptors
+from matminer_phonon_tl.featurizers.element_table import ElementTable
 from matminer_phonon_tl.formulas import SYMBOLS
 
 CSCL = Structure(Lattice.cubic(4.1), ["Cs", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
@@ -188,6 +196,34 @@ def test_some_rows_are_those_rows():
     assert list(some) == [array[6], array[2], array[0], array[0]]
     assert flatten(some, number_of).counts.tolist() == [3, 2, 2, 2]
     assert len(array.take(np.array([], dtype=np.intp))) == 0
+
+
+def test_what_was_read_is_neither_read_nor_flattened_again(monkeypatch):
+    featurizers = (XenonPyDescriptors(), LatticeDynamicsDescriptors())
+    expected = [featurizer.featurize_array(VALUES) for featurizer in featurizers]
+    array = CompositionArray.read(VALUES)
+    asked = []
+    index_of = ElementTable.index_of
+    monkeypatch.setattr(
+        ElementTable,
+        "index_of",
+        lambda table, symbol: asked.append(symbol) or index_of(table, symbol),
+    )
+    for reader in ("as_composition", "composition_values", "read_plain_formulas", "_entries_of"):
+        monkeypatch.setattr(compositions, reader, None)
+    for featurizer, features in zip(featurizers, expected, strict=True):
+        assert np.array_equal(featurizer.featurize_array(array), features)
+        assert np.array_equal(featurizer.transform(array), features)
+    assert len(asked) == len(set(asked)) > 0  # each element is looked up once for all of them
+
+
+def test_a_copy_in_another_process_holds_the_same():
+    array = CompositionArray.read(VALUES)
+    with pytest.warns(FeaturizationWarning, match="^Cm has no complete row"):
+        XenonPyDescriptors(impute_nan=True).featurize_array(CompositionArray.read(["Cm"]))
+    XenonPyDescriptors(impute_nan=True).featurize_array(array)  # leaves a flat form behind
+    same = pickle.loads(pickle.dumps(array))  # noqa: S301 - made here
+    assert list(same) == list(array)
 
 
 def test_a_part_and_the_whole_do_not_share_what_they_make():

@@ -65,10 +65,9 @@ class ElementTable:
         self.lacking = set(frame.index[frame.isna().any(axis=1)])
 
     @staticmethod
-    @cache
     def shipped(impute_nan: bool = False) -> "ElementTable":
-        """Return the shipped table, prepared once."""
-        return ElementTable(impute_nan=impute_nan)
+        """Return the shipped table, one and the same object each time."""
+        return _prepared(bool(impute_nan))
 
     def column(self, name: str) -> NDArray[np.float64]:
         """Return one property of all elements, shape (n_elements,)."""
@@ -98,6 +97,11 @@ class ElementTable:
             "row in it: leave the compound out, or give a table that covers it as elemental_info",
             symbol=symbol,
         )
+
+
+@cache
+def _prepared(impute_nan: bool) -> ElementTable:
+    return ElementTable(impute_nan=impute_nan)
 
 
 def _checked(table: pd.DataFrame) -> pd.DataFrame:

@@ -25,7 +25,7 @@ there, and bands have their extremes."""
 _N_PARITIES = len(PARITIES)
 _ALL_POINTS = np.arange(_N_PARITIES)
 _ROOM = 1.2
-"""Neighbours are sought this much farther than asked, so that the next cell finds its own there."""
+"""Neighbours are sought this factor farther than asked, so that the next cell can reuse them."""
 _PAIRS_AT_ONCE = 4096
 """Pairs of sites in a block: enough that calls cost little, few enough to stay in the cache."""
 _SAME_BANDS = 1e-4

@@ -75,7 +75,7 @@ class XenonPyDescriptors(CompositionFeaturizer):
 
     def _table(self) -> ElementTable:
         if self.elemental_info is None:
-            return ElementTable.shipped(bool(self.impute_nan))
+            return ElementTable.shipped(self.impute_nan)
         return ElementTable(self.elemental_info, impute_nan=self.impute_nan)
 
     @property
