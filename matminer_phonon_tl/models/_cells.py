@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core import Composition, Structure
 
-from matminer_phonon_tl.composition_array import flatten
-from matminer_phonon_tl.compositions import as_composition
+from matminer_phonon_tl.compositions import FlatCompositions, as_composition, flatten
 from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError
 from matminer_phonon_tl.featurizers.element_table import ElementTable
-from matminer_phonon_tl.flat_compositions import FlatCompositions
 
 MOST_FORMULA_UNITS = 1000
 SAME_SITE = 0.01

@@ -8,8 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pymatgen.core import Structure
 
-from matminer_phonon_tl.composition_array import CompositionArray
-from matminer_phonon_tl.compositions import composition_values
+from matminer_phonon_tl.compositions import CompositionArray, composition_values
 from matminer_phonon_tl.exceptions import CompositionError
 from matminer_phonon_tl.featurizers.lattice_dynamics import (
     COMPOSITION_COLUMNS,

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from pymatgen.core import Composition
 from scipy.special import exprel
 
-from matminer_phonon_tl.composition_array import flatten
+from matminer_phonon_tl.compositions import FlatCompositions, flatten
 from matminer_phonon_tl.featurizers.element_table import ElementTable
-from matminer_phonon_tl.flat_compositions import FlatCompositions
 from matminer_phonon_tl.units import MOLAR_GAS_CONSTANT
 
 TARGET_TRANSFORMS = ("none", "sqrt", "log", "per_atom", "einstein", "log_stiffness")

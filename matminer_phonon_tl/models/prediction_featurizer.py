@@ -7,11 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matminer_phonon_tl.citations import LIU_2020
-from matminer_phonon_tl.composition_array import flatten_valid
-from matminer_phonon_tl.compositions import name_row
+from matminer_phonon_tl.compositions import flatten_valid
 from matminer_phonon_tl.exceptions import CompositionError
-from matminer_phonon_tl.featurizers._base import CompositionFeaturizer
-from matminer_phonon_tl.featurizers.element_table import ElementTable
+from matminer_phonon_tl.featurizers.composition_featurizer import CompositionFeaturizer
 from matminer_phonon_tl.models.predictor import PhononPredictor
 
 PREDICTED = (
@@ -63,13 +61,6 @@ class PhononTLFeaturizer(CompositionFeaturizer):
         """BibTeX entry of the paper."""
         return [LIU_2020]
 
-    def implementors(self) -> list[str]:
-        """Who wrote this featurizer."""
-        return ["The matminer-phonon-tl developers"]
-
-    def _index_of(self, symbol: str) -> int:
-        return ElementTable.shipped().index_of(symbol)
-
     @property
     def _column(self) -> str:
         return "structure" if self._asked.use_structure else super()._column
@@ -97,4 +88,4 @@ class PhononTLFeaturizer(CompositionFeaturizer):
     def _error_of(self, value: Any, sentence: str, row: int) -> CompositionError:
         """The error that other featurizers raise; failing it, the predictor's sentence."""
         _, _, refused = flatten_valid([value], self._index_of, row)
-        return refused.get(row) or name_row(CompositionError(sentence), row)
+        return refused.get(row) or CompositionError(sentence, row=row)

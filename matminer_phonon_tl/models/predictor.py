@@ -9,8 +9,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from matminer_phonon_tl.composition_array import CompositionArray
-from matminer_phonon_tl.compositions import composition_values
+from matminer_phonon_tl.compositions import CompositionArray, composition_values
 from matminer_phonon_tl.datasets.load import UNITS
 from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError
 from matminer_phonon_tl.featurizers.element_table import ElementTable
@@ -257,14 +256,14 @@ class PhononPredictor(BaseEstimator, JSONModel):
                 cells.append(read_cell(value, n, needs_structure=self.use_structure))
                 rows.append(row)
             except CompositionError as error:
-                errors[row] = str(error)
+                errors[row] = error.reason
         compositions, good, bad = CompositionArray.read_valid(cells)
         for number, refusal in bad.items():
-            errors[rows[number]] = str(refusal).removeprefix(f"row {number}: ")
+            errors[rows[number]] = refusal.reason
         # What is a composition may still hold an element that the table does not know.
         _, known, unknown = compositions.flat_valid(ElementTable.shipped().index_of)
         for number, refusal in unknown.items():
-            errors[rows[good[number]]] = str(refusal)
+            errors[rows[good[number]]] = refusal.reason
         rows = [rows[number] for number in good[known]]
         models = (self.classifier_, *self.regressors_.values())
         wanted = sorted({model.descriptors for model in models if model.use_structure})
@@ -281,7 +280,7 @@ class PhononPredictor(BaseEstimator, JSONModel):
         """Leave out the structures that have no descriptors, and say why in ``errors``."""
         bad = asked.find_errors(wanted)
         for number, error in bad.items():
-            errors[rows[number]] = str(error).removeprefix(f"row {number}: ")
+            errors[rows[number]] = error.reason
         if not bad:
             return asked, rows
         good = np.array([number for number in range(len(rows)) if number not in bad], dtype=np.intp)
