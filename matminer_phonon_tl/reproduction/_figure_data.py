@@ -9,8 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from matminer_phonon_tl.datasets.load import UNITS
-from matminer_phonon_tl.reproduction._paper_data import published_figure
-from matminer_phonon_tl.reproduction._paper_networks import paper_frame
+from matminer_phonon_tl.reproduction.paper import paper_frame, published_figure
 
 # told apart by colour-blind readers, and in grey by their lightness
 COLOURS = {"published": "#b2182b", "leak_free": "#2166ac"}
@@ -160,7 +159,7 @@ def changes(comparisons: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     comparisons : DataFrame
-        As :func:`~matminer_phonon_tl.reproduction._paper_tables.comparison_table` gives it.
+        As :func:`~matminer_phonon_tl.reproduction.tables.comparison_table` gives it.
 
     Returns
     -------

@@ -24,8 +24,8 @@ from matminer_phonon_tl.reproduction._figure_data import (
     structure_groups,
     unit_of,
 )
-from matminer_phonon_tl.reproduction._paper_data import TARGETS, published_figure
 from matminer_phonon_tl.reproduction._report_panels import add_boxes, add_diagonal, panel
+from matminer_phonon_tl.reproduction.paper import TARGETS, published_figure
 
 Panels = list[go.Figure]
 DASHES = {"-": "solid", "--": "dash", ":": "dot"}

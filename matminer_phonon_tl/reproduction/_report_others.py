@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from matminer_phonon_tl.reproduction._figure_data import COLOURS, NAMES, PROTOCOLS, named, unit_of
-from matminer_phonon_tl.reproduction._paper_data import TARGETS
 from matminer_phonon_tl.reproduction._report_figures import Panels
 from matminer_phonon_tl.reproduction._report_panels import panel
+from matminer_phonon_tl.reproduction.paper import TARGETS
 
 
 def classifier_panels(found: Sequence[Mapping[str, Any]]) -> Panels:

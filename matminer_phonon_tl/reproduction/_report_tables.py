@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from matminer_phonon_tl.reproduction._figure_data import NAMES, PROTOCOLS, named, unit_of
-from matminer_phonon_tl.reproduction._paper_data import TARGETS
+from matminer_phonon_tl.reproduction.paper import TARGETS
 
 EXPERIMENTS = {
     "source": "source task (Fig. 3)",

@@ -13,8 +13,8 @@ from matminer_phonon_tl.reproduction import _report_figures as figures
 from matminer_phonon_tl.reproduction import _report_others as others
 from matminer_phonon_tl.reproduction import _report_tables as tables
 from matminer_phonon_tl.reproduction._figure_data import LEAK_LINES, NAMES
-from matminer_phonon_tl.reproduction._paper_data import N_ARCHITECTURES, N_REPEATS, TARGETS
-from matminer_phonon_tl.reproduction._paper_tables import iii_v_table
+from matminer_phonon_tl.reproduction.paper import N_ARCHITECTURES, N_REPEATS, TARGETS
+from matminer_phonon_tl.reproduction.tables import iii_v_table
 
 STYLE = """
 :root { color-scheme: light; }

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from matminer_phonon_tl.reproduction import experiments as paper
-from matminer_phonon_tl.reproduction._paper_data import III_V, TARGETS
-from matminer_phonon_tl.reproduction._paper_plan import Job
+from matminer_phonon_tl.reproduction.experiments import Job
+from matminer_phonon_tl.reproduction.paper import III_V, TARGETS
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -91,7 +91,7 @@ def compounds():
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    from matminer_phonon_tl.reproduction._paper_others import run_labels
+    from matminer_phonon_tl.reproduction.other_experiments import run_labels
 
     folder = tmp_path_factory.mktemp("report")
     found = classifier("leak_free")
@@ -106,7 +106,7 @@ def page(tmp_path_factory):
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(paper, "plan", lambda *_: jobs)
-        paper.run(folder, quick=True)
+        paper.run(folder, scale="quick")
     return folder / "report.html"
 
 

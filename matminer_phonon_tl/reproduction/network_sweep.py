@@ -10,14 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold, ShuffleSplit
 
-from matminer_phonon_tl.datasets import load_phonon_tl
 from matminer_phonon_tl.evaluation._stacked import clean_predictions, published_predictions
 from matminer_phonon_tl.evaluation.scores import score_predictions
 from matminer_phonon_tl.evaluation.splits import Split, kfold_splits, splits_of
 from matminer_phonon_tl.networks.transfer import TransferMLPRegressor
+from matminer_phonon_tl.reproduction.paper import HOLDOUT, III_V, paper_frame
 
 N_SPLITS = 5
-HOLDOUT = 0.4
 
 
 @dataclass(frozen=True)
@@ -56,12 +55,6 @@ class NetworkTask:
     holdout: bool = False
     structure: bool = False
     carry: str = "all"
-
-
-@cache
-def paper_frame(rows: str) -> pd.DataFrame:
-    """Return the 124 gapped materials, or all 1245."""
-    return load_phonon_tl(gapped_only=rows == "gapped")
 
 
 @cache
@@ -129,7 +122,6 @@ def run_iii_v(task: NetworkTask, *, seed: int, device: str, progress: bool) -> d
     from matminer_phonon_tl.networks._network import predict_all
     from matminer_phonon_tl.networks._stack_jobs import network_seeds
     from matminer_phonon_tl.networks.stacked_mlp import train_folds
-    from matminer_phonon_tl.reproduction._paper_data import III_V
 
     frame = paper_frame("gapped")
     model = TransferMLPRegressor(

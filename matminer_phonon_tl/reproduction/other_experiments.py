@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 
 from matminer_phonon_tl.evaluation.scores import score_predictions
-from matminer_phonon_tl.reproduction._measured import derived_against_measured
-from matminer_phonon_tl.reproduction._paper_data import III_V, Scale, draw_architectures
-from matminer_phonon_tl.reproduction._paper_networks import paper_frame
+from matminer_phonon_tl.reproduction.measured import derived_against_measured
+from matminer_phonon_tl.reproduction.paper import III_V, Scale, draw_architectures, paper_frame
 
 CLASSIFIER = "SMOTE + random forest"
 LABELS = (

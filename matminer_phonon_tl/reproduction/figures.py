@@ -30,8 +30,8 @@ from matminer_phonon_tl.reproduction._figure_data import (
     structure_groups,
     unit_of,
 )
-from matminer_phonon_tl.reproduction._paper_data import TARGETS, published_figure
-from matminer_phonon_tl.reproduction._paper_tables import iii_v_table
+from matminer_phonon_tl.reproduction.paper import TARGETS, published_figure
+from matminer_phonon_tl.reproduction.tables import iii_v_table
 
 PAPER: dict[str, Any] = {"color": "black", "marker": "x", "linestyle": "none", "markersize": 7}
 
