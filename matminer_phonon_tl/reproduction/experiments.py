@@ -195,16 +195,16 @@ def write_report(out: str | Path) -> Path:
         If its record of the run cannot be read.
     """
     # drawing is imported where something is drawn
-    from matminer_phonon_tl.reproduction import report as _report
-    from matminer_phonon_tl.reproduction.figures import write_figures
-    from matminer_phonon_tl.reproduction.tables import comparison_table, write_tables
+    from matminer_phonon_tl.reproduction import report
+    from matminer_phonon_tl.reproduction.figures import make_figures, write_figures
+    from matminer_phonon_tl.reproduction.tables import make_tables, write_tables
 
     folder = Path(out)
     size, random_state, device = _read_settings(folder)
     parts = folder / "parts"
-    # what earlier runs left of other experiments belongs to the same scores
+    # finished parts of experiments that this run left out belong to the same scores
     contents = [
-        json.loads(_part(parts, job).read_text(encoding="utf-8")) | {"experiment": job.experiment}
+        json.loads(_part(parts, job).read_text(encoding="utf-8"))
         for job in plan(size, random_state, device)
         if _part(parts, job).exists()
     ]
@@ -212,12 +212,12 @@ def write_report(out: str | Path) -> Path:
         raise FileNotFoundError(
             f"expected finished parts of a run in {folder}, got none: run phonon-tl reproduce first"
         )
-    comparisons = comparison_table(own for part in contents for own in part.get("records", ()))
-    path = write_tables(folder, contents, comparisons, _methods(size, random_state, device))
-    write_figures(folder, contents, comparisons)
-    document = json.loads(path.read_text(encoding="utf-8"))
-    _report.write_report(folder, contents, comparisons, document)
-    return path
+    tables = make_tables(contents)
+    document = write_tables(folder, contents, tables, _methods(size, random_state, device))
+    figures = make_figures(tables)
+    write_figures(folder, figures)
+    report.write_report(folder, document, tables, figures)
+    return folder / "scores.json"
 
 
 def plan_of(
@@ -344,13 +344,15 @@ def plan(
     yield from tasks("holdout_60_40", "TL", holdout=True, **many)
     yield from tasks("holdout_60_40", "non-TL", holdout=True, parameters=no_source, **many)
     for name, layers in TRANSFERRED.items():
-        parameters = (("transfer_layers", layers),)
         yield from tasks(
-            "layers_transferred", f"TL, {name} transferred", parameters=parameters, **gap
-        )
+            "layers_transferred", f"TL, {name} transferred", layers=name,
+            parameters=(("transfer_layers", layers),), **gap,
+        )  # fmt: skip
     for name, layers in FROZEN.items():
-        parameters = (("frozen_layers", layers),)
-        yield from tasks("layers_frozen", f"TL, {name} frozen", parameters=parameters, **gap)
+        yield from tasks(
+            "layers_frozen", f"TL, {name} frozen", layers=name,
+            parameters=(("frozen_layers", layers),), **gap,
+        )  # fmt: skip
     for protocol in PROTOCOLS:
         rounds = scale.n_large_repeats if protocol == "leak_free" else 0
         yield Job("classifier", protocol, 80.0 + 50 * rounds,

@@ -40,7 +40,9 @@ class NetworkTask:
     structure : bool
         Descriptors of the structure beside those of the composition.
     carry : {"all", "fit_on_all", "none"}
-        Of the published protocol.
+        What the published protocol carries from fit to fit.
+    layers : str, optional
+        Name of the layers that are transferred or frozen, in the experiments that vary them.
     """
 
     experiment: str
@@ -55,6 +57,7 @@ class NetworkTask:
     holdout: bool = False
     structure: bool = False
     carry: str = "all"
+    layers: str | None = None
 
 
 @cache
@@ -205,6 +208,8 @@ def _record(
         "model": task.model,
         "protocol": task.protocol,
         "carry": task.carry if task.protocol == "published" else None,
+        "rows": task.rows,
+        "layers": task.layers,
         "architecture": list(architecture),
         "n_repeats": task.n_repeats,
         "mae_averaged": scores["mae"].of_averaged,

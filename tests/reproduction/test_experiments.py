@@ -174,7 +174,7 @@ def test_a_holdout_is_scored_by_its_splits():
         "experiment": "holdout_60_40", "target": "phonon_bandgap", "model": "TL",
         "protocol": "leak_free", "architecture": [1], "n_repeats": 2, "mae_averaged": 1.0,
         "r2_averaged": 0.9, "mae_rounds": [2.0, 4.0], "r2_rounds": [0.5, 0.7], "averaged": [1.0],
-        "carry": None,
+        "carry": None, "rows": "gapped", "layers": None,
     }  # fmt: skip
     (score,) = summarise([record])
     assert (score["mae"], score["mae_of"]) == (3.0, "rounds")
