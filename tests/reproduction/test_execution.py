@@ -6,9 +6,8 @@ from functools import partial
 import pytest
 
 from matminer_phonon_tl.reproduction import experiments as paper
-from matminer_phonon_tl.reproduction._paper_execution import finished_jobs
-from matminer_phonon_tl.reproduction._paper_networks import NetworkTask, run_networks
-from matminer_phonon_tl.reproduction._paper_plan import PROTOCOLS, Job
+from matminer_phonon_tl.reproduction.experiments import PROTOCOLS, Job, finished_jobs
+from matminer_phonon_tl.reproduction.network_sweep import NetworkTask, run_networks
 
 
 def sweep():
@@ -27,7 +26,7 @@ def sweep():
 def alone(tmp_path, monkeypatch):
     """What the sweep finds in this process."""
     monkeypatch.setattr(paper, "plan", lambda *_: sweep())
-    return json.loads(paper.run(tmp_path / "alone", quick=True).read_text())["scores"]
+    return json.loads(paper.run(tmp_path / "alone", scale="quick").read_text())["scores"]
 
 
 def same(path, scores):
@@ -44,7 +43,7 @@ def same(path, scores):
 @pytest.mark.slow
 def test_the_sweep_over_architectures_goes_to_a_dask_cluster(tmp_path, alone, cluster):
     assert {own["n_architectures"] for own in alone} == {2}
-    assert same(paper.run(tmp_path / "cluster", quick=True, client=cluster), alone)
+    assert same(paper.run(tmp_path / "cluster", scale="quick", client=cluster), alone)
 
 
 @pytest.mark.parametrize("where", ["here", "cluster"])

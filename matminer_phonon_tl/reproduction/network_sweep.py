@@ -10,14 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold, ShuffleSplit
 
-from matminer_phonon_tl.datasets import load_phonon_tl
 from matminer_phonon_tl.evaluation.network_protocols import clean_predictions, published_predictions
 from matminer_phonon_tl.evaluation.scores import score_predictions
 from matminer_phonon_tl.evaluation.splits import Split, kfold_splits, splits_of
 from matminer_phonon_tl.networks.transfer import TransferMLPRegressor
+from matminer_phonon_tl.reproduction.paper import HOLDOUT, III_V, paper_frame
 
 N_SPLITS = 5
-HOLDOUT = 0.4
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,9 @@ class NetworkTask:
     structure : bool
         Descriptors of the structure beside those of the composition.
     carry : {"all", "fit_on_all", "none"}
-        Of the published protocol.
+        What the published protocol carries from fit to fit.
+    layers : str, optional
+        Name of the layers that are transferred or frozen, in the experiments that vary them.
     """
 
     experiment: str
@@ -56,12 +57,7 @@ class NetworkTask:
     holdout: bool = False
     structure: bool = False
     carry: str = "all"
-
-
-@cache
-def paper_frame(rows: str) -> pd.DataFrame:
-    """Return the 124 gapped materials, or all 1245."""
-    return load_phonon_tl(gapped_only=rows == "gapped")
+    layers: str | None = None
 
 
 @cache
@@ -128,7 +124,6 @@ def run_iii_v(task: NetworkTask, *, seed: int, device: str, progress: bool) -> d
     """
     from matminer_phonon_tl.networks.engine import train_folds
     from matminer_phonon_tl.networks.jobs import network_seeds
-    from matminer_phonon_tl.reproduction._paper_data import III_V
 
     frame = paper_frame("gapped")
     model = TransferMLPRegressor(
@@ -206,6 +201,8 @@ def _record(
         "model": task.model,
         "protocol": task.protocol,
         "carry": task.carry if task.protocol == "published" else None,
+        "rows": task.rows,
+        "layers": task.layers,
         "architecture": list(architecture),
         "n_repeats": task.n_repeats,
         "mae_averaged": scores["mae"].of_averaged,

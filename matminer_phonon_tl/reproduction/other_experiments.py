@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 
 from matminer_phonon_tl.evaluation.scores import score_predictions
-from matminer_phonon_tl.reproduction._measured import derived_against_measured
-from matminer_phonon_tl.reproduction._paper_data import III_V, Scale, draw_architectures
-from matminer_phonon_tl.reproduction._paper_networks import paper_frame
+from matminer_phonon_tl.reproduction.measured import derived_against_measured
+from matminer_phonon_tl.reproduction.paper import III_V, Scale, draw_architectures, paper_frame
 
 CLASSIFIER = "SMOTE + random forest"
 LABELS = (
@@ -94,19 +93,12 @@ def run_leak_probe(protocol: str, scale: Scale, *, seed: int, device: str) -> di
 
 
 def run_labels() -> dict[str, Any]:
-    """Distributions and correlations of the labels, and derived properties against experiment."""
+    """Return the labels of all materials, and derived properties beside measured ones."""
     df = paper_frame("all")
-    correlations = df[list(LABELS)].where(df["phonon_bandgap"].notna()).corr("spearman")
     return {
         "labels": {
-            "distributions": {
-                name: [_number(v) for v in df[name].astype(float)] for name in LABELS
-            },
-            "gapped": df["has_phonon_bandgap"].astype(bool).tolist(),
-            "correlations": {
-                name: {other: _number(v) for other, v in row.items()}
-                for name, row in correlations.to_dict().items()
-            },
+            "has_phonon_bandgap": df["has_phonon_bandgap"].astype(bool).tolist(),
+            **{name: [_number(v) for v in df[name].astype(float)] for name in LABELS},
         },
         "measured": derived_against_measured(df),
     }
