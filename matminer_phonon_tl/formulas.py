@@ -27,6 +27,11 @@ _SYMBOL = re.compile(r"[A-Z][a-z]?")
 # "CaSO4.2H2O": pymatgen reads O4.2 and H2O, the writer meant two waters. A decimal amount before
 # another symbol is ambiguous where an element is written twice, as adducts do.
 _DECIMAL_BEFORE_SYMBOL = re.compile(r"\d\.\d*[A-Z(\[{]")
+_SOLVENTS = "H2O|H2O2|NH3|N2H4|CH3OH|CH4O|C2H5OH|C2H6O|HF|HCl|HNO3|H2SO4|SO2|CO2"
+_DECIMAL_BEFORE_SOLVENT = re.compile(rf"\d\.\d*[(\[{{]?(?:{_SOLVENTS})(?:[)\]}}]\d*)?$")
+# "CaSO4·2H2O": unlike a full stop, these stand between the parts of an adduct and nothing else.
+_MIDDLE_DOT = re.compile(r"\s*[\u00b7\u2022\u2219\u22c5\u2027\u30fb]\s*")
+_PART = re.compile(r"(\d++(?:\.\d++)?+)?(.++)", re.DOTALL)
 
 
 @lru_cache(maxsize=2**15)
@@ -53,6 +58,8 @@ def read_formula(text: str) -> Composition:
     --------
     >>> read_formula("Ca(OH)2")
     Composition('Ca1 O2 H2')
+    >>> read_formula("MgCl2\u00b76H2O")
+    Composition('Mg1 Cl2 H12 O6')
     """
     formula = text.strip()
     expected = f"expected a chemical formula such as 'GaN' or 'Ca(OH)2', got {short(text)}"
@@ -62,12 +69,14 @@ def read_formula(text: str) -> Composition:
         raise CompositionError(
             f"{expected}: it has {len(formula)} characters, more than {MAX_FORMULA_LENGTH}"
         )
+    formula = _join_adduct(formula)
     if not formula.isascii() or not _TOKENS.fullmatch(formula):
         raise CompositionError(
             f"{expected}: only element symbols, amounts and brackets may stand in a formula"
         )
     symbols = _SYMBOL.findall(formula)
-    if _DECIMAL_BEFORE_SYMBOL.search(formula) and len(set(symbols)) < len(symbols):
+    twice = _DECIMAL_BEFORE_SYMBOL.search(formula) and len(set(symbols)) < len(symbols)
+    if twice or _DECIMAL_BEFORE_SOLVENT.search(formula):
         raise CompositionError(
             f"{expected}: a dot is a decimal point here, so write an adduct such as a hydrate with "
             "brackets, as in 'CaSO4(H2O)2', and each element of other formulas once"
@@ -116,6 +125,15 @@ def short(value: Any, limit: int = 60) -> str:
     """Quote a value, or the beginning of it."""
     text = repr(value)
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def _join_adduct(formula: str) -> str:
+    """Write the parts between middle dots as brackets: MgCl2\u00b76H2O as (MgCl2)(H2O)6."""
+    parts = _MIDDLE_DOT.split(formula)
+    if len(parts) == 1 or not all(parts):
+        return formula
+    read = [_PART.fullmatch(part) for part in parts]
+    return "".join(f"({part[2]}){part[1] or ''}" for part in read if part)
 
 
 def _check_symbols(symbols: list[str], text: str) -> None:

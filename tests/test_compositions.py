@@ -26,7 +26,7 @@ from matminer_phonon_tl.exceptions import (
 )
 from matminer_phonon_tl.featurizers import LatticeDynamicsDescriptors, XenonPyDescriptors
 from matminer_phonon_tl.featurizers.element_table import ElementTable
-from matminer_phonon_tl.formulas import SYMBOLS
+from matminer_phonon_tl.formulas import SYMBOLS, read_formula
 
 CSCL = Structure(Lattice.cubic(4.1), ["Cs", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 VALUES = ["In2N2", "Ca(OH)2", Composition("BAs"), " GaN ", {"Li": 0.5, "O": 1}, CSCL, "CH3CH2OH"]
@@ -342,3 +342,40 @@ def test_any_value_is_a_composition_or_refused(value):
     except CompositionError:
         return
     assert composition.num_atoms > 0
+
+
+@pytest.mark.parametrize(
+    "formula",
+    ["MgCl2.6H2O", "NiCl2.6H2O", "NiCl2.6(H2O)", "CuSO4.5H2O", "CaCl2.8NH3", "K0.5C2H6O"],
+)
+def test_adducts_with_a_full_stop_are_refused(formula):
+    """Not read as Mg Cl2.6 H2 O."""
+    with pytest.raises(CompositionError, match="a dot is a decimal point here, so write an adduct"):
+        read_formula(formula)
+    _, _, refused = CompositionArray.read_valid([formula])
+    assert "a dot is a decimal point here" in refused[0].reason
+
+
+@pytest.mark.parametrize(
+    ("formula", "written"),
+    [
+        ("NiCl2\u00b76H2O", "NiCl2(H2O)6"),
+        ("CaSO4 \u2022 0.5H2O", "CaSO4(H2O)0.5"),
+        ("2NaCl\u22c5H2O", "(NaCl)2H2O"),
+        ("CaSO4\u00b7CaCl2\u00b7H2O", "CaSO4CaCl2H2O"),
+    ],
+)
+def test_adducts_with_a_middle_dot_are_read(formula, written):
+    assert read_formula(formula) == Composition(written)
+    assert CompositionArray.read([formula])[0] == Composition(written)
+
+
+@pytest.mark.parametrize("formula", ["NaCl\u00b7", "\u00b7H2O", "NaCl\u00b7\u00b7H2O"])
+def test_middle_dots_that_join_nothing_are_refused(formula):
+    with pytest.raises(CompositionError, match="only element symbols, amounts and brackets"):
+        read_formula(formula)
+
+
+@pytest.mark.parametrize("formula", ["Gd0.9Sc0.1Ni2", "Li0.5HF2", "Na0.5CoO2"])
+def test_decimal_amounts_of_other_formulas_stay(formula):
+    assert read_formula(formula) == Composition(formula)
