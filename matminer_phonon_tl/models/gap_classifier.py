@@ -11,12 +11,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from matminer_phonon_tl.featurizers import XenonPyDescriptors
+from matminer_phonon_tl.files import data_hash
 from matminer_phonon_tl.models._calibration import Calibrator, choose_threshold
 from matminer_phonon_tl.models._descriptors import Materials, descriptor_labels, descriptor_matrix
 from matminer_phonon_tl.models._gap_classifier_checks import CheckedState, check_options, plain_grid
 from matminer_phonon_tl.models._inputs import check_target
 from matminer_phonon_tl.models.forest import Forest, mean_of_trees
-from matminer_phonon_tl.models.serialization import JSONModel, data_hash
+from matminer_phonon_tl.models.serialization import JSONModel
 
 if TYPE_CHECKING:
     from imblearn.pipeline import Pipeline

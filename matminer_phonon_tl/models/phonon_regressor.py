@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from matminer_phonon_tl.exceptions import TrainingError
 from matminer_phonon_tl.featurizers.analogues import ANALOGUE_COLUMNS, AnalogueDescriptors
+from matminer_phonon_tl.files import data_hash
 from matminer_phonon_tl.models._conformal import held_out_scores, reach
 from matminer_phonon_tl.models._descriptors import Materials, descriptor_labels
 from matminer_phonon_tl.models._inputs import check_target
@@ -19,7 +20,7 @@ from matminer_phonon_tl.models._regressor_source import more_rows, read_source, 
 from matminer_phonon_tl.models._regressor_state import read_state, write_state
 from matminer_phonon_tl.models._target_transform import check_transform, label_bounds
 from matminer_phonon_tl.models.kernel_machine import HYPERPARAMETER_ROWS
-from matminer_phonon_tl.models.serialization import JSONModel, data_hash
+from matminer_phonon_tl.models.serialization import JSONModel
 
 LEAST_ROWS = 20
 

@@ -13,12 +13,8 @@ anything is allocated, and every class checks its own state.
 """
 
 import gzip
-import hashlib
 import json
-import os
-import tempfile
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,6 +24,7 @@ from monty.json import MSONable
 from matminer_phonon_tl._version import __version__
 from matminer_phonon_tl.citations import LIU_2020
 from matminer_phonon_tl.exceptions import ModelFormatError
+from matminer_phonon_tl.files import library_versions, sha256_of, write_atomically
 from matminer_phonon_tl.models._json_values import decode, encode
 from matminer_phonon_tl.untrusted_json import parse_json, unpack
 
@@ -236,35 +233,12 @@ def content_hash(document: dict[str, Any]) -> str:
     """Digest (sha256, hex) of a model document without its own ``sha256`` field."""
     rest = {key: value for key, value in document.items() if key != "sha256"}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256_of(text)
 
 
 def decode_model(document: dict[str, Any]) -> Any:
     """Build the model that a checked document describes."""
     return _decode_model(document, depth=0)
-
-
-def data_hash(*parts: Any) -> str:
-    """Digest (sha256, hex) of training data: arrays by their bytes, anything else by its repr."""
-    digest = hashlib.sha256()
-    for part in parts:
-        if isinstance(part, np.ndarray):
-            digest.update(f"{part.dtype.str}{part.shape}".encode())
-            digest.update(np.ascontiguousarray(part).tobytes())
-        else:
-            digest.update(repr(part).encode())
-    return digest.hexdigest()
-
-
-def library_versions() -> dict[str, str]:
-    """Versions of what a model's figures may depend on, without importing any of it."""
-    versions = {"matminer-phonon-tl": __version__}
-    for name in ("numpy", "scikit-learn", "imbalanced-learn", "torch", "matminer", "pymatgen"):
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return versions
 
 
 def _decode_model(document: dict[str, Any], depth: int) -> Any:
@@ -305,21 +279,3 @@ def _decode_model(document: dict[str, Any], depth: int) -> Any:
         raise ModelFormatError(
             f"expected the state of a {name}, got something else ({type(error).__name__}: {error})"
         ) from error
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: a crash on the way leaves an older file as it was."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp files are private; a model file is as readable as any other new file.
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
