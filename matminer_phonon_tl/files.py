@@ -16,7 +16,7 @@ from matminer_phonon_tl._version import __version__
 
 @contextmanager
 def replacing(path: Path, folder: Path | None = None) -> Iterator[BinaryIO]:
-    """Open a file for writing that appears under its name once it is whole.
+    r"""Open a file for writing that appears under its name once it is whole.
 
     After an error, or a crash, an older file of that name is as it was.
 
@@ -37,9 +37,9 @@ def replacing(path: Path, folder: Path | None = None) -> Iterator[BinaryIO]:
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "scores.csv"
     >>> with replacing(path) as file:
-    ...     _ = file.write(b"mae\\n")
+    ...     _ = file.write(b"mae\n")
     >>> path.read_text()
-    'mae\\n'
+    'mae\n'
     """
     handle, name = tempfile.mkstemp(dir=folder or path.parent, prefix=f".{path.name}.")
     growing = Path(name)
