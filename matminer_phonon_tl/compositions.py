@@ -158,7 +158,7 @@ def read_compositions(
 
 def name_row(error: CompositionError, row: int) -> CompositionError:
     """Return the same error with its row named first."""
-    named = type(error)(f"row {row}: {error}")
+    named = error.at_row(row)
     named.__cause__ = error.__cause__
     return named
 

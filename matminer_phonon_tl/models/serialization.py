@@ -25,7 +25,7 @@ from matminer_phonon_tl._version import __version__
 from matminer_phonon_tl.citations import LIU_2020
 from matminer_phonon_tl.exceptions import ModelFormatError
 from matminer_phonon_tl.files import library_versions, sha256_of, write_atomically
-from matminer_phonon_tl.models._json_values import decode, encode
+from matminer_phonon_tl.models.state import decode, encode
 from matminer_phonon_tl.untrusted_json import parse_json, unpack
 
 SCHEMA_VERSION = 1
@@ -48,18 +48,26 @@ _MODEL_KEYS = {"params", "state", "schema_version"}
 class JSONModel(MSONable):
     """Base of the models that travel as JSON.
 
-    A subclass is a scikit-learn estimator (``get_params``) with ``_get_state``, what fitting left
-    as plain values, arrays and other models (None before ``fit``), and ``_set_state``, which checks
-    such a state and takes it on, raising ModelFormatError.
+    A subclass is a scikit-learn estimator (``get_params``) with :meth:`get_state` and
+    :meth:`from_state`, see :mod:`~matminer_phonon_tl.models.state`.
     """
 
     card_: dict[str, Any]
     """What the model says of itself: training data, scores with their protocol, units."""
 
-    def _get_state(self) -> dict[str, Any] | None:
+    def get_state(self) -> dict[str, Any] | None:
+        """Return what fitting left; None before ``fit``."""
         raise NotImplementedError
 
-    def _set_state(self, state: dict[str, Any]) -> Self:
+    @classmethod
+    def from_state(cls, state: dict[str, Any], **params: Any) -> Self:
+        """Rebuild a fitted model from what :meth:`get_state` gave and its parameters.
+
+        Raises
+        ------
+        ModelFormatError
+            If the state is not what fitting with these parameters leaves.
+        """
         raise NotImplementedError
 
     def _json_params(self) -> dict[str, Any]:
@@ -94,7 +102,7 @@ class JSONModel(MSONable):
             "@version": __version__,
             "schema_version": SCHEMA_VERSION,
             "params": {name: encode(value) for name, value in params.items()},
-            "state": encode(self._get_state()),
+            "state": encode(self.get_state()),
             "card": self._card(),
         }
 
@@ -265,17 +273,17 @@ def _decode_model(document: dict[str, Any], depth: int) -> Any:
     if unknown:
         raise ModelFormatError(f"expected the parameters of {name}, got also {sorted(unknown)}")
     try:
-        model = cls(
-            **{key: decode(value, _decode_model, depth + 1) for key, value in params.items()}
-        )
-        if card:
-            model.card_ = card
+        settings = {key: decode(value, _decode_model, depth + 1) for key, value in params.items()}
         if state is None:
-            return model
-        return model._set_state(decode(state, _decode_model, depth + 1))
+            model = cls(**settings)
+        else:
+            model = cls.from_state(decode(state, _decode_model, depth + 1), **settings)
     except ModelFormatError:
         raise
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise ModelFormatError(
             f"expected the state of a {name}, got something else ({type(error).__name__}: {error})"
         ) from error
+    if card:
+        model.card_ = card
+    return model

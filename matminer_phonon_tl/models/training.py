@@ -15,9 +15,8 @@ from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 from tqdm.auto import tqdm
 
 from matminer_phonon_tl.datasets.load import UNITS
-from matminer_phonon_tl.models._descriptors import Materials
-from matminer_phonon_tl.models._inputs import check_columns
-from matminer_phonon_tl.models.predictor import GAP, TARGETS, PhononPredictor
+from matminer_phonon_tl.models.materials import Materials
+from matminer_phonon_tl.models.predictor import GAP, TARGETS, PhononPredictor, check_columns
 from matminer_phonon_tl.models.regressor_choice import default_classifier, make_regressor
 
 PROTOCOL = "leak_free: 5 folds grouped by formula, everything fitted inside the fold"
@@ -72,7 +71,7 @@ def train_predictor(
 
 def _described(df: pd.DataFrame, *, structure: bool) -> Materials:
     """The materials with all descriptors that the folds below will ask for."""
-    materials = Materials(df)
+    materials = Materials.of(df)
     models: list[Any] = [
         default_classifier(0, structure=structure),
         *(make_regressor(target, structure=structure) for target in TARGETS),
@@ -92,7 +91,7 @@ def _score_classifier(
         model = default_classifier(random_state, structure=structure)
         model.fit(materials.take(train), truth[train])
         held_out[test] = model.predict_proba(materials.take(test))[:, 1]
-        decided[test] = held_out[test] >= model.threshold_
+        decided[test] = held_out[test] >= model.threshold
     return {
         "target": "has_phonon_bandgap",
         "protocol": PROTOCOL,
