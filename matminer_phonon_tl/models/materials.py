@@ -154,7 +154,7 @@ class Materials:
                 "expected a DataFrame with a column 'structure' because use_structure=True, got "
                 f"the columns {self._columns}: add it, or use a model without structure"
             )
-        values = self.compositions if self._values is None else self._values
+        values: Sequence[Any] = self.compositions if self._values is None else self._values
         for row, value in enumerate(values):
             if not isinstance(value, Structure):
                 raise CompositionError(

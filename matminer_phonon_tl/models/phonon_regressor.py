@@ -233,7 +233,8 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         materials = Materials.of(X)
         if self.relatives_ is None:
             return np.zeros(len(materials), dtype=bool)
-        return np.isnan(self._borrow(materials)).all(axis=1)
+        borrowed = self._borrow(materials, self.relatives_)
+        return np.asarray(np.isnan(borrowed).all(axis=1))
 
     def describe(self, X: Any) -> NDArray[np.float64]:
         """Return the descriptors of materials, named by :meth:`descriptor_labels`.
@@ -275,11 +276,13 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
     def _describe(self, materials: Materials) -> NDArray[np.float64]:
         """Describe materials; NaN where one has no relatives."""
         D = materials.matrix(self.descriptors, use_structure=self.use_structure)
-        return D if self.relatives_ is None else np.hstack([D, self._borrow(materials)])
+        if self.relatives_ is None:
+            return D
+        return np.hstack([D, self._borrow(materials, self.relatives_)])
 
-    def _borrow(self, materials: Materials) -> NDArray[np.float64]:
+    @staticmethod
+    def _borrow(materials: Materials, relatives: AnalogueDescriptors) -> NDArray[np.float64]:
         """Bands of the materials in their relatives' structures; NaN where there are none."""
-        relatives = self.relatives_
         # The fitted library is the key: another model has another one.
         return materials.once(
             relatives, lambda: relatives.describe_valid(materials.compositions)[0]

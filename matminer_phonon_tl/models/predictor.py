@@ -323,13 +323,13 @@ class PhononPredictor(BaseEstimator, JSONModel):
             except CompositionError as error:
                 errors[row] = error.at_row(row)
         compositions, good, bad = CompositionArray.read_valid(cells)
-        for place, error in bad.items():
-            errors[rows[place]] = error.at_row(rows[place])
+        for place, refused in bad.items():
+            errors[rows[place]] = refused.at_row(rows[place])
         # What is a composition may still hold an element that the table does not know.
         flat, known, unknown = compositions.flat_valid(ElementTable.shipped().index_of)
-        for place, error in unknown.items():
+        for place, refused in unknown.items():
             row = rows[good[place]]
-            errors[row] = error.at_row(row)
+            errors[row] = refused.at_row(row)
         kept = np.array(rows, dtype=np.intp)[good[known]]
         models = (self.classifier_, *self.regressors_.values())
         wanted = sorted({model.descriptors for model in models if model.use_structure})
@@ -338,8 +338,9 @@ class PhononPredictor(BaseEstimator, JSONModel):
         if not self.use_structure or not wanted:
             return materials, kept, errors
         undescribed = materials.find_errors(wanted)
-        for place, error in undescribed.items():
-            errors[kept[place]] = error.at_row(kept[place])
+        for place, refused in undescribed.items():
+            row = int(kept[place])
+            errors[row] = refused.at_row(row)
         described = np.setdiff1d(np.arange(len(kept)), list(undescribed))
         return materials.take(described), kept[described], errors
 

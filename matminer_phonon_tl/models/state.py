@@ -65,34 +65,41 @@ def check_arrays(
     for name, field in fields.items():
         value = state[name]
         if isinstance(field, type):
-            good = type(value) is field and (field is not float or math.isfinite(value))
+            good = type(value) is field and (type(value) is not float or math.isfinite(value))
             wanted, got = f"{name} as a {field.__name__}", type(value).__name__
         else:
-            dtype, shape = field
+            dtype, shape = np.dtype(field[0]), field[1]
+            got = type(value).__name__
             good = isinstance(value, np.ndarray) and value.dtype == dtype
-            good = good and value.ndim == len(shape)
-            if good:
-                sizes |= {
-                    size: found
-                    for size, found in zip(shape, value.shape, strict=True)
-                    if isinstance(size, str) and size not in sizes
-                }
-                good = value.shape == tuple(sizes.get(size, size) for size in shape)
-            good = good and (value.dtype.kind != "f" or bool(np.isfinite(value).all()))
-            wanted = _array_words(name, np.dtype(dtype), tuple(sizes.get(n, n) for n in shape))
-            is_array = isinstance(value, np.ndarray)
-            got = f"{value.dtype} of shape {value.shape}" if is_array else type(value).__name__
+            if isinstance(value, np.ndarray):
+                got = f"{value.dtype} of shape {value.shape}"
+                good = good and _fits(value.shape, shape, sizes)
+                good = good and (dtype.kind != "f" or bool(np.isfinite(value).all()))
+            wanted = _array_words(name, dtype, shape, sizes)
         if not good:
             raise ModelFormatError(f"expected {what} with {wanted}, all of it finite, got {got}")
     return sizes
 
 
-def _array_words(name: str, dtype: np.dtype[Any], shape: tuple[int | str, ...]) -> str:
-    if len(shape) == 1:
-        return f"{name} as a vector of {shape[0]} {dtype}"
-    if len(shape) == 2:
-        return f"{shape[0]} {name} of {shape[1]} columns of {dtype}"
-    return f"{name} of shape {shape} of {dtype}"
+def _fits(found: tuple[int, ...], shape: tuple[int | str, ...], sizes: dict[str, int]) -> bool:
+    """Whether a shape is as wanted; names that have no size yet get it."""
+    if len(found) != len(shape):
+        return False
+    for n, wanted in zip(found, shape, strict=True):
+        if n != (sizes.setdefault(wanted, n) if isinstance(wanted, str) else wanted):
+            return False
+    return True
+
+
+def _array_words(
+    name: str, dtype: np.dtype[Any], shape: tuple[int | str, ...], sizes: dict[str, int]
+) -> str:
+    known = [sizes.get(n, n) if isinstance(n, str) else n for n in shape]
+    if len(known) == 1:
+        return f"{name} as a vector of {known[0]} {dtype}"
+    if len(known) == 2:
+        return f"{known[0]} {name} of {known[1]} columns of {dtype}"
+    return f"{name} of shape {tuple(known)} of {dtype}"
 
 
 def encode(value: Any) -> Any:
