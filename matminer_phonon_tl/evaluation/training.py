@@ -108,19 +108,17 @@ def _score(
             fold.fit(train, truth[split.train], source=source)
             held_out = fold.predict_interval(test, LEVEL)
             predicted[split.test], other[split.test], upper[split.test] = held_out
-    kept: dict[str, float] = {}
     if classifying:
         found = score_predictions(truth, predicted[None], "classification", other[None])
-        names = ("f1", "auroc", "auprc")
+        scores = {name: found[name].mean for name in ("f1", "auroc", "auprc")}
     else:
         found = score_predictions(truth, predicted[None], "regression")
-        names = ("mae", "r2")
         inside = (other <= truth) & (truth <= upper)
-        kept["coverage_of_90_percent_intervals"] = round(float(inside.mean()), 4)
+        scores = {name: found[name].mean for name in ("mae", "r2")}
+        scores["coverage_of_90_percent_intervals"] = float(inside.mean())
     return {
         "target": target,
         "protocol": PROTOCOL,
         "rows": len(rows),
-        **{name: round(found[name].mean, 4) for name in names},
-        **kept,
+        **{name: round(score, 4) for name, score in scores.items()},
     }

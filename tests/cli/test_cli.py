@@ -294,7 +294,7 @@ def test_only_a_check_of_our_own_is_one_line(run, monkeypatch):
     def bug(*_, **__):
         raise ValueError("expected 2 values to unpack")  # as of a library, not of this package
 
-    monkeypatch.setattr(PhononPredictor, "predict", bug)
+    monkeypatch.setattr(PhononPredictor, "predict_rows", bug)
     with pytest.raises(ValueError, match="to unpack"):
         run("predict", "InN")
 

@@ -124,7 +124,7 @@ def test_structures_that_cannot_be_described_are_named(phonon_tl):
     errors = materials.find_errors(["lattice_dynamics", "bond_valence"])
     assert list(errors) == [1]
     assert errors[1].row == 1
-    with pytest.raises(CompositionError, match="^row 1: expected a structure with a lattice"):
+    with pytest.raises(CompositionError, match=r"^row 1: expected a structure with a lattice"):
         materials.matrix("xenonpy", use_structure=True)
     rest = materials.take(np.array([0]))
     assert rest.find_errors(["bond_valence"]) == {}
