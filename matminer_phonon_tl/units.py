@@ -33,5 +33,11 @@ THZ_ANGSTROM_TO_KM_PER_S = 2.0 * constants.pi * constants.tera * constants.angst
 THZ_TO_KELVIN = constants.h * constants.tera / constants.k
 """Temperature h f / k_B of a frequency of 1 THz, K."""
 
+COULOMB_EV_ANGSTROM = constants.e / (4.0 * constants.pi * constants.epsilon_0 * constants.angstrom)
+"""Energy of two elementary charges 1 Angstrom apart, eV."""
+
+KM_PER_S_PER_ANGSTROM_TO_KELVIN = constants.hbar * constants.kilo / constants.angstrom / constants.k
+"""Temperature hbar v q / k_B of a speed of 1 km/s and a wave vector of 1/Angstrom, K."""
+
 MOLAR_GAS_CONSTANT = constants.R
 """J mol-1 K-1."""

@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 from matminer_phonon_tl._version import __version__
 from matminer_phonon_tl.datasets.checkpoint import Checkpoint
-from matminer_phonon_tl.datasets.rows import COLUMNS, derive_row
+from matminer_phonon_tl.datasets.rows import DERIVATIONS
 from matminer_phonon_tl.datasets.sources.base import (
     Entry,
     PhononSource,
@@ -190,6 +190,7 @@ class PhononDatasetBuilder:
 
     def _write(self, lines: Iterable[dict[str, Any]], n_resumed: int) -> BuildReport:
         """Write the dataset, the list of what was skipped, and the metadata with the hash."""
+        columns, _ = DERIVATIONS[self.source.form]
         rows: list[list[Any]] = []
         skipped: list[tuple[str, str, str]] = []
         seen: dict[str, str] = {}
@@ -201,8 +202,8 @@ class PhononDatasetBuilder:
                 message = f"expected one document of {row['material_id']}, got {first} before"
                 skipped.append((line["key"], "duplicate", message))
             else:
-                rows.append([row[name] for name in COLUMNS])
-        table = {"index": list(range(len(rows))), "columns": list(COLUMNS), "data": rows}
+                rows.append([row[name] for name in columns])
+        table = {"index": list(range(len(rows))), "columns": list(columns), "data": rows}
         # mtime=0: the same rows are the same file
         content = gzip.compress(json.dumps(table).encode(), mtime=0)
         self.output.parent.mkdir(parents=True, exist_ok=True)
@@ -254,7 +255,8 @@ def process_entry(source: PhononSource, entry: Entry) -> dict[str, Any]:
         The source does not answer.
     """
     try:
-        return {"key": entry.key, "row": derive_row(source.read(entry), source.name)}
+        _, derive = DERIVATIONS[source.form]
+        return {"key": entry.key, "row": derive(source.read(entry), source.name)}
     except (MissingExtraError, SourceUnavailableError):
         raise  # no entry of the source can be read
     except Exception as error:  # noqa: BLE001 - one bad document must not end the run

@@ -257,7 +257,7 @@ def leakage_probe(
 
     findings = []
     if protocol == "published":
-        from matminer_phonon_tl.evaluation._stacked import published_predictions
+        from matminer_phonon_tl.evaluation.network_protocols import published_predictions
 
         splits = splits_for(data.y, seeds[0])
         own = next(iter(fit_source(estimator, source).values()), None)

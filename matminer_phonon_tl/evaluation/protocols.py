@@ -258,7 +258,10 @@ def predict_splits(
         reduced = [own.reduced_formula for own in as_compositions(data.table)]
         tested = [[reduced[row] for row in split.test] for split in splits]
     if isinstance(estimator, TransferMLPRegressor):
-        from matminer_phonon_tl.evaluation._stacked import clean_predictions, published_predictions
+        from matminer_phonon_tl.evaluation.network_protocols import (
+            clean_predictions,
+            published_predictions,
+        )
 
         own: Any = next(iter(sources.values()), None)
         published = protocol == "published"

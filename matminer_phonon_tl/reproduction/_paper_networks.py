@@ -1,7 +1,7 @@
 """The paper's experiments with networks: one record for each architecture, target and protocol."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import KFold, ShuffleSplit
 
 from matminer_phonon_tl.datasets import load_phonon_tl
-from matminer_phonon_tl.evaluation._stacked import clean_predictions, published_predictions
+from matminer_phonon_tl.evaluation.network_protocols import clean_predictions, published_predictions
 from matminer_phonon_tl.evaluation.scores import score_predictions
 from matminer_phonon_tl.evaluation.splits import Split, kfold_splits, splits_of
 from matminer_phonon_tl.networks.transfer import TransferMLPRegressor
@@ -126,9 +126,8 @@ def run_iii_v(task: NetworkTask, *, seed: int, device: str, progress: bool) -> d
     ``published`` is the script's own fit on all rows: labels unscaled. The compounds are in no
     training set, so that there is nothing to leak.
     """
-    from matminer_phonon_tl.networks._network import predict_all
-    from matminer_phonon_tl.networks._stack_jobs import network_seeds
-    from matminer_phonon_tl.networks.stacked_mlp import train_folds
+    from matminer_phonon_tl.networks.engine import train_folds
+    from matminer_phonon_tl.networks.jobs import network_seeds
     from matminer_phonon_tl.reproduction._paper_data import III_V
 
     frame = paper_frame("gapped")
@@ -149,17 +148,11 @@ def run_iii_v(task: NetworkTask, *, seed: int, device: str, progress: bool) -> d
                 y,
                 [np.arange(len(y))] * len(task.architectures),
                 task.architectures,
-                model.epochs,
+                replace(model.training_settings(), scale_labels=False),
                 network_seeds(seed + task.first, len(task.architectures)),
-                learning_rate=model.learning_rate,
-                weight_decay=model.weight_decay,
-                dropout=model.dropout,
                 initial=fitted.source_networks_,
-                scale_labels=False,
-                device=device,
             )
-            networks = [network for network in stack.networks if network is not None]
-            members = predict_all(networks, describe(compounds))[:, :, 0]
+            members = stack.predict(describe(compounds))[:, :, 0]
         records += [
             {"target": target, "protocol": task.protocol, "compound": compound,
              "predictions": members[:, column].tolist()}

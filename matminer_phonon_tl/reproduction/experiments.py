@@ -239,7 +239,7 @@ def _check_device(device: str) -> None:
             "pip install torch"
         ) from error
 
-    from matminer_phonon_tl.networks._stack_runner import check_device
+    from matminer_phonon_tl.networks.engine import check_device
 
     check_device(device)
 

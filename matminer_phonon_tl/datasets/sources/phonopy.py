@@ -15,6 +15,7 @@ from matminer_phonon_tl.datasets.sources.base import (
     SkippedEntryError,
 )
 from matminer_phonon_tl.exceptions import MissingExtraError, PhononDocumentError
+from matminer_phonon_tl.phonons.force_constants import ForceConstantPhonons
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
@@ -34,22 +35,17 @@ class PhonopySource(PhononSource):
     - ``phonopy_disp.yaml`` or ``phonopy.yaml`` with ``FORCE_SETS``, ``FORCE_CONSTANTS`` or
       ``force_constants.hdf5`` beside it, and a ``BORN`` file if there is one,
 
-    of which phonopy computes the bands along seekpath's path and the density of states; or,
-    computed before, ``band.yaml`` with ``total_dos.dat``.
+    from which the properties are computed over the whole zone; or, computed before, ``band.yaml``
+    with ``total_dos.dat``.
 
     Parameters
     ----------
     path : path
         A folder of such folders, or one of them.
-    n_points : int, default 51
-        Wave vectors on the longest segment of the path; the others have the same spacing.
-    mesh : float, default 100
-        Length of phonopy's mesh for the density of states, Angstrom.
 
     References
     ----------
-    A. Togo and I. Tanaka, Scr. Mater. 108, 1 (2015), doi:10.1016/j.scriptamat.2015.07.021;
-    Y. Hinuma et al., Comput. Mater. Sci. 128, 140 (2017), doi:10.1016/j.commatsci.2016.10.015.
+    A. Togo and I. Tanaka, Scr. Mater. 108, 1 (2015), doi:10.1016/j.scriptamat.2015.07.021.
 
     Examples
     --------
@@ -59,12 +55,8 @@ class PhonopySource(PhononSource):
 
     name: ClassVar[str] = "phonopy"
 
-    def __init__(
-        self, path: str | os.PathLike[str], *, n_points: int = 51, mesh: float = 100.0
-    ) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self.n_points = n_points
-        self.mesh = mesh
 
     def entries(self) -> Iterator[Entry]:
         """Yield each folder that holds a calculation, or should hold one.
@@ -86,7 +78,7 @@ class PhonopySource(PhononSource):
             yield Entry(self.path.resolve().name if name == "." else name, folder)
 
     def read(self, entry: Entry) -> PhononRecord:
-        """Read or compute the bands and the density of states of one folder.
+        """Read the bands and the density of states of one folder, or its force constants.
 
         Parameters
         ----------
@@ -105,7 +97,7 @@ class PhonopySource(PhononSource):
         PhononDocumentError
             A file is corrupt.
         MissingExtraError
-            phonopy or seekpath is not installed.
+            phonopy is not installed.
         """
         folder: Path = entry.payload
         if not any((folder / name).exists() for name in _ANY):
@@ -117,7 +109,8 @@ class PhonopySource(PhononSource):
         parameters = [p for p in (_find(folder, name) for name in _PARAMETERS) if p is not None]
         try:
             if parameters and (not (folder / "band.yaml").exists() or _has_forces(folder)):
-                bands, dos, structure = self._compute(folder, parameters[0])
+                bands = dos = phonons = ForceConstantPhonons(_load(folder, parameters[0]))
+                structure = phonons.structure
                 made_of = parameters[0]
             else:
                 made_of = folder / "band.yaml"
@@ -143,14 +136,14 @@ class PhonopySource(PhononSource):
         )
 
     def fingerprint(self) -> dict[str, Any]:
-        """Return the path and the settings of the computation.
+        """Return the path.
 
         Returns
         -------
         dict
-            ``path``, ``n_points``, ``mesh``.
+            ``path``.
         """
-        return {"path": str(self.path.resolve()), "n_points": self.n_points, "mesh": self.mesh}
+        return {"path": str(self.path.resolve())}
 
     def count(self) -> int | None:
         """Return the number of folders.
@@ -188,27 +181,6 @@ class PhonopySource(PhononSource):
         }
         return sorted(calculations | empty)
 
-    def _compute(
-        self, folder: Path, parameters: Path
-    ) -> tuple[dict[str, Any], dict[str, Any], "Structure"]:
-        """Compute bands along seekpath's path and the density of states."""
-        phonon: Any = _load(folder, parameters)
-        structure = _pymatgen(phonon.primitive)
-        paths, labels = _paths(phonon, self.n_points)
-        # phonopy below 4 returns nothing from these
-        band_structure = phonon.run_band_structure(paths) or phonon.band_structure
-        bands = {
-            "bands": np.concatenate(band_structure.frequencies).T,
-            "qpoints": np.concatenate(paths),
-            "lattice_rec": structure.lattice.reciprocal_lattice.matrix,
-            "labels_dict": labels,
-            "structure": structure,
-        }
-        phonon.run_mesh(self.mesh)
-        total = phonon.run_total_dos() or phonon.total_dos
-        dos = {"frequencies": total.frequency_points, "densities": total.dos}
-        return bands, dos, structure
-
 
 def _find(folder: Path, name: str) -> Path | None:
     """Return a file of that name, compressed or not."""
@@ -231,8 +203,8 @@ def _load(folder: Path, parameters: Path) -> "Phonopy":
         import phonopy
     except ImportError as error:
         raise MissingExtraError(
-            "expected phonopy to compute phonons from force constants, found none; "
-            "pip install 'matminer-phonon-tl[phonopy]'"
+            "expected phonopy to compute phonons from force constants, found none; install the "
+            "extra phonopy"
         ) from error
     forces: dict[str, Any] = {}
     if (folder / "FORCE_SETS").exists():
@@ -260,40 +232,6 @@ def _has_born(parameters: Path) -> bool:
     opener = lzma.open if parameters.suffix == ".xz" else open
     with opener(parameters, "rt", encoding="utf-8") as file:
         return any(line.startswith("born_effective_charge:") for line in file)
-
-
-def _paths(phonon: "Phonopy", n_points: int) -> tuple[list[Any], dict[str, Any]]:
-    """Return the wave vectors of each segment of seekpath's path, and the special points.
-
-    In the basis of the primitive cell as it is: phonopy's own helper takes the coordinates of
-    seekpath's standardised cell for it.
-    """
-    try:
-        import seekpath
-    except ImportError as error:
-        raise MissingExtraError(
-            "expected seekpath for the path of the bands, found none; "
-            "pip install 'matminer-phonon-tl[phonopy]'"
-        ) from error
-    path = seekpath.get_path_orig_cell(phonon.primitive.totuple())
-    points = {name: np.asarray(point) for name, point in path["point_coords"].items()}
-    reciprocal = np.linalg.inv(phonon.primitive.cell).T
-    ends = [(points[first], points[last]) for first, last in path["path"]]
-    lengths = [float(np.linalg.norm((last - first) @ reciprocal)) for first, last in ends]
-    spacing = max(lengths) / (n_points - 1)
-    segments = [
-        # at least six points, which a fit of the speed of sound can use
-        np.linspace(first, last, max(6, 1 + round(length / spacing)))
-        for (first, last), length in zip(ends, lengths, strict=True)
-    ]
-    return segments, points
-
-
-def _pymatgen(atoms: Any) -> "Structure":
-    """Return phonopy's cell as a pymatgen structure."""
-    from pymatgen.core import Structure
-
-    return Structure(atoms.cell, atoms.symbols, atoms.scaled_positions)
 
 
 def _read_computed(folder: Path) -> tuple[dict[str, Any], dict[str, Any], "Structure"]:

@@ -10,15 +10,10 @@ import pytest
 from matminer_phonon_tl.datasets.builder import PhononDatasetBuilder
 from matminer_phonon_tl.datasets.rows import derive_row
 from matminer_phonon_tl.datasets.sources import PhonopySource, SkippedEntryError
-from matminer_phonon_tl.datasets.sources.base import Entry
-from matminer_phonon_tl.datasets.sources.phonopy import _paths
 from matminer_phonon_tl.exceptions import MissingExtraError, PhononDocumentError
 from matminer_phonon_tl.phonons import zincblende_springs
 
 phonopy = pytest.importorskip("phonopy", reason="the extra phonopy is not installed")
-pytest.importorskip("seekpath", reason="the extra phonopy is not installed")
-
-FAST = {"n_points": 21, "mesh": 30.0}
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +53,7 @@ def calculations(tmp_path_factory):
 
 
 def row(folder, name):
-    source = PhonopySource(folder, **FAST)
+    source = PhonopySource(folder)
     entry = next(entry for entry in source.entries() if entry.key == name)
     return derive_row(source.read(entry), source.name)
 
@@ -82,7 +77,7 @@ def test_a_folder_without_a_calculation_is_skipped_with_the_reason(calculations,
     for name in ("good/disp-001", "empty/deeper", ".cache"):  # of these, only the second is one
         (tmp_path / "set" / "oxides" / name).mkdir(parents=True)
     (tmp_path / "set" / "POSCAR-only").mkdir()
-    source = PhonopySource(tmp_path / "set", **FAST)
+    source = PhonopySource(tmp_path / "set")
     names = ["POSCAR-only", "oxides/empty", "oxides/good"]
     assert [entry.key for entry in source.entries()] == names
     assert source.count() == 3
@@ -129,31 +124,6 @@ def test_forces_are_preferred_to_old_results(calculations, expected, tmp_path):
     assert row(tmp_path, "both")["phonon_bandgap"] == pytest.approx(expected["phonon_bandgap"])
 
 
-def test_path_is_that_of_the_cell_as_given(calculations):
-    """The special points are those of this cell: X of fcc at the middle of a square face."""
-    source = PhonopySource(calculations, **FAST)
-    record = source.read(Entry("params", calculations / "params"))
-    rec = np.asarray(record.bands["lattice_rec"])
-    x = np.asarray(record.bands["labels_dict"]["X"]) @ rec
-    assert np.linalg.norm(x) == pytest.approx(2.0 * np.pi / 4.5)
-    assert np.count_nonzero(np.abs(x) > 1e-9) == 1
-
-
-def test_path_of_a_cell_that_is_not_the_standard_one():
-    """Sheared by a lattice vector: the same crystal, other reciprocal vectors."""
-    from types import SimpleNamespace
-
-    from phonopy.structure.atoms import PhonopyAtoms
-
-    cell = 2.25 * (1.0 - np.eye(3))
-    sheared = np.array([cell[0], cell[1], cell[2] + cell[0]])
-    bond = np.array([1.125] * 3) @ np.linalg.inv(sheared)
-    atoms = PhonopyAtoms(symbols=["Ga", "N"], cell=sheared, scaled_positions=[[0] * 3, bond])
-    _, points = _paths(SimpleNamespace(primitive=atoms), 11)
-    x = points["X"] @ (2.0 * np.pi * np.linalg.inv(sheared).T)
-    assert np.linalg.norm(x) == pytest.approx(2.0 * np.pi / 4.5)
-
-
 def test_no_forces(calculations):
     with pytest.raises(SkippedEntryError, match=r"expected forces in bare .* found none; run the"):
         row(calculations, "bare")
@@ -182,16 +152,15 @@ def test_no_folder(tmp_path):
         list(PhonopySource(tmp_path / "nowhere").entries())
 
 
-@pytest.mark.parametrize("package", ["phonopy", "seekpath"])
-def test_missing_extra_is_named(calculations, monkeypatch, package):
-    monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'matminer-phonon-tl\[phonopy\]'"):
+def test_missing_extra_is_named(calculations, monkeypatch):
+    monkeypatch.setitem(sys.modules, "phonopy", None)
+    with pytest.raises(MissingExtraError, match="found none; install the extra phonopy"):
         row(calculations, "params")
 
 
 def test_build(calculations, tmp_path):
     report = PhononDatasetBuilder(
-        PhonopySource(calculations, **FAST), tmp_path / "own.json.gz", pbar=False
+        PhonopySource(calculations), tmp_path / "own.json.gz", pbar=False
     ).build()
     assert report.n_rows == 5
     assert report.skipped == {"no forces": 1}

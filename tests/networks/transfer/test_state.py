@@ -38,8 +38,9 @@ class TestState:
             strict=True,
         ):
             np.testing.assert_array_equal(one, other)
-        for name, array in loaded.source_state().items():
-            np.testing.assert_array_equal(array, model.source_state()[name])
+        for one, other in zip(loaded.source_networks_, model.source_networks_, strict=True):
+            for name, array in one.get_state().items():
+                np.testing.assert_array_equal(array, other.get_state()[name])
         np.testing.assert_array_equal(loaded.loss_curves_, model.loss_curves_)
         assert loaded.source_record_ == model.source_record_
 

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 from matminer_phonon_tl.exceptions import TrainingError
-from matminer_phonon_tl.networks import _stack_plan
-from matminer_phonon_tl.networks.stacked_mlp import TrainingInterrupted, train_folds
-from tests.networks.stacked_mlp.cases import N_FEATURES, SMALL, assert_equal, one_epoch_jobs
+from matminer_phonon_tl.networks import jobs as engine_jobs
+from tests.networks.engine.cases import N_FEATURES, SMALL, assert_equal, one_epoch_jobs, train
 
 
 def test_thread_count_of_torch_is_restored(data):
@@ -29,18 +28,18 @@ def test_thread_count_of_torch_is_restored(data):
 
     torch.set_num_threads(2)
     assert in_new_thread() == torch.get_num_threads() == 2
-    train_folds(X, y, folds, SMALL, epochs=2, n_threads=2)
+    train(X, y, folds, SMALL, epochs=2, n_threads=2)
     assert in_new_thread() == torch.get_num_threads() == 2
     with pytest.raises(TrainingError):
-        train_folds(X, y, folds, SMALL, 200, learning_rate=1e37)
+        train(X, y, folds, SMALL, 200, learning_rate=1e37)
     assert in_new_thread() == 2
 
 
 class TestChunks:
     def test_memory_limit_makes_more_chunks_and_changes_nothing_but_rounding(self, data):
         X, y, folds = data
-        whole = train_folds(X, y, folds, SMALL, 20, dtype="float64", n_threads=1)
-        cut = train_folds(X, y, folds, SMALL, 20, dtype="float64", n_threads=1, memory_limit=1)
+        whole = train(X, y, folds, SMALL, 20, dtype="float64", n_threads=1)
+        cut = train(X, y, folds, SMALL, 20, dtype="float64", n_threads=1, memory_limit=1)
         for one, other in zip(whole.networks, cut.networks, strict=True):
             assert_equal(one, other, rtol=1e-9, atol=1e-9)
 
@@ -48,11 +47,11 @@ class TestChunks:
         X, y, folds = data
         sizes = [(160, 80, 30), (16, 8, 4)] * 10
         X, jobs, settings = one_epoch_jobs(X, y, folds * 4, sizes, dropout=0.1, dtype="float32")
-        chunks = _stack_plan.plan_chunks(jobs, N_FEATURES, settings, 2, 2**30)
+        chunks = engine_jobs.plan_chunks(jobs, N_FEATURES, settings, 2, 2**30)
         assert sorted(job.index for chunk in chunks for job in chunk) == list(range(20))
         assert all(len({job.widths for job in chunk}) == 1 for chunk in chunks)
-        assert max(map(len, chunks)) <= _stack_plan.CPU_NETWORKS_PER_CHUNK
-        single = _stack_plan.plan_chunks(jobs, N_FEATURES, settings, 2, 1)
+        assert max(map(len, chunks)) <= engine_jobs.CPU_NETWORKS_PER_CHUNK
+        single = engine_jobs.plan_chunks(jobs, N_FEATURES, settings, 2, 1)
         assert all(len(chunk) == 1 for chunk in single)
 
 
@@ -64,13 +63,13 @@ class TestInterrupt:
         yield
         signal.signal(signal.SIGINT, before)
 
-    def test_ctrl_c_leaves_finished_chunks(self, data, monkeypatch):
+    def test_ctrl_c_stops_training_and_its_threads(self, data, monkeypatch):
         """A real SIGINT while the second half is in training."""
-        from matminer_phonon_tl.networks import _stack_runner
+        from matminer_phonon_tl.networks import stack as stack_module
 
-        monkeypatch.setattr(_stack_plan, "CPU_NETWORKS_PER_CHUNK", 1)
+        monkeypatch.setattr(engine_jobs, "CPU_NETWORKS_PER_CHUNK", 1)
         X, y, folds = data
-        real = _stack_runner.train_chunk
+        real = stack_module.train_chunk
         n_started = 0
 
         def train_chunk(jobs, *arguments):
@@ -81,34 +80,27 @@ class TestInterrupt:
                 assert arguments[2].wait(timeout=30), "training was not asked to stop"
             return real(jobs, *arguments)
 
-        monkeypatch.setattr(_stack_runner, "train_chunk", train_chunk)
-        with pytest.raises(KeyboardInterrupt, match="2 of 5 networks finished") as caught:
-            train_folds(X, y, folds, SMALL, 5, n_threads=1)
+        monkeypatch.setattr(stack_module, "train_chunk", train_chunk)
+        with pytest.raises(KeyboardInterrupt):
+            train(X, y, folds, SMALL, 5, n_threads=1)
         monkeypatch.undo()
-        partial = caught.value.partial
-        assert isinstance(caught.value, TrainingInterrupted)
-        assert len(partial.finished) == 2
-        prediction = partial.predict(X)
-        whole = train_folds(X, y, folds, SMALL, 5, n_threads=1).predict(X)
-        for i in range(5):
-            assert np.isfinite(prediction[i]).all() == (i in partial.finished)
-            if i in partial.finished:
-                np.testing.assert_allclose(prediction[i], whole[i], rtol=1e-2)
-        left = [thread.name for thread in threading.enumerate() if "stacked-mlp" in thread.name]
+        assert n_started == 3  # of 5 chunks
+        left = [thread.name for thread in threading.enumerate() if "train-folds" in thread.name]
         assert left == []  # other tests' libraries keep threads of their own
 
     def test_ctrl_c_in_a_process_of_its_own(self):
         code = (
             "import threading, time\n"
             "import numpy as np\n"
-            "from matminer_phonon_tl.networks.stacked_mlp import train_folds\n"
+            "from matminer_phonon_tl.networks import TrainingSettings, train_folds\n"
             "def watch():\n"
-            "    while not any(t.name == 'stacked-mlp-0' for t in threading.enumerate()):\n"
+            "    while not any(t.name == 'train-folds-0' for t in threading.enumerate()):\n"
             "        time.sleep(0.05)\n"
             "    print('training', flush=True)\n"
             "threading.Thread(target=watch).start()\n"
             "X = np.random.default_rng(0).normal(size=(200, 50))\n"
-            "train_folds(X, X[:, 0], [np.arange(150)] * 4, epochs=10**6)\n"
+            "settings = TrainingSettings(epochs=10**6)\n"
+            "train_folds(X, X[:, 0], [np.arange(150)] * 4, settings=settings)\n"
         )
         process = subprocess.Popen(
             [sys.executable, "-c", code],
@@ -121,14 +113,7 @@ class TestInterrupt:
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=30)
         assert process.returncode != 0
-        assert "TrainingInterrupted: Training was interrupted with 0 of 4 networks" in error
-
-    def test_nothing_finished_cannot_predict(self, data):
-        from matminer_phonon_tl.networks.stacked_mlp import TrainedStack
-
-        empty = TrainedStack((None, None), (1, 2), np.full((2, 3), np.nan))
-        with pytest.raises(ValueError, match="at least one finished network to predict with"):
-            empty.predict(data[0])
+        assert error.rstrip().endswith("KeyboardInterrupt")
 
 
 class TestDivergence:
@@ -139,11 +124,11 @@ class TestDivergence:
             TrainingError,
             match=r"network \d \(fold \d, hidden layers \(16, 8, 4\)\) diverged by epoch \d+",
         ):
-            train_folds(X, each, folds, SMALL, 200, learning_rate=1e37)
+            train(X, each, folds, SMALL, 200, learning_rate=1e37)
 
     def test_threads_end(self, data):
         X, y, folds = data
         before = threading.active_count()
         with pytest.raises(TrainingError):
-            train_folds(X, y, folds, SMALL, 200, learning_rate=1e37)
+            train(X, y, folds, SMALL, 200, learning_rate=1e37)
         assert threading.active_count() == before

@@ -1,6 +1,7 @@
-"""Evaluating transfer networks as stacks: all folds at once, or the published chain of fits."""
+"""Predict held-out rows with transfer networks: without leakage, or in the published order."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,17 +11,16 @@ from tqdm.auto import tqdm
 
 from matminer_phonon_tl.evaluation.splits import Split
 from matminer_phonon_tl.models.materials import DescriptorInput, read_input
-from matminer_phonon_tl.models.source_tasks import resolve_source
-from matminer_phonon_tl.models.target_transform import (
-    check_transform,
-    inverse_transform,
-    transform_target,
+from matminer_phonon_tl.models.target_transform import check_transform, transform_target
+from matminer_phonon_tl.networks.engine import train_folds
+from matminer_phonon_tl.networks.jobs import column_scaler, network_seeds
+from matminer_phonon_tl.networks.network import TrainedNetwork
+from matminer_phonon_tl.networks.settings import member_widths
+from matminer_phonon_tl.networks.transfer import (
+    TransferMLPRegressor,
+    integer_seed,
+    predict_target,
 )
-from matminer_phonon_tl.networks._network import TrainedNetwork, predict_all
-from matminer_phonon_tl.networks._stack_jobs import input_scaler, network_seeds
-from matminer_phonon_tl.networks._transfer_fit import common_settings, starting_networks
-from matminer_phonon_tl.networks._transfer_settings import layer_numbers, member_widths
-from matminer_phonon_tl.networks.stacked_mlp import train_folds
 
 ROUNDS_PER_FIT_ON_ALL = 5
 """The published script fits on all rows, then runs five rounds, and does so three times."""
@@ -36,7 +36,7 @@ def clean_predictions(
     *,
     progress: bool = False,
 ) -> NDArray[np.float64]:
-    """Predict every tested row by networks that have seen the training side only.
+    """Predict every tested row with networks that have seen only the training rows of its split.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def clean_predictions(
     splits : sequence of Split
     sources : source of all splits, or a list with one for each
     random_state : int
-        Each split's networks draw a seed of their own from it.
+        The networks of each split draw a new seed from it.
     progress : bool
         Whether to show a progress bar.
 
@@ -65,14 +65,10 @@ def clean_predictions(
         source=sources,
         seeds=network_seeds(random_state, len(splits)),
     )
-    given = _describe(model, X, y)
-    transform = check_transform(model.target_transform)
+    given, _ = read_input(model, X, y, fitting=True)
     out = _empty(len(fitted[0].networks_), splits, len(y))
-    for split, own in zip(splits, fitted, strict=True):
-        predicted = predict_all(own.networks_, given.matrix[split.test])[:, :, 0]
-        out[:, split.round, split.test] = inverse_transform(
-            transform, predicted, _take(given, split.test)
-        )
+    for split, trained in zip(splits, fitted, strict=True):
+        out[:, split.round, split.test] = _predict(model, trained.networks_, given, split.test)
     return out
 
 
@@ -89,13 +85,13 @@ def published_predictions(
 ) -> NDArray[np.float64]:
     """Predict in the published script's order, in which test labels reach the model.
 
-    Descriptors are scaled by all rows and labels not at all. Before every fifth round the networks
-    are fitted to all rows, then to the training side of each split in turn. Each fit starts from
-    the transferred hidden weights that the fit before it left; BatchNorm, the output layer and
-    hidden layers that are not transferred are new. Without source every fit starts anew and nothing
-    is carried.
+    Descriptors are scaled by all rows, and labels are not scaled. Before every fifth round the
+    networks are fitted to all rows, then to the training rows of each split in turn. Each fit
+    starts from the transferred hidden weights that the previous fit left. BatchNorm, the output
+    layer and hidden layers that are not transferred are new. Without source every fit starts anew
+    and nothing is carried over.
 
-    The chain is sequential in its fits, but chains of different members and labelings do not touch
+    The fits of a chain are sequential. Chains of different members and labelings do not influence
     each other and are trained as one stack.
 
     Parameters
@@ -110,8 +106,9 @@ def published_predictions(
     source : str, DataFrame, tuple or None
     random_state : int
     carry : {"all", "fit_on_all", "none"}
-        What a fit starts from: what the fit before it left, as in the script; what the last fit on
-        all rows left; or the source's own weights. The latter two take the leak apart.
+        Where the initial weights of a fit come from: from the previous fit, as in the script; from
+        the last fit on all rows; or from the source networks. The last two show which part of the
+        leak comes from where.
     progress : bool
         Whether to show a progress bar.
 
@@ -130,52 +127,35 @@ def published_predictions(
             "expected transfer_batch_norm=False with protocol='published', got True: the published "
             "script renews BatchNorm at every fit"
         )
-    given = _describe(model, X, labelings[0])
+    given, _ = read_input(model, X, labelings[0], fitting=True)
     transform = check_transform(model.target_transform)
     learned = np.stack([transform_target(transform, y, given.compositions) for y in labelings])
     widths = member_widths(model.hidden_layer_sizes)
-    carried = layer_numbers("transfer_layers", model.transfer_layers, len(widths[0]))
-    resolved = resolve_source(
-        source,
-        given.matrix.shape[1],
-        has_compositions=given.compositions is not None,
-        descriptors=model.descriptors,
-    )
     chains = [(labeling, member) for labeling in range(len(labelings)) for member in widths]
-    settings = {
-        "learning_rate": model.learning_rate,
-        "input_scaler": input_scaler(given.matrix),
-        "scale_labels": False,
-        "transfer_layers": carried,
-        "frozen_layers": layer_numbers("frozen_layers", model.frozen_layers, len(widths[0])),
-        **common_settings(model),
-    }
+    settings = replace(model.training_settings(), scale_labels=False)
     steps = _published_steps(splits, len(given.matrix))
     seeds = np.array(network_seeds(random_state, len(steps) * len(chains))).reshape(len(steps), -1)
-    own_seeds = network_seeds(model.random_state, 2 * len(widths))[::2]
-    networks: Sequence[TrainedNetwork | None] = (
-        starting_networks(model, [resolved], widths, own_seeds) * len(labelings) if carried else []
+    task = model.read_source(given, source)
+    networks: Sequence[TrainedNetwork] = len(labelings) * model.starting_networks(
+        [task], integer_seed(model.random_state)
     )
+    scaler = column_scaler(given.matrix)
     out = _empty(len(chains), splits, len(given.matrix))
 
-    def predict(fitted: Sequence[TrainedNetwork | None], split: Split) -> None:
-        predicted = predict_all([n for n in fitted if n is not None], given.matrix[split.test])
-        out[:, split.round, split.test] = inverse_transform(
-            transform, predicted[:, :, 0], _take(given, split.test)
-        )
-
-    def train(numbers: Sequence[int], initial: Any) -> Sequence[TrainedNetwork | None]:
+    def train(
+        numbers: Sequence[int], initial: Sequence[TrainedNetwork]
+    ) -> Sequence[TrainedNetwork]:
         labels = [learned[labeling] for _ in numbers for labeling, _ in chains]
         return train_folds(
             given.matrix,
             np.stack(labels)[:, :, None],
             [steps[number][0] for number in numbers for _ in chains],
             [member for _ in numbers for _, member in chains],
-            model.epochs,
+            settings,
             seeds[list(numbers)].ravel().tolist(),
-            initial=initial,
+            initial=list(initial) * len(numbers) or None,
+            input_scaler=scaler,
             progress=progress and len(numbers) > len(splits) // 2,
-            **settings,
         ).networks
 
     batches = _fits_together(steps, carry if networks else "none")
@@ -184,11 +164,12 @@ def published_predictions(
     for numbers in bar:
         on_all_rows = steps[numbers[0]][1] is None
         initial = networks if on_all_rows and carry == "fit_on_all" else current
-        fitted = train(numbers, list(initial) * len(numbers) or None)
+        fitted = train(numbers, initial)
         for position, number in enumerate(numbers):
             split = steps[number][1]
             if split is not None:
-                predict(fitted[position * len(chains) : (position + 1) * len(chains)], split)
+                members = fitted[position * len(chains) : (position + 1) * len(chains)]
+                out[:, split.round, split.test] = _predict(model, members, given, split.test)
         if networks and (carry == "all" or (carry == "fit_on_all" and on_all_rows)):
             current = fitted
     return out.reshape(len(labelings), len(widths), *out.shape[1:])
@@ -197,7 +178,7 @@ def published_predictions(
 def _published_steps(
     splits: Sequence[Split], n_rows: int
 ) -> list[tuple[NDArray[np.intp], Split | None]]:
-    """Rows of each fit, and the split it is tested by; None for a fit on all rows."""
+    """Return the rows of each fit and the split that tests it; None for a fit on all rows."""
     steps: list[tuple[NDArray[np.intp], Split | None]] = []
     last = -1
     for split in splits:
@@ -209,7 +190,7 @@ def _published_steps(
 
 
 def _fits_together(steps: Sequence[tuple[Any, Split | None]], carry: str) -> list[list[int]]:
-    """Group the numbers of fits that do not wait for each other.
+    """Group the numbers of fits that do not depend on each other.
 
     Examples
     --------
@@ -220,7 +201,7 @@ def _fits_together(steps: Sequence[tuple[Any, Split | None]], carry: str) -> lis
     if carry == "all":
         return [[number] for number in range(len(steps))]
     if carry == "none":
-        # fits on all rows would serve nobody
+        # no other fit would use those on all rows
         return [[number for number, (_, split) in enumerate(steps) if split is not None]]
     batches: list[list[int]] = []
     for number, (_, split) in enumerate(steps):
@@ -231,13 +212,15 @@ def _fits_together(steps: Sequence[tuple[Any, Split | None]], carry: str) -> lis
     return batches
 
 
-def _describe(model: Any, X: Any, y: NDArray[np.float64]) -> DescriptorInput:
-    given, _ = read_input(model, X, y, fitting=True)
-    return given
-
-
-def _take(given: DescriptorInput, rows: NDArray[np.intp]) -> Any:
-    return None if given.compositions is None else [given.compositions[row] for row in rows]
+def _predict(
+    model: TransferMLPRegressor,
+    networks: Sequence[TrainedNetwork],
+    given: DescriptorInput,
+    rows: NDArray[np.intp],
+) -> NDArray[np.float64]:
+    """Predict some rows with each network."""
+    compositions = given.compositions and [given.compositions[row] for row in rows]
+    return predict_target(networks, given.matrix[rows], compositions, model.target_transform)
 
 
 def _empty(n_members: int, splits: Sequence[Split], n_rows: int) -> NDArray[np.float64]:

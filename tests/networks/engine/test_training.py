@@ -3,37 +3,43 @@
 import numpy as np
 import pytest
 
-from matminer_phonon_tl.networks import _stack_plan
-from matminer_phonon_tl.networks._stack_checks import make_settings
-from matminer_phonon_tl.networks._stack_jobs import make_jobs, network_seeds, split_batches
-from matminer_phonon_tl.networks.stacked_mlp import train_folds
-from tests.networks.stacked_mlp.cases import N_FEATURES, N_ROWS, SMALL, assert_equal, one_epoch_jobs
+from matminer_phonon_tl.networks import TrainingSettings
+from matminer_phonon_tl.networks import jobs as engine_jobs
+from matminer_phonon_tl.networks.jobs import make_jobs, network_seeds, split_batches
+from tests.networks.engine.cases import (
+    N_FEATURES,
+    N_ROWS,
+    SMALL,
+    assert_equal,
+    one_epoch_jobs,
+    train,
+)
 
 
 @pytest.mark.parametrize("batch_size", [None, 16])
 def test_held_out_rows_cannot_change_a_bit(data, batch_size):
     X, y, folds = data
     settings = {"epochs": 15, "batch_size": batch_size}
-    before = train_folds(X, y, folds, SMALL, **settings)
+    before = train(X, y, folds, SMALL, **settings)
     for number, fold in enumerate(folds):
         held_out = np.setdiff1d(np.arange(N_ROWS), fold)
         X_changed, y_changed = X.copy(), y.copy()
         X_changed[held_out] = np.nan
         y_changed[held_out] = 1e6
-        after = train_folds(
+        after = train(
             X_changed, y_changed, [fold], SMALL, random_state=[before.seeds[number]], **settings
         )
         # alone or beside others may differ by rounding, so compare like with like
-        alone = train_folds(X, y, [fold], SMALL, random_state=[before.seeds[number]], **settings)
+        alone = train(X, y, [fold], SMALL, random_state=[before.seeds[number]], **settings)
         assert_equal(after.networks[0], alone.networks[0])
 
 
 def test_held_out_rows_of_every_fold_at_once(data):
     X, y, folds = data
     X, y = np.vstack([X, X[:5]]), np.append(y, y[:5])  # rows 60-64 are in no fold
-    before = train_folds(X, y, folds, SMALL, epochs=15)
+    before = train(X, y, folds, SMALL, epochs=15)
     X[60:], y[60:] = np.inf, -1e9
-    after = train_folds(X, y, folds, SMALL, epochs=15)
+    after = train(X, y, folds, SMALL, epochs=15)
     for one, other in zip(before.networks, after.networks, strict=True):
         assert_equal(one, other)
 
@@ -41,23 +47,23 @@ def test_held_out_rows_of_every_fold_at_once(data):
 @pytest.mark.parametrize("batch_size", [None, 20])
 @pytest.mark.parametrize("widths", ["equal", "different"])
 def test_network_is_the_same_alone_and_in_a_stack_of_75(data, batch_size, widths, monkeypatch):
-    monkeypatch.setattr(_stack_plan, "CPU_NETWORKS_PER_CHUNK", 75)
-    monkeypatch.setattr(_stack_plan, "CPU_LARGEST_PADDING", 1e9)
+    monkeypatch.setattr(engine_jobs, "CPU_NETWORKS_PER_CHUNK", 75)
+    monkeypatch.setattr(engine_jobs, "CPU_LARGEST_PADDING", 1e9)
     X, y, folds = data
     folds = [fold[: 48 - i % 3] for i, fold in enumerate(folds * 15)]  # ragged: 46 to 48 rows
     sizes = [SMALL if widths == "equal" else (16 - i % 5, 8, 4 + i % 3) for i in range(75)]
     settings = {"epochs": 20, "batch_size": batch_size, "dtype": "float64", "n_threads": 1}
-    stack = train_folds(X, y, folds, sizes, random_state=7, **settings)
+    stack = train(X, y, folds, sizes, random_state=7, **settings)
     for i in (0, 1, 13, 44, 74):
-        alone = train_folds(X, y, [folds[i]], sizes[i], random_state=[stack.seeds[i]], **settings)
+        alone = train(X, y, [folds[i]], sizes[i], random_state=[stack.seeds[i]], **settings)
         assert_equal(stack.networks[i], alone.networks[0], rtol=1e-9, atol=1e-9)
 
 
 def test_paper_size_alone_and_in_a_stack(phonon_tl_matrix):
     X, y, folds = phonon_tl_matrix
     settings = {"epochs": 20, "dtype": "float64"}
-    stack = train_folds(X, y, folds, (160, 80, 30), random_state=1, **settings)
-    alone = train_folds(X, y, folds[3:4], (160, 80, 30), random_state=[stack.seeds[3]], **settings)
+    stack = train(X, y, folds, (160, 80, 30), random_state=1, **settings)
+    alone = train(X, y, folds[3:4], (160, 80, 30), random_state=[stack.seeds[3]], **settings)
     assert_equal(stack.networks[3], alone.networks[0], rtol=1e-9, atol=1e-9)
 
 
@@ -74,9 +80,7 @@ def phonon_tl_matrix(phonon_tl):
 
 def test_gradients_agree_with_finite_differences(data):
     torch = pytest.importorskip("torch")
-    from matminer_phonon_tl.networks._stack_batches import StackBatches
-    from matminer_phonon_tl.networks._stack_runner import initial_arrays
-    from matminer_phonon_tl.networks._stacked_layers import StackedLayers
+    from matminer_phonon_tl.networks.stack import StackBatches, StackedLayers, initial_arrays
 
     X, y, folds = data
     Y = np.column_stack([y, y**2])
@@ -114,33 +118,13 @@ def test_gradients_agree_with_finite_differences(data):
 def test_same_as_torch_modules(data):
     """The engine against the ordinary way, without dropout and from the same initial weights."""
     torch = pytest.importorskip("torch")
-    from matminer_phonon_tl.networks._stack_runner import initial_arrays
+    from matminer_phonon_tl.networks.stack import initial_arrays
 
     X, y, folds = data
     fold = folds[0]
-    stack = train_folds(X, y, [fold], SMALL, 30, [3], dropout=0.0, dtype="float64")
-    settings = make_settings(
-        epochs=30,
-        learning_rate=0.01,
-        weight_decay=1e-4,
-        dropout=0.0,
-        batch_size=None,
-        transfer_batch_norm=False,
-        dtype="float64",
-        device="cpu",
-    )
-    _, jobs, settings = make_jobs(
-        X,
-        y,
-        [fold],
-        SMALL,
-        [3],
-        settings,
-        initial=None,
-        transfer_layers=None,
-        transfer_scaler=False,
-        frozen_layers=(),
-    )
+    stack = train(X, y, [fold], SMALL, 30, [3], dropout=0.0, dtype="float64")
+    settings = TrainingSettings(epochs=30, dropout=0.0, dtype="float64")
+    _, jobs = make_jobs(X, y, [fold], SMALL, settings, [3])
     start = initial_arrays(jobs[0], N_FEATURES, 1, settings)
     widths = (N_FEATURES, *SMALL)
     parts = []
@@ -172,7 +156,7 @@ def test_same_as_torch_modules(data):
 
 def test_learns(data):
     X, y, folds = data
-    stack = train_folds(X, y, folds, (32, 16, 8), epochs=300)
+    stack = train(X, y, folds, (32, 16, 8), epochs=300)
     residual = stack.predict(X)[0, folds[0], 0] - y[folds[0]]
     assert residual.std() < 0.35 * y.std()
     assert stack.loss_curves.shape == (5, 300)
@@ -182,14 +166,14 @@ def test_learns(data):
 def test_deterministic_and_dependent_on_seed(data):
     X, y, folds = data
     one, two, other = (
-        train_folds(X, y, folds, SMALL, epochs=10, random_state=seed, n_threads=threads)
+        train(X, y, folds, SMALL, epochs=10, random_state=seed, n_threads=threads)
         for seed, threads in ((3, 1), (3, 1), (4, 1))
     )
     for a, b, c in zip(one.networks, two.networks, other.networks, strict=True):
         assert_equal(a, b)
         assert not np.array_equal(a.hidden_weights[0], c.hidden_weights[0])
-    again = train_folds(X, y, folds, SMALL, epochs=10, random_state=None)
-    assert again.seeds != train_folds(X, y, folds, SMALL, epochs=1, random_state=None).seeds
+    again = train(X, y, folds, SMALL, epochs=10, random_state=None)
+    assert again.seeds != train(X, y, folds, SMALL, epochs=1, random_state=None).seeds
 
 
 def test_seeds_of_a_stack_start_like_those_of_a_larger_one():
@@ -201,7 +185,7 @@ def test_several_outputs_with_missing_labels(data):
     X, y, folds = data
     Y = np.column_stack([y, -2 * y + 7, y])
     Y[::2, 1] = np.nan
-    stack = train_folds(X, Y, folds, (32, 16, 8), epochs=300)
+    stack = train(X, Y, folds, (32, 16, 8), epochs=300)
     prediction = stack.predict(X)[0, folds[0]]
     assert prediction.shape == (48, 3)
     for column, target in enumerate((y, -2 * y + 7, y)):
@@ -209,15 +193,15 @@ def test_several_outputs_with_missing_labels(data):
         assert error < 0.45 * target.std()
     changed = Y.copy()
     changed[1::2, 2] = np.nan
-    other = train_folds(X, changed, folds, (32, 16, 8), epochs=300)
+    other = train(X, changed, folds, (32, 16, 8), epochs=300)
     assert not np.array_equal(other.networks[0].output_bias, stack.networks[0].output_bias)
 
 
 def test_labels_of_each_fold(data):
     X, y, folds = data
     each = np.stack([y[:, None] + 10 * i for i in range(5)])
-    stack = train_folds(X, each, folds, SMALL, epochs=5)
-    one = train_folds(X, y + 30, folds[3:4], SMALL, epochs=5, random_state=[stack.seeds[3]])
+    stack = train(X, each, folds, SMALL, epochs=5)
+    one = train(X, y + 30, folds[3:4], SMALL, epochs=5, random_state=[stack.seeds[3]])
     np.testing.assert_allclose(stack.networks[3].y_mean, one.networks[0].y_mean)
 
 
@@ -225,7 +209,7 @@ def test_constant_column_does_not_enter(data):
     X, y, folds = data
     X = X.copy()
     X[folds[0], 2] = 0.1 + 0.2  # differs in the held-out rows only
-    stack = train_folds(X, y, folds[:1], SMALL, epochs=5)
+    stack = train(X, y, folds[:1], SMALL, epochs=5)
     assert stack.networks[0].x_scale[2] == 0
     changed = X.copy()
     changed[:, 2] = 1e9
@@ -247,12 +231,12 @@ class TestMiniBatches:
 
     def test_learns(self, data):
         X, y, folds = data
-        stack = train_folds(X, y, folds, (32, 16, 8), epochs=150, batch_size=16)
+        stack = train(X, y, folds, (32, 16, 8), epochs=150, batch_size=16)
         assert np.abs(stack.predict(X)[0, folds[0], 0] - y[folds[0]]).mean() < 0.5 * y.std()
 
 
 def test_dropout_drops_the_share_it_should():
-    from matminer_phonon_tl.networks._stacked_layers import dropout_threshold
+    from matminer_phonon_tl.networks.stack import dropout_threshold
 
     bits = np.random.default_rng(0).integers(0, 2**32, 400_000, dtype=np.uint32).view(np.float32)
     for probability in (0.05, 0.1, 0.3, 0.5, 0.75, 0.95):
@@ -263,9 +247,7 @@ def test_dropout_drops_the_share_it_should():
 
 def test_dropout_is_independent_between_units_rows_and_epochs(data):
     torch = pytest.importorskip("torch")
-    from matminer_phonon_tl.networks._stack_batches import StackBatches
-    from matminer_phonon_tl.networks._stack_runner import initial_arrays
-    from matminer_phonon_tl.networks._stacked_layers import StackedLayers
+    from matminer_phonon_tl.networks.stack import StackBatches, StackedLayers, initial_arrays
 
     X, y, folds = data
     X, jobs, settings = one_epoch_jobs(X, y, folds[:1], (64, 8, 4), dropout=0.3, dtype="float32")
@@ -296,8 +278,8 @@ def test_cuda_agrees_with_the_cpu(data, batch_size):
         pytest.skip("no CUDA device here")
     X, y, folds = data
     settings = {"epochs": 20, "dtype": "float64", "batch_size": batch_size}
-    cpu = train_folds(X, y, folds, SMALL, **settings)
-    first, second = (train_folds(X, y, folds, SMALL, device="cuda", **settings) for _ in range(2))
+    cpu = train(X, y, folds, SMALL, **settings)
+    first, second = (train(X, y, folds, SMALL, device="cuda", **settings) for _ in range(2))
     for one, other, again in zip(cpu.networks, first.networks, second.networks, strict=True):
         assert_equal(one, other, rtol=1e-7, atol=1e-7)
         assert_equal(other, again)

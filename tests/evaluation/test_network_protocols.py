@@ -3,10 +3,10 @@ import pytest
 from sklearn.model_selection import KFold
 
 from matminer_phonon_tl.evaluation import cross_validate
-from matminer_phonon_tl.evaluation._stacked import clean_predictions, published_predictions
+from matminer_phonon_tl.evaluation.network_protocols import clean_predictions, published_predictions
 from matminer_phonon_tl.evaluation.splits import Split
-from matminer_phonon_tl.networks._stack_jobs import input_scaler, network_seeds
-from matminer_phonon_tl.networks.stacked_mlp import train_folds
+from matminer_phonon_tl.networks import TrainingSettings, train_folds
+from matminer_phonon_tl.networks.jobs import column_scaler, network_seeds
 
 
 @pytest.fixture
@@ -22,7 +22,10 @@ def matrix():
 
 
 def settings(network):
-    return {"weight_decay": network.weight_decay, "dropout": network.dropout, "batch_size": 200}
+    return TrainingSettings(
+        epochs=15, weight_decay=network.weight_decay, dropout=network.dropout, batch_size=200,
+        scale_labels=False,
+    )  # fmt: skip
 
 
 def test_published_is_the_scripts_chain_of_fits(network, matrix):
@@ -40,8 +43,8 @@ def test_published_is_the_scripts_chain_of_fits(network, matrix):
     expected = np.empty((7, 30))
     for seed, (rows, split) in zip(network_seeds(5, len(order)), order, strict=True):
         current = train_folds(
-            X, y, [rows], (12, 8, 4), 15, [seed], initial=current, scale_labels=False,
-            input_scaler=input_scaler(X), **settings(network),
+            X, y, [rows], (12, 8, 4), settings(network), [seed], initial=current,
+            input_scaler=column_scaler(X),
         ).networks[0]  # fmt: skip
         if split is not None:
             expected[split.round, split.test] = current.predict(X[split.test])[:, 0]
@@ -130,7 +133,8 @@ def test_unscaled_labels_are_learned_in_their_unit(matrix):
     X, y, _, _ = matrix
     rows = [np.arange(30)]
     raw, scaled = (
-        train_folds(X, y, rows, (6, 4), 3, 0, scale_labels=own).networks[0] for own in (False, True)
+        train_folds(X, y, rows, (6, 4), TrainingSettings(epochs=3, scale_labels=scale)).networks[0]
+        for scale in (False, True)
     )
     assert raw.y_mean[0] == 0.0
     assert raw.y_scale[0] == 1.0

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from matminer_phonon_tl.networks.stacked_mlp import train_folds
-from tests.networks.stacked_mlp.cases import N_FEATURES, N_ROWS, SMALL
+from tests.networks.engine.cases import N_FEATURES, N_ROWS, SMALL, train
 
 
 @pytest.fixture(scope="module")
@@ -15,11 +14,11 @@ def data():
     z = (X - X.mean(0)) / X.std(0)
     y = 100 + 30 * z[:, 0] * z[:, 1] + 20 * np.sin(z[:, 2])
     held_out = np.array_split(rng.permutation(N_ROWS), 5)
-    folds = [np.setdiff1d(np.arange(N_ROWS), own) for own in held_out]
+    folds = [np.setdiff1d(np.arange(N_ROWS), part) for part in held_out]
     return X, y, folds
 
 
 @pytest.fixture(scope="module")
 def source(data):
     X, y, _ = data
-    return train_folds(X, np.sqrt(y + 200), [np.arange(N_ROWS)], SMALL, 40).networks[0]
+    return train(X, np.sqrt(y + 200), [np.arange(N_ROWS)], SMALL, 40).networks[0]
