@@ -25,7 +25,7 @@ there, and bands have their extremes."""
 _N_PARITIES = len(PARITIES)
 _ALL_POINTS = np.arange(_N_PARITIES)
 _ROOM = 1.2
-"""Neighbours are sought this much farther than asked, so that the next cell finds its own there."""
+"""Neighbours are sought this much farther than asked, so that the list serves the next cell too."""
 _PAIRS_AT_ONCE = 4096
 """Pairs of sites in a block: enough that calls cost little, few enough to stay in the cache."""
 _SAME_BANDS = 1e-4
@@ -315,7 +315,7 @@ def _springs(cells: _Cells) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     kind = (site * n_sites + neighbour[near]) * _N_PARITIES + parity
     springs = np.concatenate([each.direction for each in bonds])[bond]
     springs *= np.exp(-DECAY * (stretched[near] - 1))[:, None]
-    # Bonds stand in the order of their atoms, so those of one site or pair are a run.
+    # Bonds stand in the order of their atoms, so the bonds of one site or pair are a run.
     runs = np.flatnonzero(np.diff(site, prepend=-1))
     at_rest = np.zeros((n_cells * n_sites, 9))
     at_rest[site[runs]] = np.add.reduceat(springs, runs)

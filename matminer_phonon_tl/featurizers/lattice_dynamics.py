@@ -44,7 +44,7 @@ COMPOSITION_COLUMNS = {
 GEOMETRY_COLUMNS = {
     "volume_per_atom": "Angstrom^3: the longer the bonds, the softer",
     "density": "g/cm3: with the stiffness it gives the speed of sound",
-    "packing_fraction": "volume of the covalent spheres over that of the cell",
+    "packing_fraction": "volume of the covalent spheres over the volume of the cell",
     "space_group": "international number: symmetry makes branches meet",
     "bond_length": "mean nearest-neighbour distance, Angstrom",
     "bond_length_spread": "relative spread of the nearest-neighbour distances",

@@ -5,7 +5,7 @@ distance over the sum of the covalent radii; the same two numbers serve all mate
 are in arbitrary units and only their ratios mean something. Whether branch 4 lies above branch 3 is
 such a ratio; it depends on the masses and on which atoms are bonded.
 
-The dynamical matrix is that of Born and von Karman,
+Born and von Karman's dynamical matrix is
 D_ij(q) = (delta_ij sum_k K_ik - sum_R K_ij(R) exp(2 pi i q R)) / sqrt(m_i m_j),
 with K = k ((1 - t) e e^T + t 1) of a spring of stiffness k along e and bending share t.
 
