@@ -12,8 +12,8 @@ from sklearn.base import is_classifier
 from matminer_phonon_tl.compositions import as_compositions
 from matminer_phonon_tl.datasets.load import UNITS
 from matminer_phonon_tl.exceptions import CompositionError
-from matminer_phonon_tl.models._descriptor_input import holds_compositions
-from matminer_phonon_tl.models.serialization import data_hash
+from matminer_phonon_tl.files import data_hash
+from matminer_phonon_tl.models.materials import holds_compositions
 
 PHONON_LABELS = (
     "has_phonon_bandgap",

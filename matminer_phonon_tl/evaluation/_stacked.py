@@ -9,13 +9,13 @@ from sklearn.base import clone
 from tqdm.auto import tqdm
 
 from matminer_phonon_tl.evaluation.splits import Split
-from matminer_phonon_tl.models._descriptor_input import DescriptorInput, read_input
-from matminer_phonon_tl.models._target_transform import (
+from matminer_phonon_tl.models.materials import DescriptorInput, read_input
+from matminer_phonon_tl.models.source_tasks import resolve_source
+from matminer_phonon_tl.models.target_transform import (
     check_transform,
     inverse_transform,
     transform_target,
 )
-from matminer_phonon_tl.models.source_tasks import resolve_source
 from matminer_phonon_tl.networks._network import TrainedNetwork, predict_all
 from matminer_phonon_tl.networks._stack_jobs import input_scaler, network_seeds
 from matminer_phonon_tl.networks._transfer_fit import common_settings, starting_networks

@@ -25,7 +25,7 @@ from matminer_phonon_tl.evaluation.splits import (
     kfold_splits,
     splits_of,
 )
-from matminer_phonon_tl.models.serialization import library_versions
+from matminer_phonon_tl.files import library_versions
 from matminer_phonon_tl.networks.transfer import TransferMLPRegressor
 
 Protocol = Literal["leak_free", "strict", "published"]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from matminer_phonon_tl.exceptions import ModelFormatError
+from matminer_phonon_tl.models.state import check_arrays
 
 ROWS_AT_ONCE = 512
 """So few that all that a walk touches stays in a core's cache."""
@@ -145,7 +146,7 @@ class Forest:
         return np.where(leaf, 0, self.feature).astype(np.intp), threshold, children.ravel()
 
     def get_state(self) -> dict[str, Any]:
-        """The forest as plain arrays, each figure once: leaves have no threshold and no feature."""
+        """Return plain arrays, each figure once: leaves have no threshold and no feature."""
         leaf = self.feature == LEAF
         return {
             "feature": self.feature,
@@ -159,14 +160,24 @@ class Forest:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
-        """Restore and check a forest: every path must lead forward to a leaf of its own tree."""
-        feature = _vector(state["feature"], "i2", "feature")
-        threshold = _vector(state["threshold"], "f8", "threshold")
-        probability = _vector(state["probability"], "f8", "probability")
-        right = _vector(state["right"], "i4", "right")
-        roots = _vector(state["roots"], "i4", "roots")
-        n_features = state["n_features"]
-        if type(n_features) is not int or not 0 < n_features < 2**15:
+        """Rebuild a forest; every path must lead forward to a leaf of the tree it starts in."""
+        check_arrays(
+            state,
+            "a forest",
+            {
+                "feature": (np.int16, ("n_nodes",)),
+                "threshold": (np.float64, ("n_inner",)),
+                "right": (np.int32, ("n_inner",)),
+                "probability": (np.float64, ("n_leaves",)),
+                "roots": (np.int32, ("n_trees",)),
+                "n_features": int,
+            },
+        )
+        feature, threshold, probability = (
+            state[name] for name in ("feature", "threshold", "probability")
+        )
+        right, roots, n_features = (state[name] for name in ("right", "roots", "n_features"))
+        if not 0 < n_features < 2**15:
             raise ModelFormatError(f"expected the number of features, got {n_features!r}")
         n_nodes, leaf = len(feature), feature == LEAF
         inner = np.flatnonzero(~leaf)
@@ -174,7 +185,7 @@ class Forest:
             "at least one tree": len(roots) > 0 and n_nodes > 0 and roots[0] == 0,
             "trees in order": bool((np.diff(roots) > 0).all() and (roots < n_nodes).all()),
             "features of the matrix": bool(((feature >= LEAF) & (feature < n_features)).all()),
-            "a threshold for each inner node": len(threshold) == len(right) == len(inner),
+            "a threshold for each inner node": len(threshold) == len(inner),
             "a probability for each leaf": len(probability) == leaf.sum(),
             "probabilities in 0-1": bool(((probability >= 0) & (probability <= 1)).all()),
         }
@@ -199,9 +210,3 @@ def mean_of_trees(by_tree: NDArray[np.float64]) -> NDArray[np.float64]:
     for tree in by_tree:  # one after another, as scikit-learn adds: pairwise sums differ
         total += tree
     return total / len(by_tree)
-
-
-def _vector(value: Any, dtype: str, name: str) -> NDArray[Any]:
-    if not isinstance(value, np.ndarray) or value.ndim != 1 or value.dtype != np.dtype(dtype):
-        raise ModelFormatError(f"expected {name} of a forest as a vector of {dtype}")
-    return value

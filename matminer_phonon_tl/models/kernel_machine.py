@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, eigh, solve_triangular
 
 from matminer_phonon_tl.exceptions import ModelFormatError
+from matminer_phonon_tl.models.state import check_arrays
 
 KERNELS = ("matern15", "matern25", "rbf")
 _STATE = ("kernel", "amplitude", "length_scale", "weights", "offset", "noise")
@@ -147,38 +148,34 @@ class KernelMachine:
         """Predict standardised labels, shape (n_rows,)."""
         return evaluate([self], X, spread=False)[0][0]
 
-    def predict_std(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Predicted spread of new labels, shape (n_rows,); zero for a support vector machine."""
-        return evaluate([self], X)[0][1]
-
     def get_state(self) -> dict[str, Any]:
-        """Plain values and arrays; the points are the model's to keep."""
+        """Return plain values and arrays; the points are stored once for all machines."""
         return {name: getattr(self, name) for name in _STATE}
 
     @classmethod
     def from_state(cls, state: dict[str, Any], points: NDArray[np.float64]) -> Self:
-        """Restore and check."""
+        """Rebuild a machine on its points, which are checked already."""
+        numbers = ["amplitude", "offset", *(["noise"] if state["noise"] is not None else [])]
+        check_arrays(
+            state,
+            "a kernel machine",
+            {
+                "kernel": str,
+                "length_scale": (np.float64, ("n_scales",)),
+                "weights": (np.float64, (len(points),)),
+                **dict.fromkeys(numbers, float),
+            },
+        )
         machine = {name: state[name] for name in _STATE}
-        arrays = [machine[name] for name in ("length_scale", "weights")]
-        numbers = [machine["amplitude"], machine["offset"]]
-        if machine["noise"] is not None:
-            numbers.append(machine["noise"])
-        checks = {
-            f"one of the kernels {KERNELS}": machine["kernel"] in KERNELS,
-            "arrays of float64": all(
-                isinstance(a, np.ndarray) and a.dtype == np.float64 for a in arrays
-            ),
-            "finite numbers": all(type(n) is float for n in numbers),
-        }
-        failed = [name for name, passed in checks.items() if not passed]
-        if failed:
-            raise ModelFormatError(f"expected a kernel machine to have {', '.join(failed)}")
-        length_scale, weights = arrays
-        n_points, n_features = points.shape
-        shapes_fit = weights.shape == (n_points,) and length_scale.shape in ((1,), (n_features,))
+        length_scale = machine["length_scale"]
+        if machine["kernel"] not in KERNELS:
+            raise ModelFormatError(f"expected a kernel machine with one of the kernels {KERNELS}")
         positive = machine["amplitude"] > 0 and (length_scale > 0).all()
-        if not shapes_fit or not positive or (machine["noise"] or 0) < 0:
-            raise ModelFormatError("expected a kernel machine's arrays to fit each other")
+        fits = len(length_scale) in (1, points.shape[1])
+        if not fits or not positive or (machine["noise"] or 0) < 0:
+            raise ModelFormatError(
+                "expected a kernel machine with positive scales, one or one a descriptor"
+            )
         return cls(points=points, **machine)
 
     def covariance(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:

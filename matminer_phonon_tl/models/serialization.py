@@ -13,12 +13,8 @@ anything is allocated, and every class checks its own state.
 """
 
 import gzip
-import hashlib
 import json
-import os
-import tempfile
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,7 +24,8 @@ from monty.json import MSONable
 from matminer_phonon_tl._version import __version__
 from matminer_phonon_tl.citations import LIU_2020
 from matminer_phonon_tl.exceptions import ModelFormatError
-from matminer_phonon_tl.models._json_values import decode, encode
+from matminer_phonon_tl.files import library_versions, sha256_of, write_atomically
+from matminer_phonon_tl.models.state import decode, encode
 from matminer_phonon_tl.untrusted_json import parse_json, unpack
 
 SCHEMA_VERSION = 1
@@ -51,18 +48,26 @@ _MODEL_KEYS = {"params", "state", "schema_version"}
 class JSONModel(MSONable):
     """Base of the models that travel as JSON.
 
-    A subclass is a scikit-learn estimator (``get_params``) with ``_get_state``, what fitting left
-    as plain values, arrays and other models (None before ``fit``), and ``_set_state``, which checks
-    such a state and takes it on, raising ModelFormatError.
+    A subclass is a scikit-learn estimator (``get_params``) with :meth:`get_state` and
+    :meth:`from_state`, see :mod:`~matminer_phonon_tl.models.state`.
     """
 
     card_: dict[str, Any]
     """What the model says of itself: training data, scores with their protocol, units."""
 
-    def _get_state(self) -> dict[str, Any] | None:
+    def get_state(self) -> dict[str, Any] | None:
+        """Return what fitting left; None before ``fit``."""
         raise NotImplementedError
 
-    def _set_state(self, state: dict[str, Any]) -> Self:
+    @classmethod
+    def from_state(cls, state: dict[str, Any], **params: Any) -> Self:
+        """Rebuild a fitted model from what :meth:`get_state` gave and its parameters.
+
+        Raises
+        ------
+        ModelFormatError
+            If the state is not what fitting with these parameters leaves.
+        """
         raise NotImplementedError
 
     def _json_params(self) -> dict[str, Any]:
@@ -97,7 +102,7 @@ class JSONModel(MSONable):
             "@version": __version__,
             "schema_version": SCHEMA_VERSION,
             "params": {name: encode(value) for name, value in params.items()},
-            "state": encode(self._get_state()),
+            "state": encode(self.get_state()),
             "card": self._card(),
         }
 
@@ -236,35 +241,12 @@ def content_hash(document: dict[str, Any]) -> str:
     """Digest (sha256, hex) of a model document without its own ``sha256`` field."""
     rest = {key: value for key, value in document.items() if key != "sha256"}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256_of(text)
 
 
 def decode_model(document: dict[str, Any]) -> Any:
     """Build the model that a checked document describes."""
     return _decode_model(document, depth=0)
-
-
-def data_hash(*parts: Any) -> str:
-    """Digest (sha256, hex) of training data: arrays by their bytes, anything else by its repr."""
-    digest = hashlib.sha256()
-    for part in parts:
-        if isinstance(part, np.ndarray):
-            digest.update(f"{part.dtype.str}{part.shape}".encode())
-            digest.update(np.ascontiguousarray(part).tobytes())
-        else:
-            digest.update(repr(part).encode())
-    return digest.hexdigest()
-
-
-def library_versions() -> dict[str, str]:
-    """Versions of what a model's figures may depend on, without importing any of it."""
-    versions = {"matminer-phonon-tl": __version__}
-    for name in ("numpy", "scikit-learn", "imbalanced-learn", "torch", "matminer", "pymatgen"):
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return versions
 
 
 def _decode_model(document: dict[str, Any], depth: int) -> Any:
@@ -291,35 +273,17 @@ def _decode_model(document: dict[str, Any], depth: int) -> Any:
     if unknown:
         raise ModelFormatError(f"expected the parameters of {name}, got also {sorted(unknown)}")
     try:
-        model = cls(
-            **{key: decode(value, _decode_model, depth + 1) for key, value in params.items()}
-        )
-        if card:
-            model.card_ = card
+        settings = {key: decode(value, _decode_model, depth + 1) for key, value in params.items()}
         if state is None:
-            return model
-        return model._set_state(decode(state, _decode_model, depth + 1))
+            model = cls(**settings)
+        else:
+            model = cls.from_state(decode(state, _decode_model, depth + 1), **settings)
     except ModelFormatError:
         raise
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise ModelFormatError(
             f"expected the state of a {name}, got something else ({type(error).__name__}: {error})"
         ) from error
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: a crash on the way leaves an older file as it was."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp files are private; a model file is as readable as any other new file.
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    if card:
+        model.card_ = card
+    return model

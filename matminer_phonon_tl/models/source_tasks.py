@@ -15,7 +15,7 @@ import pandas as pd
 
 from matminer_phonon_tl.datasets import load_phonon_tl
 from matminer_phonon_tl.exceptions import TrainingError
-from matminer_phonon_tl.models._descriptor_input import describe, holds_compositions
+from matminer_phonon_tl.models.materials import describe, holds_compositions
 
 NAMED_SOURCES = ("bandgap", "multitask")
 MULTITASK_COLUMNS = (

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from matminer_phonon_tl.models._descriptor_input import DescriptorInput
-from matminer_phonon_tl.models._target_transform import check_transform, transform_target
+from matminer_phonon_tl.models.materials import DescriptorInput
 from matminer_phonon_tl.models.source_tasks import SourceData
+from matminer_phonon_tl.models.target_transform import check_transform, transform_target
 from matminer_phonon_tl.networks._network import TrainedNetwork
 from matminer_phonon_tl.networks._source_networks import source_networks
 from matminer_phonon_tl.networks._stack_jobs import network_seeds

@@ -7,10 +7,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from matminer_phonon_tl.models._descriptor_input import DescriptorInput, read_input
-from matminer_phonon_tl.models._target_transform import check_transform, inverse_transform
+from matminer_phonon_tl.models.materials import DescriptorInput, read_input
 from matminer_phonon_tl.models.serialization import JSONModel
 from matminer_phonon_tl.models.source_tasks import SourceData, resolve_source
+from matminer_phonon_tl.models.target_transform import check_transform, inverse_transform
 from matminer_phonon_tl.networks._network import predict_all
 from matminer_phonon_tl.networks._transfer_fit import fit_together
 from matminer_phonon_tl.networks._transfer_settings import recommended_settings
@@ -343,8 +343,11 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
             params["source"] = getattr(self, "source_record_", None)
         return params
 
-    def _get_state(self) -> dict[str, Any] | None:
+    def get_state(self) -> dict[str, Any] | None:
+        """Return what fitting left; None before ``fit``."""
         return write_state(self) if hasattr(self, "networks_") else None
 
-    def _set_state(self, state: dict[str, Any]) -> Self:
-        return read_state(self, state)
+    @classmethod
+    def from_state(cls, state: dict[str, Any], **params: Any) -> Self:
+        """Rebuild a fitted model from :meth:`get_state` and its parameters."""
+        return read_state(cls(**params), state)

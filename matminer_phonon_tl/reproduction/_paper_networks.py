@@ -67,7 +67,7 @@ def paper_frame(rows: str) -> pd.DataFrame:
 @cache
 def structure_matrix(rows: str) -> NDArray[np.float64]:
     """Return the descriptors of composition and structure, which take a while."""
-    from matminer_phonon_tl.models._descriptors import descriptor_matrix
+    from matminer_phonon_tl.models.materials import descriptor_matrix
 
     return descriptor_matrix(paper_frame(rows), "xenonpy", use_structure=True)
 

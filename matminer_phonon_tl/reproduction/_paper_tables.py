@@ -14,7 +14,7 @@ from matminer_phonon_tl.evaluation.comparison import compare, corrected_interval
 from matminer_phonon_tl.evaluation.result import CrossValidationResult
 from matminer_phonon_tl.evaluation.scores import score_predictions
 from matminer_phonon_tl.evaluation.splits import Split
-from matminer_phonon_tl.models.serialization import data_hash, write_atomically
+from matminer_phonon_tl.files import data_hash, write_atomically
 from matminer_phonon_tl.reproduction._paper_data import III_V, published_figure
 from matminer_phonon_tl.reproduction._paper_networks import HOLDOUT, paper_frame
 

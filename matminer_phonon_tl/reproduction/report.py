@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from matminer_phonon_tl.evaluation.result import PROTOCOLS
-from matminer_phonon_tl.models.serialization import write_atomically
+from matminer_phonon_tl.files import write_atomically
 from matminer_phonon_tl.reproduction import _report_figures as figures
 from matminer_phonon_tl.reproduction import _report_others as others
 from matminer_phonon_tl.reproduction import _report_tables as tables
