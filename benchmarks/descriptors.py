@@ -3,7 +3,7 @@
 Usage: python benchmarks/descriptors.py [FORMULAS_CSV] [--xenonpy PYTHON]
 
 FORMULAS_CSV has a column ``formula`` of distinct formulas (Matbench's band gaps, for example);
-without it, formulas are enumerated. XenonPy needs an environment of its own
+without it, formulas are enumerated. XenonPy needs a separate environment
 (benchmarks/make_xenonpy_environment.sh makes one); PYTHON is that environment's interpreter. It is
 run with n_jobs=1, in turn with ours, one core each; the medians of the ratios are printed.
 """
@@ -59,9 +59,9 @@ def main() -> None:
         descriptors.featurize_array(compositions)
         rates["featurize_array"].append(len(compositions) / (time.perf_counter() - start))
         if arguments.xenonpy:
-            theirs = xenonpy_rate(arguments.xenonpy, formulas[:3000])
-            rates.setdefault("XenonPy 0.6.7, n_jobs=1", []).append(theirs)
-            ratios.append(rates["featurize_array"][-1] / theirs)
+            peer = xenonpy_rate(arguments.xenonpy, formulas[:3000])
+            rates.setdefault("XenonPy 0.6.7, n_jobs=1", []).append(peer)
+            ratios.append(rates["featurize_array"][-1] / peer)
     for name, n, work in (
         ("featurize_many", 20_000, lambda c: descriptors.featurize_many(c, pbar=False)),
         ("featurize, row by row", 5_000, lambda c: [descriptors.featurize(x) for x in c]),
@@ -86,7 +86,7 @@ def distinct_formulas(path: Path | None) -> list[str]:
 
 
 def xenonpy_rate(python: str, formulas: list[str]) -> float:
-    """Rows a second of XenonPy itself, in its own process."""
+    """Rows a second of XenonPy itself, in another process."""
     with tempfile.TemporaryDirectory() as folder:
         asked, table = Path(folder, "formulas.json"), Path(folder, "table.csv")
         asked.write_text(json.dumps(formulas))

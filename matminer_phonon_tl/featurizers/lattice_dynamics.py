@@ -8,20 +8,19 @@ from numpy.typing import NDArray
 from pymatgen.core import Structure
 
 from matminer_phonon_tl.citations import LIU_2020
-from matminer_phonon_tl.compositions import as_composition
+from matminer_phonon_tl.compositions import FlatCompositions, as_composition
 from matminer_phonon_tl.exceptions import CompositionError
-from matminer_phonon_tl.featurizers._base import CompositionFeaturizer
 from matminer_phonon_tl.featurizers.bond_valence_model import (
     BOND_VALENCE_COLUMNS,
     describe_bond_valence_model,
 )
+from matminer_phonon_tl.featurizers.composition_featurizer import CompositionFeaturizer
 from matminer_phonon_tl.featurizers.element_table import ElementTable
 from matminer_phonon_tl.featurizers.spring_model import (
     SPRING_COLUMNS,
     describe_spring_model,
     site_mean,
 )
-from matminer_phonon_tl.flat_compositions import FlatCompositions
 
 COMPOSITION_COLUMNS = {
     "log_mass_ratio": "ln(M_heavy / M_light): in the diatomic chain the gap opens with the ratio",
@@ -46,7 +45,7 @@ COMPOSITION_COLUMNS = {
 GEOMETRY_COLUMNS = {
     "volume_per_atom": "Angstrom^3: the longer the bonds, the softer",
     "density": "g/cm3: with the stiffness it gives the speed of sound",
-    "packing_fraction": "volume of the covalent spheres over that of the cell",
+    "packing_fraction": "volume of the covalent spheres over the volume of the cell",
     "space_group": "international number: symmetry makes branches meet",
     "bond_length": "mean nearest-neighbour distance, Angstrom",
     "bond_length_spread": "relative spread of the nearest-neighbour distances",
@@ -55,20 +54,20 @@ GEOMETRY_COLUMNS = {
 }
 """Physics of each column that the structure gives without a model."""
 MODEL_COLUMNS = {"covalent": SPRING_COLUMNS, "bond_valence": BOND_VALENCE_COLUMNS}
-"""Columns of each model that springs hold together."""
+"""Physics of the columns of each spring model."""
 STRUCTURE_COLUMNS = {**GEOMETRY_COLUMNS, **SPRING_COLUMNS}
 """Physics of each column that needs the structure, with the default springs."""
 
 NEIGHBOUR_SHELL = 1.2
 """Atoms within this many nearest-neighbour distances are neighbours."""
 SHORTEST_DISTANCE = 0.3
-"""No two atoms of a solid come so near, Angstrom; H2 has 0.74."""
+"""No two atoms of a solid are nearer than this, Angstrom; H2 has 0.74."""
 SYMPREC = 0.1
 """Tolerance of the symmetry search, Angstrom; as the Materials Project's."""
 
 
 class LatticeDynamicsDescriptors(CompositionFeaturizer):
-    """Masses, charges and sizes: what a lattice vibration feels, in a few columns.
+    """Masses, charges and sizes of the atoms, which govern lattice vibrations, in a few columns.
 
     ``COMPOSITION_COLUMNS`` and ``STRUCTURE_COLUMNS`` in this module say what each column is and
     why it matters. "Light" and "heavy" are the elements of lowest and highest atomic mass.
@@ -78,8 +77,8 @@ class LatticeDynamicsDescriptors(CompositionFeaturizer):
     use_structure : bool
         Append the structure columns; every input must then be a Structure.
     springs : {"covalent", "bond_valence"}
-        Model behind the last of these: springs whose stiffness follows the covalent radii, or
-        bond-valence springs between charged atoms, which tell gaps better.
+        Spring model behind the last structure columns: springs whose stiffness follows from the
+        covalent radii, or bond-valence springs between charged atoms, which predict gaps better.
 
     References
     ----------
@@ -98,16 +97,12 @@ class LatticeDynamicsDescriptors(CompositionFeaturizer):
         self.springs = springs
 
     def feature_labels(self) -> list[str]:
-        """Names of the columns."""
+        """Return the names of the columns."""
         return [*COMPOSITION_COLUMNS, *(self._structure_columns() if self.use_structure else ())]
 
     def citations(self) -> list[str]:
-        """BibTeX entry of the paper whose question the descriptors serve."""
+        """Return the BibTeX entry of the paper whose question the descriptors serve."""
         return [LIU_2020]
-
-    def implementors(self) -> list[str]:
-        """Who wrote this featurizer."""
-        return ["The matminer-phonon-tl developers"]
 
     @property
     def _column(self) -> str:
@@ -119,9 +114,6 @@ class LatticeDynamicsDescriptors(CompositionFeaturizer):
                 f"expected springs to be one of {tuple(MODEL_COLUMNS)}, got {self.springs!r}"
             )
         return [*GEOMETRY_COLUMNS, *MODEL_COLUMNS[self.springs]]
-
-    def _index_of(self, symbol: str) -> int:
-        return ElementTable.shipped().index_of(symbol)
 
     def _describe(self, flat: FlatCompositions) -> NDArray[np.float64]:
         return _describe_compositions(flat)
@@ -145,7 +137,7 @@ class LatticeDynamicsDescriptors(CompositionFeaturizer):
 
 
 def _describe_compositions(flat: FlatCompositions) -> NDArray[np.float64]:
-    """Composition columns of shape (n_rows, n_columns), for all rows at once."""
+    """Compute ``COMPOSITION_COLUMNS`` for all rows at once."""
     table = ElementTable.shipped()
     n_rows = len(flat.counts)
     if n_rows == 0:

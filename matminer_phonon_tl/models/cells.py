@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core import Structure
 
-from matminer_phonon_tl.compositions import as_composition
+from matminer_phonon_tl.compositions import FlatCompositions, as_composition
 from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError
 from matminer_phonon_tl.featurizers.element_table import ElementTable
-from matminer_phonon_tl.flat_compositions import FlatCompositions
 from matminer_phonon_tl.models.materials import Materials
 from matminer_phonon_tl.models.state import check_arrays
 

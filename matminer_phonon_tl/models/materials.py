@@ -12,8 +12,7 @@ from pymatgen.core import Composition, Structure
 from pymatgen.core.structure import SiteCollection
 from sklearn.utils.validation import validate_data
 
-from matminer_phonon_tl.composition_array import CompositionArray
-from matminer_phonon_tl.compositions import composition_values
+from matminer_phonon_tl.compositions import CompositionArray, FlatCompositions, composition_values
 from matminer_phonon_tl.exceptions import CompositionError, TrainingError
 from matminer_phonon_tl.featurizers.element_table import ElementTable
 from matminer_phonon_tl.featurizers.lattice_dynamics import (
@@ -23,7 +22,6 @@ from matminer_phonon_tl.featurizers.lattice_dynamics import (
     describe_structures,
 )
 from matminer_phonon_tl.featurizers.xenonpy import XenonPyDescriptors
-from matminer_phonon_tl.flat_compositions import FlatCompositions
 
 _FEATURIZERS = {"xenonpy": XenonPyDescriptors, "lattice_dynamics": LatticeDynamicsDescriptors}
 _BLOCKS = {
@@ -141,10 +139,7 @@ class Materials:
         UnknownElementError
             Names the first row with an element that the table does not cover.
         """
-        flat, _, errors = self.compositions.flat_valid(ElementTable.shipped().index_of)
-        for row, error in errors.items():
-            raise error.at_row(row)
-        return flat
+        return self.compositions.flat(ElementTable.shipped().index_of)
 
     @property
     def structures(self) -> Sequence[Structure]:

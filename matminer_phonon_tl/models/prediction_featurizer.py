@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from matminer_phonon_tl.citations import LIU_2020
 from matminer_phonon_tl.exceptions import CompositionError
-from matminer_phonon_tl.featurizers._base import CompositionFeaturizer
-from matminer_phonon_tl.featurizers.element_table import ElementTable
+from matminer_phonon_tl.featurizers.composition_featurizer import CompositionFeaturizer
 from matminer_phonon_tl.models.predictor import PhononPredictor
 
 PREDICTED = (
@@ -60,13 +59,6 @@ class PhononTLFeaturizer(CompositionFeaturizer):
     def citations(self) -> list[str]:
         """BibTeX entry of the paper."""
         return [LIU_2020]
-
-    def implementors(self) -> list[str]:
-        """Who wrote this featurizer."""
-        return ["The matminer-phonon-tl developers"]
-
-    def _index_of(self, symbol: str) -> int:
-        return ElementTable.shipped().index_of(symbol)
 
     @property
     def _column(self) -> str:

@@ -12,8 +12,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from matminer_phonon_tl.composition_array import CompositionArray
-from matminer_phonon_tl.compositions import composition_values
+from matminer_phonon_tl.compositions import CompositionArray, composition_values
 from matminer_phonon_tl.datasets.load import UNITS
 from matminer_phonon_tl.exceptions import CellSizeWarning, CompositionError, ModelFormatError
 from matminer_phonon_tl.featurizers.element_table import ElementTable

@@ -4,18 +4,23 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from matminer_phonon_tl.featurizers import _exchanged as module
+from matminer_phonon_tl.featurizers import exchanged_structures as module
 from matminer_phonon_tl.featurizers import spring_model
-from matminer_phonon_tl.featurizers._exchanged import N_COLUMNS, describe_exchanged
-from matminer_phonon_tl.featurizers._prototypes import PARITIES, Prototype, prototypes
 from matminer_phonon_tl.featurizers.element_table import ElementTable
+from matminer_phonon_tl.featurizers.exchanged_structures import (
+    N_COLUMNS,
+    PARITIES,
+    Prototype,
+    describe_exchanged,
+    make_prototypes,
+)
 
 ROW_OF = ElementTable.shipped().row_of
 
 
 def prototype(structure):
     elements = np.array([ROW_OF[site.specie.symbol] for site in structure])
-    return prototypes([structure.lattice.matrix], [elements], [structure.frac_coords])[0]
+    return make_prototypes([structure.lattice.matrix], [elements], [structure.frac_coords])[0]
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
-"""What all vectorised composition featurizers share: matminer's interface over one array core."""
+"""Base of the composition featurizers: matminer's interface over one vectorised core."""
 
 import traceback
 import warnings
-from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,14 @@ from matminer.featurizers.base import BaseFeaturizer
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from matminer_phonon_tl.composition_array import flatten_valid, rows_of
+from matminer_phonon_tl.compositions import (
+    CompositionArray,
+    FlatCompositions,
+    composition_values,
+    flatten_valid,
+)
 from matminer_phonon_tl.exceptions import CompositionError, FeaturizationWarning
-from matminer_phonon_tl.flat_compositions import FlatCompositions
+from matminer_phonon_tl.featurizers.element_table import ElementTable
 
 ROWS_AT_ONCE = 4096
 """Rows between two steps of the progress bar."""
@@ -25,19 +29,21 @@ ROWS_NAMED = 5
 class CompositionFeaturizer(BaseFeaturizer):
     """Base of featurizers that turn many compositions into one array.
 
-    A subclass says what an element's row is (:meth:`_index_of`), what the columns are
-    (``feature_labels``) and how flat compositions become descriptors (:meth:`_describe`).
+    A subclass has ``feature_labels``, the names of the columns, and :meth:`_describe`, which turns
+    flat compositions into descriptors. What was read already, a
+    :class:`~matminer_phonon_tl.compositions.CompositionArray`, is not read again.
     """
 
     _reason_of_nan = ""
     """Why a row may hold NaN although nothing is wrong with it; empty if none may."""
 
-    @abstractmethod
-    def _index_of(self, symbol: str) -> int:
-        """Row of an element in the subclass's table; UnknownElementError where it has none."""
+    @property
+    def _index_of(self) -> Callable[[str], int]:
+        """Function from an element's symbol to its row in the table of properties."""
+        return ElementTable.shipped().index_of
 
     def _describe(self, flat: FlatCompositions) -> NDArray[np.float64]:
-        """Descriptors of shape (n_rows, n_features); or a subclass has its own _featurize_valid."""
+        """Compute descriptors of shape (n_rows, n_features); or override _featurize_valid."""
         raise NotImplementedError
 
     def featurize_array(
@@ -48,12 +54,12 @@ class CompositionFeaturizer(BaseFeaturizer):
         Parameters
         ----------
         compositions : sequence, Series or DataFrame
-            Each entry a Composition, Structure, formula, or dict of element to amount. Of a
-            DataFrame its only column, or ``composition``, ``formula`` or ``structure``, the first
-            of these that it has; ``structure`` where structures are described.
+            Each entry a Composition, Structure, formula, or dict of element to amount. From a
+            DataFrame its only column is taken, or the first that it has of ``composition``,
+            ``formula`` and ``structure``; ``structure`` alone where structures are described.
         ignore_errors : bool
             Give NaN in rows that cannot be described, and one warning that names them, instead of
-            raising at the first.
+            raising an error at the first.
 
         Returns
         -------
@@ -82,7 +88,7 @@ class CompositionFeaturizer(BaseFeaturizer):
         """
         features, errors = self._featurize_valid([comp])
         for error in errors.values():
-            raise type(error)(str(error).removeprefix("row 0: "))
+            raise error.at_row(None)
         self._say_what_is_missing(features[:, :1], {})
         return features[0].tolist()
 
@@ -135,44 +141,57 @@ class CompositionFeaturizer(BaseFeaturizer):
         return rows
 
     def transform(self, X: Any) -> NDArray[np.float64]:
-        """Compute the descriptors, as a step of a scikit-learn Pipeline.
+        """Compute the descriptors as a step of a scikit-learn Pipeline.
 
-        As matminer has it, rows that fail hold NaN; here a warning says which.
+        Rows that fail hold NaN, as in matminer; here a warning names them.
         """
         return self.featurize_array(X, ignore_errors=True)
-
-    def find_errors(self, compositions: Any) -> dict[int, CompositionError]:
-        """Return the error of each row that cannot be described, by its number."""
-        return self.describe_valid(compositions)[1]
 
     def describe_valid(
         self, compositions: Any
     ) -> tuple[NDArray[np.float64], dict[int, CompositionError]]:
-        """Descriptors, NaN in rows that have none, and the error of each of these rows."""
+        """Compute the descriptors of the rows that have any, and say what is wrong with the others.
+
+        Parameters
+        ----------
+        compositions : sequence, Series or DataFrame
+            As for :meth:`featurize_array`.
+
+        Returns
+        -------
+        features : ndarray of shape (n_compositions, n_features)
+            NaN in rows that cannot be described.
+        errors : dict of row to CompositionError
+            One for each of these rows, in order.
+        """
         return self._featurize_valid(self._values(compositions))
 
     def precheck(self, comp: Any) -> bool:
         """Say whether the composition can be described."""
-        return not self.find_errors([comp])
+        return not self.describe_valid([comp])[1]
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:  # noqa: ARG002
-        """Names of the columns, for scikit-learn's ``set_output``."""
+        """Return the names of the columns, for scikit-learn's ``set_output``."""
         return np.asarray(self.feature_labels(), dtype=object)
 
+    def implementors(self) -> list[str]:
+        """Return who wrote this featurizer."""
+        return ["The matminer-phonon-tl developers"]
+
     def __sklearn_is_fitted__(self) -> bool:
-        """There is nothing to fit."""
+        """Say that there is nothing to fit."""
         return True
 
     @property
     def _column(self) -> str:
-        """The column of a DataFrame that is described."""
+        """Column of a DataFrame that is described."""
         return "composition"
 
     def _values(self, X: Any) -> Sequence[Any]:
-        """Value of each row, the same for every way in."""
+        """Return the value of each row, whatever method it was given to."""
         if isinstance(X, pd.DataFrame) and X.shape[1] == 1:
             X = X.iloc[:, 0]  # matminer hands on the column that its user chose, under any name
-        values = rows_of(X, self._column)
+        values = X if isinstance(X, CompositionArray) else composition_values(X, self._column)
         rows = tuple | list | np.ndarray
         if isinstance(values, list) and values and all(isinstance(entry, rows) for entry in values):
             widths = {len(entry) for entry in values}
@@ -187,6 +206,7 @@ class CompositionFeaturizer(BaseFeaturizer):
     def _featurize_valid(
         self, values: Sequence[Any], first_row: int = 0
     ) -> tuple[NDArray[np.float64], dict[int, CompositionError]]:
+        """Describe values; see :meth:`describe_valid`. Errors count from ``first_row``."""
         flat, rows, errors = flatten_valid(values, self._index_of, first_row)
         described = self._describe(flat)
         if not errors:
@@ -198,11 +218,16 @@ class CompositionFeaturizer(BaseFeaturizer):
     def _settle(
         self, errors: dict[int, CompositionError], n_rows: int, *, ignore_errors: bool
     ) -> None:
+        """Raise the first error, or warn of all."""
         if not errors:
             return
         first = next(iter(errors.values()))
         if not ignore_errors:
-            raise type(first)(f"{first} (ignore_errors=True gives NaN in such a row)")
+            raise type(first)(
+                f"{first.reason} (ignore_errors=True gives NaN in such a row)",
+                row=first.row,
+                symbol=first.symbol,
+            )
         quoted = "; ".join(str(error) for error in list(errors.values())[:ROWS_NAMED])
         others = list(errors)[ROWS_NAMED:]
         more = f"; and the rows {', '.join(map(str, others))}" if others else ""
@@ -213,7 +238,7 @@ class CompositionFeaturizer(BaseFeaturizer):
         )
 
     def _say_what_is_missing(self, first_column: Any, errors: dict[int, CompositionError]) -> None:
-        """Warn of the rows that hold NaN and are in no error."""
+        """Warn of the rows that hold NaN although they have no error."""
         if not self._reason_of_nan:
             return
         missing = np.isnan(np.reshape(np.asarray(first_column, dtype=np.float64), -1))
