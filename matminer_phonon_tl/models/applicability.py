@@ -18,7 +18,7 @@ LARGEST_DESCRIPTOR = 1e6
 
 
 class Applicability:
-    """Distance to the nearest training material, on the training materials' own scale.
+    """Distance to the nearest training material, ranked among the training materials' distances.
 
     Distances are taken between standardised LatticeDynamicsDescriptors of compositions. They are
     compared with the distances from each training material to its nearest neighbour of another
@@ -57,7 +57,7 @@ class Applicability:
         return cls(np.unique(described, axis=0), elements.astype(np.int16))
 
     def rank(self, X: Any) -> NDArray[np.float64]:
-        """Share of training materials that lie at least as far from their nearest neighbour.
+        """Return the share of training materials that lie at least as far from their neighbour.
 
         Parameters
         ----------
@@ -87,7 +87,7 @@ class Applicability:
         return nearest
 
     def unseen_elements(self, X: Any) -> list[list[str]]:
-        """Symbols of each material's elements that no training material has."""
+        """Return the symbols of each material's elements that no training material has."""
         materials = Materials.of(X)
         numbers, counts = _atomic_numbers(materials), materials.flat.counts
         row_of = np.repeat(np.arange(len(counts)), counts)

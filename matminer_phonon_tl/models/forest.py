@@ -14,9 +14,9 @@ from matminer_phonon_tl.exceptions import ModelFormatError
 from matminer_phonon_tl.models.state import check_arrays
 
 ROWS_AT_ONCE = 512
-"""So few that all that a walk touches stays in a core's cache."""
+"""Rows that walk together: few enough for a core's cache."""
 LEVELS_AT_ONCE = 4
-"""Between two looks at who has reached a leaf."""
+"""Levels to walk before rows that have reached a leaf are taken out."""
 LEAF = -1
 
 
@@ -28,7 +28,7 @@ class Forest:
     feature : ndarray of int16, shape (n_nodes,)
         Column that a node compares; -1 at a leaf.
     threshold : ndarray of float64, shape (n_nodes,)
-        A row goes left where its value is at most this. Only of inner nodes; 0 at a leaf.
+        A row goes left where its value is at most this; 0 at a leaf.
     children : ndarray of int32, shape (n_nodes, 2)
         Left and right child, counted over the whole forest; -1 at a leaf.
     probability : ndarray of float64, shape (n_nodes,)
@@ -86,7 +86,7 @@ class Forest:
         )
 
     def predict_by_tree(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Probability of the positive class from each tree.
+        """Return the probability of the positive class from each tree.
 
         Parameters
         ----------
@@ -105,7 +105,7 @@ class Forest:
         return result
 
     def predict_positive(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Mean over the trees, shape (n_rows,); equal to scikit-learn's to the last bit."""
+        """Return the mean over the trees, equal to scikit-learn's to the last bit."""
         return mean_of_trees(self.predict_by_tree(X))
 
     def _predict_block(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -133,7 +133,7 @@ class Forest:
 
     @cached_property
     def _walk(self) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.intp]]:
-        """The nodes as a walk wants them: small, and leaves that lead to themselves."""
+        """Return nodes for walking: small arrays, in which leaves lead to themselves."""
         leaf = self.feature == LEAF
         # The largest float32 at most the threshold splits float32 values as the threshold does.
         with np.errstate(over="ignore"):
@@ -194,7 +194,7 @@ class Forest:
             raise ModelFormatError(f"expected a forest to have {', '.join(failed)}: it is damaged")
         tree_end = np.repeat(np.append(roots[1:], n_nodes), np.diff(np.append(roots, n_nodes)))
         if not ((right > inner + 1) & (right < tree_end[inner])).all():
-            raise ModelFormatError("expected each node's children to follow it in its own tree")
+            raise ModelFormatError("expected each node's children to follow it in the same tree")
         children = np.full((n_nodes, 2), LEAF, dtype=np.int32)
         children[inner, 0] = inner + 1
         children[inner, 1] = right
@@ -205,7 +205,7 @@ class Forest:
 
 
 def mean_of_trees(by_tree: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean over the first axis; equal to scikit-learn's to the last bit."""
+    """Return the mean over the first axis, equal to scikit-learn's to the last bit."""
     total = np.zeros(by_tree.shape[1])
     for tree in by_tree:  # one after another, as scikit-learn adds: pairwise sums differ
         total += tree

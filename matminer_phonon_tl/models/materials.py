@@ -88,9 +88,9 @@ class Materials:
         Parameters
         ----------
         X : Materials, CompositionArray, DataFrame, Series or sequence
-            Compositions of a DataFrame are those of its column ``composition`` (failing it
-            ``formula`` or ``structure``). Structures are those of its column ``structure``, which
-            only models that use structures look at. The entries of anything else are both.
+            In a DataFrame, the column ``composition`` (failing it ``formula`` or ``structure``)
+            holds the compositions, and the column ``structure`` the structures, which only models
+            that use structures look at. In anything else the entries are both.
 
         Raises
         ------
@@ -331,8 +331,8 @@ def read_input(estimator: Any, X: Any, y: Any = None, *, fitting: bool) -> Any:
     Raises
     ------
     ValueError
-        In scikit-learn's words for a bad matrix or bad labels, in those of :class:`Materials` for
-        bad compositions, by their rows.
+        If the matrix or the labels are bad (scikit-learn's message), or a composition is (names
+        its row).
     """
     compositions = None
     if isinstance(X, pd.Series | list | tuple) and not len(X):

@@ -69,8 +69,8 @@ class PhononPredictor(BaseEstimator, JSONModel):
 
     As the paper advises, in two steps: a compound that is judged to have no acoustic-optical gap
     gets the probability of one and no value for it. The regressor of the gap is trained on the
-    materials that have one; those of speed of sound and heat capacity on all, which is better for
-    a compound at large (docs/accuracy.md has both figures).
+    materials that have one; the regressors of speed of sound and heat capacity on all, which is
+    better for a compound at large (docs/accuracy.md has both figures).
 
     Parameters
     ----------

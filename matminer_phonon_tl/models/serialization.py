@@ -1,4 +1,4 @@
-"""Models as JSON: safe to load from a stranger, exact, and their own card.
+"""Models as JSON: safe to load from a stranger, exact, with a card of what they are.
 
 A model file is plain JSON, gzipped where its name ends in ``.gz``:
 
@@ -9,7 +9,7 @@ A model file is plain JSON, gzipped where its name ends in ``.gz``:
 
 Against attacks stands something else: no name in a file is ever imported. Classes come from
 :data:`MODEL_CLASSES`, arrays are base64 of little-endian bytes whose size is checked before
-anything is allocated, and every class checks its own state.
+anything is allocated, and every class checks the state it is rebuilt from.
 """
 
 import gzip
@@ -40,7 +40,7 @@ MODEL_CLASSES = {
 """The classes a file may name, and where this package keeps them."""
 
 MAX_FILE_BYTES = 256 * 2**20
-"""Of a model file, and of the JSON it unpacks to."""
+"""Largest model file, and largest JSON that it unpacks to."""
 
 _MODEL_KEYS = {"params", "state", "schema_version"}
 
@@ -75,7 +75,7 @@ class JSONModel(MSONable):
         return self.get_params(deep=False)  # type: ignore[attr-defined]
 
     def _card(self) -> dict[str, Any]:
-        """What is known of any model, and what was recorded of this one."""
+        """Return what is known of any model, and what was recorded about this one."""
         return {
             "versions": library_versions(),
             "training_data": getattr(self, "training_data_", None),
@@ -85,13 +85,13 @@ class JSONModel(MSONable):
         }
 
     def _forget_card(self) -> None:
-        """A model that is fitted anew is not the one whose scores its card holds."""
+        """Drop the card: its scores are not those of a model that is fitted anew."""
         self.__dict__.pop("card_", None)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the model as JSON-ready plain values; :meth:`from_dict` restores it exactly.
 
-        But for a ``random_state`` that is a generator: it has no JSON, and None stands for it.
+        A ``random_state`` that is a generator has no JSON; None is written in its place.
         """
         params = self._json_params()
         if isinstance(params.get("random_state"), np.random.RandomState):
@@ -124,7 +124,7 @@ class JSONModel(MSONable):
         return model
 
     def save(self, json_path: str | Path, *_: Any, **__: Any) -> None:  # type: ignore[override]
-        """Write the model as JSON (monty's own ``save`` would pickle what it cannot encode)."""
+        """Write the model as JSON (``save`` of monty would pickle what it cannot encode)."""
         save_model(self, json_path)
 
     @classmethod
@@ -238,7 +238,7 @@ def parse_document(content: bytes) -> dict[str, Any]:
 
 
 def content_hash(document: dict[str, Any]) -> str:
-    """Digest (sha256, hex) of a model document without its own ``sha256`` field."""
+    """Return the sha256 of a model document without its field ``sha256``, in hex."""
     rest = {key: value for key, value in document.items() if key != "sha256"}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
     return sha256_of(text)
@@ -267,7 +267,7 @@ def _decode_model(document: dict[str, Any], depth: int) -> Any:
         raise ModelFormatError("expected params as an object and state as an object or null")
     if not isinstance(card, dict | None):
         raise ModelFormatError("expected the card as an object")
-    # The module is this package's own, looked up by the allowed name.
+    # A module of this package, looked up by the allowed name.
     cls = getattr(import_module(MODEL_CLASSES[name]), name)
     unknown = params.keys() - set(cls._get_param_names())
     if unknown:

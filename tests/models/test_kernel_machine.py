@@ -111,7 +111,7 @@ class TestSparseSpread:
         X, z, _ = data
         machine = KernelMachine.fit_gaussian_process(X, z, nu=1.5, per_feature=False)
         doubled = machine.solved_for(np.vstack([X, X]), np.append(z, z))
-        assert sorted(module._pivots(doubled._own_covariance(), 160) % 80) == list(range(80))
+        assert sorted(module._pivots(doubled._training_covariance(), 160) % 80) == list(range(80))
 
 
 @pytest.fixture(scope="module")

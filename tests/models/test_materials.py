@@ -44,7 +44,7 @@ def one(*_):
 
 
 def count_readers(counted):
-    import matminer_phonon_tl.composition_array as reading
+    import matminer_phonon_tl.compositions as reading
 
     counted(reading, "_read_others", lambda _values, rows, *_: len(rows))
     counted(reading, "read_plain_formulas", len)
@@ -64,8 +64,8 @@ def test_a_prediction_of_formulas_reads_and_describes_each_once(counted, phonon_
     formulas = [c.formula.replace(" ", "") for c in phonon_tl["composition"][:40]]
     counts = count_readers(counted)
     predictor.predict(formulas, conditional=True, warn=False)
-    assert counts.pop("composition_array.read_plain_formulas") == 40
-    assert counts.pop("composition_array._read_others") == 0
+    assert counts.pop("compositions.read_plain_formulas") == 40
+    assert counts.pop("compositions._read_others") == 0
     for name in ("XenonPyDescriptors", "LatticeDynamicsDescriptors", "AnalogueDescriptors"):
         assert counts.pop(f"{name}._describe") == 40
     assert set(counts.values()) == {0}
@@ -82,7 +82,7 @@ def test_a_prediction_of_structures_reads_and_describes_each_once(counted, phono
         assert counts.pop(f"lattice_dynamics.{name}") == 12
     assert counts.pop("Structure.get_primitive_structure") == 12
     assert counts.pop("Structure.get_space_group_info") == 12
-    assert counts.pop("composition_array._read_others") == 12
+    assert counts.pop("compositions._read_others") == 12
     assert set(counts.values()) == {0}
 
 
