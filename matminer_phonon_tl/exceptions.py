@@ -66,7 +66,7 @@ class PhononDocumentError(PhononTLError, ValueError):
 
 
 class NonPrimitiveCellError(PhononDocumentError):
-    """The phonons are those of a cell larger than the primitive one."""
+    """The phonons belong to a cell larger than the primitive one."""
 
 
 class UnstableStructureError(PhononTLError, ValueError):

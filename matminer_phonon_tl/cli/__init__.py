@@ -157,8 +157,8 @@ def train(
     --structure.
     """
     from matminer_phonon_tl.datasets import load_dataset
+    from matminer_phonon_tl.evaluation.training import train_predictor
     from matminer_phonon_tl.models import save_model
-    from matminer_phonon_tl.models.training import train_predictor
 
     if not out.parent.is_dir() or out.is_dir() or not out.name.endswith((".json", ".json.gz")):
         raise typer.BadParameter(

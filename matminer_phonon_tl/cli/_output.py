@@ -100,7 +100,7 @@ def _model_card(file: str) -> dict[str, Any]:
 
 def _package_info() -> dict[str, Any]:
     from matminer_phonon_tl.datasets import dataset_metadata
-    from matminer_phonon_tl.models.serialization import library_versions
+    from matminer_phonon_tl.files import library_versions
 
     return {
         "datasets": {

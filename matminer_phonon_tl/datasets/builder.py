@@ -2,7 +2,6 @@
 
 import csv
 import gzip
-import hashlib
 import io
 import json
 import logging
@@ -32,6 +31,7 @@ from matminer_phonon_tl.exceptions import (
     UnitError,
     UnstableStructureError,
 )
+from matminer_phonon_tl.files import sha256_of, write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -206,22 +206,25 @@ class PhononDatasetBuilder:
         table = {"index": list(range(len(rows))), "columns": list(columns), "data": rows}
         # mtime=0: the same rows are the same file
         content = gzip.compress(json.dumps(table).encode(), mtime=0)
-        _replace(self.output, content)
+        self.output.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.output, content)
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["entry", "reason", "message"])
         writer.writerows(skipped)
-        _replace(self._beside("skipped.csv"), text.getvalue().encode())
+        write_atomically(self._beside("skipped.csv"), text.getvalue().encode())
         counts = dict(Counter(reason for _, reason, _ in skipped).most_common())
         metadata = {
-            "hash": hashlib.sha256(content).hexdigest(),
+            "hash": sha256_of(content),
             "num_entries": len(rows),
             "file_type": "json.gz",
             "source": {"source": self.source.name, **self.source.fingerprint()},
             "code_version": __version__,
             "skipped": counts,
         }
-        _replace(self._beside("metadata.json"), json.dumps(metadata, indent=1).encode() + b"\n")
+        write_atomically(
+            self._beside("metadata.json"), json.dumps(metadata, indent=1).encode() + b"\n"
+        )
         return BuildReport(len(rows), counts, n_resumed, self.output, self._beside("skipped.csv"))
 
     def _beside(self, ending: str) -> Path:
@@ -302,14 +305,3 @@ def _reason(error: Exception) -> str:
 def _one_line(error: Exception) -> str:
     """Return an error's message as one line of a table."""
     return " ".join(str(error).split())[:500]
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that at any moment the old one or the new one is there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.tmp")
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)

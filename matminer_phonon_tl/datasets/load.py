@@ -5,7 +5,6 @@ only after a download. Here a file is checked at every read, and only compositio
 are decoded.
 """
 
-import hashlib
 import json
 from functools import cache
 from importlib.resources import as_file, files
@@ -19,6 +18,7 @@ from tqdm.auto import tqdm
 
 from matminer_phonon_tl.compositions import as_composition
 from matminer_phonon_tl.exceptions import DatasetIntegrityError
+from matminer_phonon_tl.files import sha256_of
 from matminer_phonon_tl.untrusted_json import parse_json, unpack
 
 NAME = "phonon_tl"
@@ -234,7 +234,7 @@ def read_frame(
         raise DatasetIntegrityError(
             f"expected the dataset file {path}, found a folder: {way_out}"
         ) from error
-    found = hashlib.sha256(content).hexdigest()
+    found = sha256_of(content)
     if sha256 is not None and found != sha256:
         raise DatasetIntegrityError(
             f"expected {path} to have the sha256 {sha256[:12]}..., got {found[:12]}...: the file "

@@ -11,11 +11,10 @@ from sklearn.base import is_classifier
 
 from matminer_phonon_tl.datasets.load import UNITS
 from matminer_phonon_tl.exceptions import CompositionError
-from matminer_phonon_tl.models._descriptor_input import holds_compositions
-from matminer_phonon_tl.models._descriptors import Materials
+from matminer_phonon_tl.files import data_hash
 from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
+from matminer_phonon_tl.models.materials import Materials, holds_compositions
 from matminer_phonon_tl.models.phonon_regressor import PhononRegressor
-from matminer_phonon_tl.models.serialization import data_hash
 
 PHONON_LABELS = (
     "has_phonon_bandgap",

@@ -10,8 +10,8 @@ from sklearn.base import clone
 from tqdm.auto import tqdm
 
 from matminer_phonon_tl.evaluation.splits import Split
-from matminer_phonon_tl.models._descriptor_input import DescriptorInput, read_input
-from matminer_phonon_tl.models._target_transform import check_transform, transform_target
+from matminer_phonon_tl.models.materials import DescriptorInput, read_input
+from matminer_phonon_tl.models.target_transform import check_transform, transform_target
 from matminer_phonon_tl.networks.engine import train_folds
 from matminer_phonon_tl.networks.jobs import column_scaler, network_seeds
 from matminer_phonon_tl.networks.network import TrainedNetwork

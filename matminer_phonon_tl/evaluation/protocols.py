@@ -22,7 +22,7 @@ from matminer_phonon_tl.evaluation.data import EvaluationData, read_data, take
 from matminer_phonon_tl.evaluation.result import PROTOCOLS, CrossValidationResult
 from matminer_phonon_tl.evaluation.source_hygiene import SourceTasks, without_formulas
 from matminer_phonon_tl.evaluation.splits import Split, SplitPlan
-from matminer_phonon_tl.models.serialization import library_versions
+from matminer_phonon_tl.files import library_versions
 from matminer_phonon_tl.networks.transfer import TransferMLPRegressor
 
 Protocol = Literal["leak_free", "strict", "published"]

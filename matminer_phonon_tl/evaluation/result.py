@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from matminer_phonon_tl.evaluation.scores import Score, average_rounds, score_predictions
 from matminer_phonon_tl.evaluation.splits import Split
 from matminer_phonon_tl.exceptions import ModelFormatError
-from matminer_phonon_tl.models.serialization import write_atomically
+from matminer_phonon_tl.files import write_atomically
 
 PROTOCOLS: Mapping[str, str] = {
     "leak_free": "everything is fitted inside the training fold; source weights are copied",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import has_fit_parameter
 
 from matminer_phonon_tl.compositions import as_compositions
-from matminer_phonon_tl.models._descriptor_input import holds_compositions
+from matminer_phonon_tl.models.materials import holds_compositions
 from matminer_phonon_tl.models.source_tasks import NAMED_SOURCES, load_source
 
 _KINDRED_LABELS = (

@@ -315,7 +315,7 @@ def _springs(cells: _Cells) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     kind = (site * n_sites + neighbour[near]) * _N_PARITIES + parity
     springs = np.concatenate([each.direction for each in bonds])[bond]
     springs *= np.exp(-DECAY * (stretched[near] - 1))[:, None]
-    # Bonds stand in the order of their atoms, so those of one site or pair are a run.
+    # Bonds stand in the order of their atoms, so the bonds of one site or pair are a run.
     runs = np.flatnonzero(np.diff(site, prepend=-1))
     at_rest = np.zeros((n_cells * n_sites, 9))
     at_rest[site[runs]] = np.add.reduceat(springs, runs)

@@ -1,5 +1,6 @@
 """A compact set of descriptors that follow from the physics of lattice vibrations."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -123,30 +124,16 @@ class LatticeDynamicsDescriptors(CompositionFeaturizer):
         features, errors = super()._featurize_valid(values, first_row)
         if not self.use_structure:
             return features, errors
-        n_composition = len(COMPOSITION_COLUMNS)
-        n_structure = len(self._structure_columns())
-        features = np.hstack([features, np.full((len(values), n_structure), np.nan)])
-        for row, value in enumerate(values):
-            if first_row + row in errors:
-                continue
-            if not isinstance(value, Structure):
-                errors[first_row + row] = CompositionError(
-                    "expected a Structure because use_structure=True, got "
-                    f"{type(value).__name__}: give structures, or set use_structure=False",
-                    row=first_row + row,
-                )
-                features[row] = np.nan
-                continue
-            try:
-                features[row, n_composition:] = describe_structure(value, self.springs)
-            except (ValueError, ArithmeticError) as error:  # LinAlgError is a ValueError
-                errors[first_row + row] = CompositionError(
-                    "expected a structure with a lattice to vibrate, got "
-                    f"{value.composition.reduced_formula}, of which {error}",
-                    row=first_row + row,
-                )
-                features[row] = np.nan
-        return features, dict(sorted(errors.items()))
+        n_columns = len(self._structure_columns())
+        described = np.full((len(values), n_columns), np.nan)
+        good = [row for row in range(len(values)) if first_row + row not in errors]
+        found, refused = describe_structures([values[row] for row in good], self.springs)
+        described[good] = found
+        for place, error in refused.items():
+            row = good[place]
+            errors[first_row + row] = error.at_row(first_row + row)
+            features[row] = np.nan
+        return np.hstack([features, described]), dict(sorted(errors.items()))
 
 
 def _describe_compositions(flat: FlatCompositions) -> NDArray[np.float64]:
@@ -201,8 +188,50 @@ def _describe_compositions(flat: FlatCompositions) -> NDArray[np.float64]:
     return np.column_stack([columns[name] for name in COMPOSITION_COLUMNS])
 
 
-def describe_structure(structure: Structure, springs: str = "covalent") -> list[float]:
-    """Compute ``GEOMETRY_COLUMNS`` and ``MODEL_COLUMNS[springs]`` of one structure."""
+def describe_structures(
+    values: Sequence[Any], springs: str = "covalent", geometry: NDArray[np.float64] | None = None
+) -> tuple[NDArray[np.float64], dict[int, CompositionError]]:
+    """Compute ``GEOMETRY_COLUMNS`` and ``MODEL_COLUMNS[springs]`` of many structures.
+
+    Parameters
+    ----------
+    values : sequence of Structure
+    springs : {"covalent", "bond_valence"}
+    geometry : ndarray of shape (n_structures, n_geometry_columns), optional
+        The first columns, where they are known; NaN in rows that have none.
+
+    Returns
+    -------
+    described : ndarray of shape (n_structures, n_columns)
+        NaN in rows that cannot be described.
+    errors : dict of row to CompositionError
+        Why each of these rows cannot.
+    """
+    describe_model = describe_spring_model if springs == "covalent" else describe_bond_valence_model
+    described = np.full((len(values), len(GEOMETRY_COLUMNS) + len(MODEL_COLUMNS[springs])), np.nan)
+    errors: dict[int, CompositionError] = {}
+    for row, value in enumerate(values):
+        if not isinstance(value, Structure):
+            errors[row] = CompositionError(
+                f"expected a Structure because use_structure=True, got {type(value).__name__}: "
+                "give structures, or set use_structure=False",
+                row=row,
+            )
+            continue
+        try:
+            shape = describe_geometry(value) if geometry is None else geometry[row]
+            described[row] = [*shape, *describe_model(value)]
+        except (ValueError, ArithmeticError) as error:  # LinAlgError is a ValueError
+            errors[row] = CompositionError(
+                "expected a structure with a lattice to vibrate, got "
+                f"{value.composition.reduced_formula}, of which {error}",
+                row=row,
+            )
+    return described, errors
+
+
+def describe_geometry(structure: Structure) -> list[float]:
+    """Compute ``GEOMETRY_COLUMNS`` of one structure."""
     composition = as_composition(structure.composition)
     if not structure.is_valid(tol=SHORTEST_DISTANCE):
         raise ValueError(f"two atoms are nearer than {SHORTEST_DISTANCE} Angstrom: check the sites")
@@ -226,7 +255,6 @@ def describe_structure(structure: Structure, springs: str = "covalent") -> list[
     between_heavy = distance[is_heavy[centre] & is_heavy[neighbour]]
     # None within the sphere: at least that far.
     heavy_distance = between_heavy.min() if len(between_heavy) else cutoff
-    describe_model = describe_spring_model if springs == "covalent" else describe_bond_valence_model
     _, space_group = structure.get_space_group_info(symprec=SYMPREC)
     return [
         volume / n_sites,
@@ -237,5 +265,4 @@ def describe_structure(structure: Structure, springs: str = "covalent") -> list[
         float(nearest.std() / nearest.mean()),
         float(coordination),
         float(heavy_distance),
-        *describe_model(structure),
     ]

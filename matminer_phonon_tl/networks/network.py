@@ -126,7 +126,7 @@ class TrainedNetwork:
         scaled = hidden @ self.output_weights.astype(np.float64) + self.output_bias
         return scaled * self.y_scale + self.y_mean
 
-    def state(self) -> dict[str, np.ndarray]:
+    def get_state(self) -> dict[str, np.ndarray]:
         """Return the arrays by name, as `from_state` takes them.
 
         Returns
@@ -170,7 +170,7 @@ class TrainedNetwork:
         Parameters
         ----------
         state : dict of str to ndarray
-            As `state` returns it.
+            As `get_state` returns it.
         widths : tuple of int
             Widths that the hidden layers must have.
         n_features : int

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from matminer_phonon_tl.exceptions import TrainingError
-from matminer_phonon_tl.models._descriptor_input import describe, holds_compositions
+from matminer_phonon_tl.models.materials import describe, holds_compositions
 from matminer_phonon_tl.models.source_tasks import NAMED_SOURCES, load_source
 from matminer_phonon_tl.networks.engine import train_folds
 from matminer_phonon_tl.networks.network import TrainedNetwork

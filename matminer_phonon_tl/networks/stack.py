@@ -492,7 +492,7 @@ def initial_arrays(
     arrays["output_weights"] = random.uniform(-bound, bound, (inputs[-1], n_outputs))
     arrays["output_bias"] = random.uniform(-bound, bound, n_outputs)
     if job.initial is not None:
-        source = job.initial.state()
+        source = job.initial.get_state()
         kinds = ["weights"]
         if settings.transfer_batch_norm:
             kinds += ["gamma", "beta", "running_mean", "running_var"]

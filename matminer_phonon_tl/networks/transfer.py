@@ -11,13 +11,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from matminer_phonon_tl.exceptions import ModelFormatError
-from matminer_phonon_tl.models._descriptor_input import DescriptorInput, read_input
-from matminer_phonon_tl.models._target_transform import (
+from matminer_phonon_tl.models.materials import DescriptorInput, read_input
+from matminer_phonon_tl.models.serialization import JSONModel
+from matminer_phonon_tl.models.target_transform import (
     check_transform,
     inverse_transform,
     transform_target,
 )
-from matminer_phonon_tl.models.serialization import JSONModel
 from matminer_phonon_tl.networks.engine import train_folds
 from matminer_phonon_tl.networks.jobs import network_seeds
 from matminer_phonon_tl.networks.network import TrainedNetwork, check_array, predict_all
@@ -496,7 +496,8 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
             params["source"] = getattr(self, "source_record_", None)
         return params
 
-    def _get_state(self) -> dict[str, Any] | None:
+    def get_state(self) -> dict[str, Any] | None:
+        """Return what fitting left; None before ``fit``."""
         if not hasattr(self, "networks_"):
             return None
         names = getattr(self, "feature_names_in_", None)
@@ -504,13 +505,16 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
             "format": _STATE_FORMAT,
             "n_features": int(self.n_features_in_),
             "feature_names": None if names is None else [str(name) for name in names],
-            "networks": [network.state() for network in self.networks_],
-            "source_networks": [network.state() for network in self.source_networks_],
+            "networks": [network.get_state() for network in self.networks_],
+            "source_networks": [network.get_state() for network in self.source_networks_],
             "loss_curves": np.array(self.loss_curves_),
             "source_record": self.source_record_,
         }
 
-    def _set_state(self, state: dict[str, Any]) -> Self:
+    @classmethod
+    def from_state(cls, state: dict[str, Any], **params: Any) -> Self:
+        """Rebuild a fitted model from :meth:`get_state` and its parameters."""
+        model = cls(**params)
         if not isinstance(state, dict) or set(state) != _STATE_KEYS:
             got = sorted(state) if isinstance(state, dict) else type(state).__name__
             raise ModelFormatError(
@@ -532,7 +536,7 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         ):
             raise ModelFormatError(f"expected {n_features} feature names or none, got {names!r}")
         try:
-            widths = member_widths(self.hidden_layer_sizes)
+            widths = member_widths(model.hidden_layer_sizes)
         except ValueError as error:
             raise ModelFormatError(str(error)) from error
         networks = _read_networks("networks", state["networks"], widths, n_features)
@@ -552,14 +556,14 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         record = state["source_record"]
         if not isinstance(record, dict | None):
             raise ModelFormatError(f"expected a record of the source, got {type(record).__name__}")
-        self.n_features_in_ = n_features
+        model.n_features_in_ = n_features
         if names is not None:
-            self.feature_names_in_ = np.array(names, dtype=object)
-        self.networks_ = networks
-        self.source_networks_ = sources
-        self.loss_curves_ = curves
-        self.source_record_ = record
-        return self
+            model.feature_names_in_ = np.array(names, dtype=object)
+        model.networks_ = networks
+        model.source_networks_ = sources
+        model.loss_curves_ = curves
+        model.source_record_ = record
+        return model
 
 
 def predict_target(

@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 
 from matminer_phonon_tl.evaluation.checks import check_client, check_whole
 from matminer_phonon_tl.exceptions import DatasetIntegrityError, MissingExtraError
-from matminer_phonon_tl.models.serialization import data_hash, library_versions, write_atomically
+from matminer_phonon_tl.files import data_hash, library_versions, write_atomically
 from matminer_phonon_tl.reproduction.paper import (
     N_REPEATS,
     SCALES,

@@ -28,7 +28,7 @@ from matminer_phonon_tl.figures.classifier import (
     draw_precision_recall,
     draw_roc,
 )
-from matminer_phonon_tl.models.serialization import write_atomically
+from matminer_phonon_tl.files import write_atomically
 from matminer_phonon_tl.reproduction.paper import TARGETS, published_figure
 from matminer_phonon_tl.reproduction.tables import select, without_parts_of_the_leak
 

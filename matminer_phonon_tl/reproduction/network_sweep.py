@@ -63,7 +63,7 @@ class NetworkTask:
 @cache
 def structure_matrix(rows: str) -> NDArray[np.float64]:
     """Return the descriptors of composition and structure, which take a while."""
-    from matminer_phonon_tl.models._descriptors import descriptor_matrix
+    from matminer_phonon_tl.models.materials import descriptor_matrix
 
     return descriptor_matrix(paper_frame(rows), "xenonpy", use_structure=True)
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from matminer_phonon_tl.evaluation.result import PROTOCOLS as MEANINGS
-from matminer_phonon_tl.models.serialization import write_atomically
+from matminer_phonon_tl.files import write_atomically
 from matminer_phonon_tl.reproduction.figures import (
     COLOURS,
     NAMES,

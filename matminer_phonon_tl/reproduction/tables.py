@@ -17,7 +17,7 @@ from matminer_phonon_tl.evaluation.comparison import compare, corrected_interval
 from matminer_phonon_tl.evaluation.result import CrossValidationResult
 from matminer_phonon_tl.evaluation.scores import score_predictions
 from matminer_phonon_tl.evaluation.splits import Split
-from matminer_phonon_tl.models.serialization import data_hash, write_atomically
+from matminer_phonon_tl.files import data_hash, write_atomically
 from matminer_phonon_tl.reproduction.paper import (
     HOLDOUT,
     III_V,

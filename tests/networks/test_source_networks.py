@@ -86,8 +86,8 @@ def test_more_sources_than_fit_at_a_time(monkeypatch):
     cut = train_source_networks(sources, *arguments, cache=SourceCache())
     for one, other in zip(whole, cut, strict=True):
         assert one.n_outputs == other.n_outputs
-        for name, array in one.state().items():
-            np.testing.assert_allclose(array, other.state()[name], rtol=1e-9, atol=1e-9)
+        for name, array in one.get_state().items():
+            np.testing.assert_allclose(array, other.get_state()[name], rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ def train(X, y, folds, hidden_layer_sizes, epochs=500, random_state=0, **options
 
 
 def arrays_of(network):
-    return network.state()
+    return network.get_state()
 
 
 def assert_equal(one, other, **tolerance):

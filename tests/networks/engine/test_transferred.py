@@ -9,7 +9,7 @@ from tests.networks.engine.cases import SMALL, train
 class TestTransfer:
     def test_weights_are_copied_and_the_source_stays(self, data, source):
         X, y, folds = data
-        before = source.state()
+        before = source.get_state()
         rate = 1e-12  # so small that what the network started from can still be read
         stack = train(X, y, folds, SMALL, 1, initial=source, learning_rate=rate)
         for network in stack.networks:
@@ -20,7 +20,7 @@ class TestTransfer:
                 np.testing.assert_allclose(network.gamma[layer], 1.0, atol=1e-6)
             assert np.abs(network.output_weights - source.output_weights).max() > 1e-3
         train(X, y, folds, SMALL, 20, initial=source)
-        for name, array in source.state().items():
+        for name, array in source.get_state().items():
             np.testing.assert_array_equal(array, before[name])
 
     def test_batch_norm_on_request(self, data, source):

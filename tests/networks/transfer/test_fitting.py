@@ -114,8 +114,8 @@ class TestFolds:
         model = TransferMLPRegressor(**QUICK, source=None)
         one = model.fit_folds(gapped, y, [np.arange(100)])[0]
         other = model.fit_folds(changed, y_changed, [np.arange(100)])[0]
-        for name, array in one.networks_[0].state().items():
-            np.testing.assert_array_equal(array, other.networks_[0].state()[name])
+        for name, array in one.networks_[0].get_state().items():
+            np.testing.assert_array_equal(array, other.networks_[0].get_state()[name])
 
 
 def test_progress_goes_to_stderr(matrices, capfd):

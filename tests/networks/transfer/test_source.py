@@ -48,14 +48,14 @@ class TestSource:
     def test_weights_are_never_changed(self, gapped, small_source):
         y = gapped["heat_capacity"]
         model = TransferMLPRegressor(**QUICK, source=small_source, transfer_batch_norm=True)
-        before = model.fit(gapped, y).source_networks_[0].state()
+        before = model.fit(gapped, y).source_networks_[0].get_state()
         clone(model).set_params(epochs=50).fit(gapped, 3 * y)
         other = clone(model).fit(gapped, y)
-        for name, array in other.source_networks_[0].state().items():
+        for name, array in other.source_networks_[0].get_state().items():
             np.testing.assert_array_equal(array, before[name])
-        state = model.source_networks_[0].state()
+        state = model.source_networks_[0].get_state()
         state["hidden_0_weights"][:] = 0.0
-        assert not np.array_equal(model.source_networks_[0].state()["hidden_0_weights"], 0.0)
+        assert not np.array_equal(model.source_networks_[0].get_state()["hidden_0_weights"], 0.0)
 
     def test_for_one_fit_only(self, gapped, small_source):
         y = gapped["heat_capacity"]

@@ -2,27 +2,67 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pymatgen.core import Composition
 
 from matminer_phonon_tl.exceptions import ModelFormatError
-from matminer_phonon_tl.models._scaling import Scaling
-from matminer_phonon_tl.models._target_transform import (
+from matminer_phonon_tl.models.kernel_machine import KernelMachine, evaluate
+from matminer_phonon_tl.models.state import check_arrays
+from matminer_phonon_tl.models.target_transform import (
     inverse_transform,
     label_scale,
     transform_target,
 )
-from matminer_phonon_tl.models.kernel_machine import KernelMachine, evaluate
 
 MEMBERS = ("gp15", "gp25", "gp25_per_feature", "svm")
 
 
+class Scaling(NamedTuple):
+    """Standard units of descriptors and of what is learnt."""
+
+    center: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    offset: float
+    unit: float
+
+    @classmethod
+    def fit(cls, D: NDArray[np.float64], learnt: NDArray[np.float64]) -> Self:
+        """Take the units from training rows; NaN, a missing descriptor, counts for nothing."""
+        known = np.isfinite(D)
+        n = np.maximum(known.sum(axis=0), 1)
+        center = np.where(known, D, 0.0).sum(axis=0) / n
+        scale = np.sqrt((np.where(known, D - center, 0.0) ** 2).sum(axis=0) / n)
+        # A column that is constant but for round-off tells nothing.
+        scale[scale <= 1e-12 * np.maximum(np.abs(center), 1.0)] = 1.0
+        # It stands in for missing descriptors, which a file keeps in single precision.
+        center = center.astype(np.float32).astype(np.float64)
+        return cls(center, scale, float(learnt.mean()), float(learnt.std()) or 1.0)
+
+    def filled(self, D: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Put the training mean where a descriptor is missing."""
+        return np.where(np.isfinite(D), D, self.center)
+
+    def points(self, D: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Standardise descriptors; one that is missing has the training mean."""
+        X = D - self.center
+        X /= self.scale
+        X[~np.isfinite(X)] = 0.0
+        return X
+
+    def standard(self, learnt: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Standardise labels."""
+        return (learnt - self.offset) / self.unit
+
+    def unstandard(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Undo :meth:`standard`."""
+        return z * self.unit + self.offset
+
+
 @dataclass(frozen=True, eq=False)
 class KernelEnsemble:
-    """Fitted machines and what stands around them.
+    """Fitted machines with the scaling and the transform around them.
 
     Parameters
     ----------
@@ -31,10 +71,11 @@ class KernelEnsemble:
     scaling : Scaling
         Units of descriptors and of what is learnt.
     descriptors : ndarray of shape (n_samples, n_features)
-        Of the training rows, the training mean in place of what is missing.
+        The training rows; the training mean where a descriptor is missing.
     machines : list of KernelMachine
     least_std : float
-        In the label's units. Where a transform is flat (a gap near zero), the spread is not zero.
+        Smallest predicted spread, in the label's units: where a transform is flat (a gap near
+        zero), the spread would vanish.
     """
 
     transform: str
@@ -50,7 +91,7 @@ class KernelEnsemble:
         transform: str,
         D: NDArray[np.float64],
         labels: NDArray[np.float64],
-        compositions: Sequence[Composition],
+        materials: Any,
         like: "KernelEnsemble | None" = None,
     ) -> Self:
         """Fit scaler and machines to some rows, and to nothing else.
@@ -63,11 +104,11 @@ class KernelEnsemble:
         D : ndarray of shape (n_samples, n_features)
             NaN where a descriptor is missing.
         labels : ndarray of shape (n_samples,)
-        compositions : sequence of Composition
+        materials : as :meth:`Materials.of` takes
         like : KernelEnsemble, optional
-            Of the same members; where a machine has few hyperparameters, they are taken over.
+            With the same members; where a machine has few hyperparameters, they are taken over.
         """
-        learnt = transform_target(transform, labels, compositions)
+        learnt = transform_target(transform, labels, materials)
         scaling = Scaling.fit(D, learnt)
         X, z = scaling.points(D), scaling.standard(learnt)
         known = [None] * len(members) if like is None else like.machines
@@ -80,14 +121,14 @@ class KernelEnsemble:
         )
 
     def predict(
-        self, D: NDArray[np.float64], compositions: Sequence[Composition]
+        self, D: NDArray[np.float64], materials: Any
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Labels, and their spread: of the Gaussian processes and between the machines.
+        """Predict labels and their spread: of the Gaussian processes and between the machines.
 
         Parameters
         ----------
         D : ndarray of shape (n_materials, n_features)
-        compositions : sequence of Composition
+        materials : as :meth:`Materials.of` takes
             For the atoms and masses that the transform needs.
 
         Returns
@@ -95,12 +136,10 @@ class KernelEnsemble:
         tuple of two ndarray of shape (n_materials,)
         """
         X = self.scaling.points(D)
-        scale = label_scale(self.transform, compositions)
+        scale = label_scale(self.transform, materials)
 
         def label(z: NDArray[np.float64]) -> NDArray[np.float64]:
-            return inverse_transform(
-                self.transform, self.scaling.unstandard(z), compositions, scale
-            )
+            return inverse_transform(self.transform, self.scaling.unstandard(z), materials, scale)
 
         central, variances = [], []
         for machine, (z, spread) in zip(self.machines, evaluate(self.machines, X), strict=True):
@@ -112,7 +151,7 @@ class KernelEnsemble:
         return np.mean(central, axis=0), np.maximum(std, self.least_std)
 
     def get_state(self) -> dict[str, Any]:
-        """Plain values and arrays; members and transform are the model's parameters."""
+        """Return plain values and arrays, but members and transform, which are parameters."""
         return {
             "center": self.scaling.center,
             "scale": self.scaling.scale,
@@ -127,19 +166,29 @@ class KernelEnsemble:
     def from_state(
         cls, state: dict[str, Any], members: Sequence[str], transform: str, n_features: int
     ) -> Self:
-        """Restore and check.
+        """Rebuild from :meth:`get_state`.
 
         Raises
         ------
         ModelFormatError
             If something is missing, of the wrong kind or shape, or not finite.
         """
-        scaling = _read_scaling(state, n_features)
-        D = state["descriptors"]
-        is_matrix = isinstance(D, np.ndarray) and D.ndim == 2 and D.dtype == np.float32
-        if not is_matrix or D.shape[1] != n_features or not len(D):
-            raise ModelFormatError(f"expected training descriptors of {n_features} columns")
-        D = D.astype(np.float64)
+        sizes = check_arrays(
+            state,
+            "a scaler of finite numbers",
+            {
+                "center": (np.float64, (n_features,)),
+                "scale": (np.float64, (n_features,)),
+                **dict.fromkeys(("offset", "unit", "least_std"), float),
+                "descriptors": (np.float32, ("n_samples", n_features)),
+                "machines": list,
+            },
+        )
+        positive = state["unit"] > 0 and state["least_std"] > 0 and (state["scale"] > 0).all()
+        if not positive or not sizes["n_samples"]:
+            raise ModelFormatError("expected a scaler of training rows, its units above zero")
+        scaling = Scaling(*(state[name] for name in Scaling._fields))
+        D = state["descriptors"].astype(np.float64)
         with np.errstate(over="ignore"):
             points = scaling.points(D)
         if not np.isfinite(points).all():
@@ -153,18 +202,6 @@ class KernelEnsemble:
         return cls(transform, scaling, D, machines, state["least_std"])
 
 
-def read_vector(state: dict[str, Any], name: str, length: int) -> NDArray[np.float64]:
-    """Return an array of a state, after checking that it is so many numbers."""
-    vector = state[name]
-    if (
-        not isinstance(vector, np.ndarray)
-        or vector.shape != (length,)
-        or vector.dtype != np.float64
-    ):
-        raise ModelFormatError(f"expected {name} as a vector of {length} numbers")
-    return vector
-
-
 def _fit(
     name: str, X: NDArray[np.float64], z: NDArray[np.float64], like: KernelMachine | None
 ) -> KernelMachine:
@@ -174,13 +211,3 @@ def _fit(
         return like.solved_for(X, z)
     nu = 1.5 if name == "gp15" else 2.5
     return KernelMachine.fit_gaussian_process(X, z, nu=nu, per_feature=name.endswith("per_feature"))
-
-
-def _read_scaling(state: dict[str, Any], n_features: int) -> Scaling:
-    center = read_vector(state, "center", n_features)
-    scale = read_vector(state, "scale", n_features)
-    scalars = (state["offset"], state["unit"], state["least_std"])
-    are_numbers = all(type(value) is float for value in scalars)
-    if not are_numbers or min(scalars[1:]) <= 0 or not (scale > 0).all():
-        raise ModelFormatError("expected a scaler of finite numbers, its units above zero")
-    return Scaling(center, scale, *scalars[:2])

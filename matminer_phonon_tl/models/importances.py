@@ -11,8 +11,6 @@ from sklearn.inspection import permutation_importance
 from sklearn.metrics import average_precision_score
 from sklearn.utils import check_random_state
 
-from matminer_phonon_tl.models._forest_search import OnMatrix
-
 NEAR_COPIES = 0.8
 """Mean absolute rank correlation from which descriptors stand for each other."""
 
@@ -25,12 +23,12 @@ def permuted_importances(
     n_repeats: int,
     random_state: Any,
 ) -> NDArray[np.float64]:
-    """Mean loss of average precision when one column is shuffled, shape (n_descriptors,)."""
+    """Return the mean loss of average precision when one column is shuffled."""
     return permutation_importance(
-        OnMatrix(classifier),
+        classifier,
         D,
         truth,
-        scoring="average_precision",
+        scoring=_average_precision,
         n_repeats=n_repeats,
         random_state=random_state,
     ).importances_mean
@@ -44,17 +42,13 @@ def clustered_importances(
     n_repeats: int,
     random_state: Any,
 ) -> NDArray[np.float64]:
-    """Mean loss of average precision when a column is shuffled along with all its near copies.
+    """Return the mean loss of average precision when a column is shuffled with its near copies.
 
     Shuffled alone, a descriptor with near copies looks needless: the forest reads a copy.
     """
     random = check_random_state(random_state)
     clusters = near_copies(D)
-
-    def precision(matrix: NDArray[np.float64]) -> float:
-        return float(average_precision_score(truth, classifier.predict_proba(matrix)[:, 1]))
-
-    untouched = precision(D)
+    untouched = _average_precision(classifier, D, truth)
     importances = np.empty(D.shape[1])
     for cluster in np.unique(clusters):
         members = clusters == cluster
@@ -62,13 +56,13 @@ def clustered_importances(
         for _ in range(n_repeats):
             shuffled = D.copy()
             shuffled[:, members] = D[random.permutation(len(D))][:, members]
-            losses.append(untouched - precision(shuffled))
+            losses.append(untouched - _average_precision(classifier, shuffled, truth))
         importances[members] = np.mean(losses)
     return importances
 
 
 def near_copies(D: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Number of the cluster that each column belongs to.
+    """Return the number of the cluster that each column belongs to.
 
     Columns are joined (average linkage) as long as the mean of their absolute rank correlations
     is at least ``NEAR_COPIES``.
@@ -81,3 +75,9 @@ def near_copies(D: NDArray[np.float64]) -> NDArray[np.int32]:
     np.fill_diagonal(distance, 0.0)
     links = average(squareform(distance, checks=False))
     return fcluster(links, 1.0 - NEAR_COPIES, criterion="distance")
+
+
+def _average_precision(
+    classifier: Any, D: NDArray[np.float64], truth: NDArray[np.float64]
+) -> float:
+    return float(average_precision_score(truth, classifier.predict_proba(D)[:, 1]))

@@ -1,16 +1,17 @@
 """Which primitive cell is meant, and whether training materials of the formula have another."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pymatgen.core import Composition, Structure
+from pymatgen.core import Structure
 
-from matminer_phonon_tl.compositions import FlatCompositions, as_composition, flatten
+from matminer_phonon_tl.compositions import FlatCompositions, as_composition
 from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError
 from matminer_phonon_tl.featurizers.element_table import ElementTable
+from matminer_phonon_tl.models.materials import Materials
+from matminer_phonon_tl.models.state import check_arrays
 
 MOST_FORMULA_UNITS = 1000
 SAME_SITE = 0.01
@@ -21,7 +22,7 @@ _BROKEN = 1e-6
 
 
 def read_cell(value: Any, n_formula_units: Any = None, *, needs_structure: bool = False) -> Any:
-    """Return the primitive cell that a value stands for.
+    """Return the primitive cell that a value stands for: what is to be read in its place.
 
     Parameters
     ----------
@@ -33,9 +34,9 @@ def read_cell(value: Any, n_formula_units: Any = None, *, needs_structure: bool 
 
     Returns
     -------
-    Structure, or the value itself, not read yet, or Composition
-        Of a Structure its primitive cell; of anything else so many reduced units, where they are
-        given.
+    Structure, Composition or the value itself
+        The primitive cell of a Structure; ``n_formula_units`` reduced formula units, where they
+        are given; else the value, not read yet.
 
     Raises
     ------
@@ -84,7 +85,7 @@ class KnownCells:
     Parameters
     ----------
     flat : FlatCompositions
-        Of the training materials, elements as rows of the element table.
+        The training materials, elements as rows of the element table.
     """
 
     def __init__(self, flat: FlatCompositions) -> None:
@@ -96,24 +97,24 @@ class KnownCells:
         self._marks = np.unique(_marks(flat))
 
     @classmethod
-    def fit(cls, compositions: Sequence[Composition]) -> Self:
-        """Remember the training materials."""
-        return cls(flatten(compositions, ElementTable.shipped().index_of))
+    def fit(cls, X: Any) -> Self:
+        """Remember the training materials, anything :meth:`Materials.of` takes."""
+        return cls(Materials.of(X).flat)
 
-    def look_up(self, compositions: Sequence[Composition]) -> list[tuple[bool, list[int]]]:
-        """For each composition, whether its cell is known, and which others of its formula are.
+    def look_up(self, X: Any) -> list[tuple[bool, list[int]]]:
+        """Say whether each cell is known, and which other cells of its formula are.
 
         Parameters
         ----------
-        compositions : sequence of Composition
+        X : as :meth:`Materials.of` takes
 
         Returns
         -------
         list of (bool, list of int)
             The others by their numbers of atoms.
         """
-        flat = flatten(compositions, ElementTable.shipped().index_of)
-        found: list[tuple[bool, list[int]]] = [(False, [])] * len(compositions)
+        flat = Materials.of(X).flat
+        found: list[tuple[bool, list[int]]] = [(False, [])] * len(flat.counts)
         maybe = np.flatnonzero(np.isin(_marks(flat), self._marks))
         for row, key, size in zip(maybe, *_keys(flat.take(maybe)), strict=True):
             sizes = self._sizes.get(key, [])
@@ -121,7 +122,7 @@ class KnownCells:
         return found
 
     def get_state(self) -> dict[str, Any]:
-        """Plain arrays."""
+        """Return plain arrays."""
         return {
             "counts": self._flat.counts.astype(np.int32),
             "elements": self._flat.elements.astype(np.int16),
@@ -130,21 +131,21 @@ class KnownCells:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
-        """Restore and check."""
+        """Rebuild from :meth:`get_state`."""
+        check_arrays(
+            state,
+            "training cells",
+            {
+                "counts": (np.int32, ("n_cells",)),
+                "elements": (np.int16, ("n_entries",)),
+                "amounts": (np.float64, ("n_entries",)),
+            },
+        )
         counts, elements, amounts = (state[name] for name in ("counts", "elements", "amounts"))
-        dtypes = (np.int32, np.int16, np.float64)
-        arrays = (counts, elements, amounts)
-        if not all(
-            isinstance(a, np.ndarray) and a.ndim == 1 and a.dtype == dtype
-            for a, dtype in zip(arrays, dtypes, strict=True)
-        ):
-            raise ModelFormatError("expected training cells as three vectors")
-        n_elements = len(ElementTable.shipped().row_of)
         if (
             not (counts > 0).all()
             or counts.sum() != len(elements)
-            or len(elements) != len(amounts)
-            or not ((elements >= 0) & (elements < n_elements)).all()
+            or not ((elements >= 0) & (elements < len(ElementTable.shipped().row_of))).all()
             or not (amounts > 0).all()
         ):
             raise ModelFormatError("expected training cells of known elements")
@@ -152,7 +153,7 @@ class KnownCells:
 
 
 def _marks(flat: FlatCompositions) -> NDArray[np.intp]:
-    """A number for the elements of each row: equal where they are, and seldom else."""
+    """Hash of each row's elements: rows with different hashes have different elements."""
     if not len(flat.counts):
         return np.empty(0, dtype=np.intp)
     starts = np.cumsum(flat.counts) - flat.counts
@@ -160,7 +161,7 @@ def _marks(flat: FlatCompositions) -> NDArray[np.intp]:
 
 
 def _keys(flat: FlatCompositions) -> tuple[list[tuple[tuple[int, float], ...]], NDArray[Any]]:
-    """Reduced formula of each row as a key, and the atoms in its cell, to whole numbers."""
+    """Reduced formula of each row as a key, and the rounded number of atoms in its cell."""
     if not len(flat.counts):
         return [], np.empty(0)
     starts = np.cumsum(flat.counts) - flat.counts

@@ -1,9 +1,15 @@
-"""Plain values and arrays as JSON and back, checked before anything is allocated."""
+"""What fitting left, as plain values and arrays: checked, and as JSON and back.
+
+Whatever goes into a model file has the same two methods. ``get_state()`` returns plain values,
+arrays and other models. ``from_state(state, **context)`` checks such a state and rebuilds the
+object, raising ModelFormatError; the context is what the file keeps elsewhere: parameters of an
+estimator, the points of a kernel machine.
+"""
 
 import base64
 import binascii
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +22,84 @@ DTYPES = frozenset({"<f4", "<f8", "<i2", "<i4", "<i8", "|i1", "|u1", "|b1"})
 
 _ARRAY_KEYS = {"@array", "dtype", "shape"}
 _TUPLE_KEY = "@tuple"
+
+
+Field = type | tuple[Any, tuple[int | str, ...]]
+"""A plain type, or dtype and shape of an array, in which a name stands for a size."""
+
+
+def check_arrays(
+    state: Mapping[str, Any], what: str, fields: Mapping[str, Field]
+) -> dict[str, int]:
+    """Check types, shapes and finiteness of a state's fields.
+
+    Parameters
+    ----------
+    state : mapping
+    what : str
+        What the state is of, for the error.
+    fields : mapping of str to type or (dtype, shape)
+        A name in a shape stands for the same size wherever it occurs.
+
+    Returns
+    -------
+    dict of str to int
+        The size that each name stands for.
+
+    Raises
+    ------
+    ModelFormatError
+        Names the first field that is not as it should be.
+    KeyError
+        If a field is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> state = {"X": np.ones((3, 2)), "weights": np.ones(3), "offset": 0.5}
+    >>> fields = {"X": (float, ("n_rows", 2)), "weights": (float, ("n_rows",)), "offset": float}
+    >>> check_arrays(state, "a line", fields)
+    {'n_rows': 3}
+    """
+    sizes: dict[str, int] = {}
+    for name, field in fields.items():
+        value = state[name]
+        if isinstance(field, type):
+            good = type(value) is field and (type(value) is not float or math.isfinite(value))
+            wanted, got = f"{name} as a {field.__name__}", type(value).__name__
+        else:
+            dtype, shape = np.dtype(field[0]), field[1]
+            got = type(value).__name__
+            good = isinstance(value, np.ndarray) and value.dtype == dtype
+            if isinstance(value, np.ndarray):
+                got = f"{value.dtype} of shape {value.shape}"
+                good = good and _fits(value.shape, shape, sizes)
+                good = good and (dtype.kind != "f" or bool(np.isfinite(value).all()))
+            wanted = _array_words(name, dtype, shape, sizes)
+        if not good:
+            raise ModelFormatError(f"expected {what} with {wanted}, all of it finite, got {got}")
+    return sizes
+
+
+def _fits(found: tuple[int, ...], shape: tuple[int | str, ...], sizes: dict[str, int]) -> bool:
+    """Whether a shape is as wanted; names that have no size yet get it."""
+    if len(found) != len(shape):
+        return False
+    for n, wanted in zip(found, shape, strict=True):
+        if n != (sizes.setdefault(wanted, n) if isinstance(wanted, str) else wanted):
+            return False
+    return True
+
+
+def _array_words(
+    name: str, dtype: np.dtype[Any], shape: tuple[int | str, ...], sizes: dict[str, int]
+) -> str:
+    known = [sizes.get(n, n) if isinstance(n, str) else n for n in shape]
+    if len(known) == 1:
+        return f"{name} as a vector of {known[0]} {dtype}"
+    if len(known) == 2:
+        return f"{known[0]} {name} of {known[1]} columns of {dtype}"
+    return f"{name} of shape {tuple(known)} of {dtype}"
 
 
 def encode(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Conformal intervals: how many predicted spreads reach a wanted share of new labels.
+"""Conformal intervals: how many predicted spreads hold a wanted share of new labels.
 
 Each material's label is predicted by models that were not trained on its formula. Its score is the
 error of that prediction over the predicted spread, so that an interval of a given reach is wide
@@ -6,9 +6,8 @@ where the model is unsure. The empirical quantile of the scores, with the finite
 is the reach: if new materials are like the training ones, the interval holds the wanted share of
 their labels whatever the errors' distribution.
 
-MAPIE's estimators do the same for one score a model; what they do not take are a spread that the
-model itself predicts and folds grouped by formula, so the quantile stands here, and a test
-(``tests/models/test_conformal.py``) holds it against MAPIE's.
+The quantile is computed here rather than by MAPIE because the model itself predicts the spread that
+scales a score; a test (``tests/models/test_conformal.py``) compares it with MAPIE's.
 
 References
 ----------
@@ -26,7 +25,7 @@ from numpy.typing import NDArray
 Predict = Callable[
     [NDArray[np.intp], NDArray[np.intp]], tuple[NDArray[np.float64], NDArray[np.float64]]
 ]
-"""Predictions and spreads of the second rows by a model of the first."""
+"""Fits to the first rows; returns predictions and spreads of the second."""
 
 
 def held_out_scores(
@@ -34,11 +33,11 @@ def held_out_scores(
     labels: NDArray[np.float64],
     formulas: Sequence[str],
     *,
-    n_own: int,
+    n_scored: int,
     cv: int,
     random_state: Any,
 ) -> NDArray[np.float64]:
-    """Scores of the first ``n_own`` rows, ascending; the others help to train only.
+    """Return scores of the first rows, ascending; the other rows are only trained on.
 
     Parameters
     ----------
@@ -47,7 +46,7 @@ def held_out_scores(
     labels : ndarray of shape (n_rows,)
     formulas : sequence of str
         Rows of one formula are held out together.
-    n_own : int
+    n_scored : int
         Rows from the population that new materials are expected to come from.
     cv : int
         Folds.
@@ -56,22 +55,22 @@ def held_out_scores(
 
     Returns
     -------
-    ndarray of shape (n_own,)
+    ndarray of shape (n_scored,)
     """
     from sklearn.model_selection import GroupKFold
 
     folds = GroupKFold(cv, shuffle=True, random_state=random_state)
-    scores = np.empty(n_own)
+    scores = np.empty(n_scored)
     for train, test in folds.split(labels, groups=np.asarray(formulas)):
-        own = test[test < n_own]
-        if len(own):
-            mean, spread = fit_and_predict(train, own)
-            scores[own] = np.abs(labels[own] - mean) / spread
+        scored = test[test < n_scored]
+        if len(scored):
+            mean, spread = fit_and_predict(train, scored)
+            scores[scored] = np.abs(labels[scored] - mean) / spread
     return np.sort(scores)
 
 
 def reach(scores: NDArray[np.float64], level: Any) -> float:
-    """Spreads that an interval must reach to hold a share ``level`` of new labels.
+    """Return how many spreads an interval must reach to hold a share ``level`` of new labels.
 
     Parameters
     ----------
@@ -82,7 +81,7 @@ def reach(scores: NDArray[np.float64], level: Any) -> float:
     Raises
     ------
     ValueError
-        If the level is no share, or more than so many scores can promise.
+        If the level is no share, or higher than the number of scores can promise.
     """
     if isinstance(level, bool) or not isinstance(level, Real) or not 0 < float(level) < 1:
         raise ValueError(f"expected a level between 0 and 1, got {level!r}")
