@@ -1,4 +1,7 @@
-"""The whole paper again: every experiment as published, and beside it without the leak.
+"""Run the whole paper again: every experiment as published, and beside it without the leak.
+
+A run is a list of jobs. What a job returns is kept as DIR/parts/EXPERIMENT--NAME.json, so that a
+run that was stopped goes on; scores, tables, figures and report are made from these parts.
 
 References
 ----------
@@ -58,9 +61,9 @@ EXPERIMENTS = (
 )
 PROTOCOLS = ("published", "leak_free")
 
-# Network fits of 500 epochs on 100 rows in a second, on two cores; a fit on all 1245 band gaps or
-# other labels counts as many, and a chain of few networks leaves a core idle.
+# network fits of 500 epochs on 100 rows that two cores do in a second
 FITS_PER_SECOND = 2.7
+# how many of them a fit on all 1245 rows costs
 LARGE_FIT = 9.0
 
 TRANSFERRED: dict[str, tuple[int, ...]] = {"first": (0,), "second": (1,), "all": (0, 1, 2)}
@@ -74,16 +77,16 @@ FROZEN: dict[str, tuple[int, ...]] = {
 
 @dataclass(frozen=True)
 class Job:
-    """A part of an experiment that is done, and kept, as a whole.
+    """Part of an experiment that is done, and kept, as a whole.
 
     Attributes
     ----------
     experiment, name : str
-        Its file is DIR/parts/experiment--name.json.
+        Name the file of the result, DIR/parts/EXPERIMENT--NAME.json.
     cost : float
-        In fits of 500 epochs on 100 rows.
+        Expected cost in fits of 500 epochs on 100 rows.
     work : callable
-        Returns what is written.
+        Does the job and returns what is written.
     """
 
     experiment: str
@@ -105,31 +108,31 @@ def run(
 ) -> Path:
     """Run the paper's experiments under ``published`` and ``leak_free``.
 
-    Each part is written as it is finished, whole or not at all; a run that was killed goes on
-    with `resume`.
+    Each finished job is written at once, whole or not at all; `resume` continues a run that was
+    killed.
 
     Parameters
     ----------
     out : path
-        Folder for scores.json, tables, figures and report.html; made where it is missing.
+        Folder for scores.json, tables, figures and report.html; made if it is missing.
     experiments : sequence of str, optional
-        Some of ``EXPERIMENTS``. Default: all.
+        Names among ``EXPERIMENTS``; all of them if not given.
     resume : bool
-        Keep what an earlier run with the same settings has finished.
+        Keep what an earlier run with the same settings has finished in this folder.
     scale : {"full", "mid", "quick"} or Scale, optional
         How many networks; "full" is the paper's 250 architectures and 15 rounds.
     device : str
         A torch device.
     random_state : int
     client : dask.distributed.Client, optional
-        Cluster to do the parts on: batches of architectures are spread over its workers.
+        Cluster that does the jobs: batches of architectures are spread over its workers.
     progress : bool
         Whether to show a progress bar with the time left.
 
     Returns
     -------
     Path
-        Of scores.json: ``{"scores": [{experiment, target, model, protocol, mae, r2, mae_std,
+        The file scores.json: ``{"scores": [{experiment, target, model, protocol, mae, r2, mae_std,
         n_architectures, n_repeats, ...}], ...}``.
 
     Raises
@@ -137,15 +140,15 @@ def run(
     ValueError
         If an experiment or a scale is unknown, or torch cannot use the device.
     FileExistsError
-        If the folder holds parts and `resume` is False.
+        If the folder holds results and `resume` is False.
     DatasetIntegrityError
-        If it holds parts of a run with other settings.
+        If it holds results of a run with other settings.
     """
     chosen = _check_experiments(experiments)
     size = _check_scale(scale)
     check_whole("random_state", random_state, 0)
     check_client(client)
-    if client is None:  # a cluster's workers may have what is missing here
+    if client is None:  # a cluster's workers may have a device that is missing here
         _check_device(device)
     folder = Path(out)
     if folder.exists() and not folder.is_dir():
@@ -175,24 +178,24 @@ def run(
 
 
 def write_report(out: str | Path) -> Path:
-    """Write scores, tables, figures and report anew from the parts that a folder holds.
+    """Write scores, tables, figures and report from the results that a folder holds.
 
     Parameters
     ----------
     out : path
-        Folder that :func:`run` was given; the run need not have come to its end.
+        Folder that :func:`run` was given; the run need not be complete.
 
     Returns
     -------
     Path
-        Of scores.json.
+        The file scores.json.
 
     Raises
     ------
     FileNotFoundError
-        If the folder holds no finished part of a run.
+        If the folder holds no finished job of a run.
     DatasetIntegrityError
-        If its record of the run cannot be read.
+        If the run's settings in the folder cannot be read.
     """
     # drawing is imported where something is drawn
     from matminer_phonon_tl.reproduction import report
@@ -227,9 +230,9 @@ def plan_of(
     random_state: int = 0,
     device: str = "cpu",
 ) -> list[Job]:
-    """Return the jobs that :func:`run` would do here with these arguments, without doing them.
+    """Return the jobs that :func:`run` would do with these arguments, without doing them.
 
-    What :func:`run` would refuse is refused here too.
+    Arguments are checked as :func:`run` checks them.
 
     Examples
     --------
@@ -257,7 +260,7 @@ def estimate_minutes(jobs: Sequence[Job]) -> float:
 
 
 def in_words(minutes: float) -> str:
-    """Say a duration as one would.
+    """Return a duration in words, rounded.
 
     Examples
     --------
@@ -383,12 +386,12 @@ def _batches(architectures: Sequence[Any], size: int) -> Iterator[Sequence[Any]]
 
 
 def finished_jobs(jobs: Sequence[Job], client: Any = None) -> Iterator[tuple[Job, dict[str, Any]]]:
-    """Yield jobs and what they return, in the order in which they end.
+    """Do jobs here one by one, or on a Dask cluster; yield each with its result when it ends.
 
     Parameters
     ----------
     jobs : sequence of Job
-        None waits for another.
+        Independent of each other.
     client : dask.distributed.Client, optional
         Cluster to run on.
 
@@ -396,7 +399,7 @@ def finished_jobs(jobs: Sequence[Job], client: Any = None) -> Iterator[tuple[Job
     ------
     tuple of Job and dict
     """
-    # the longest first, so that no worker is left with a long one at the end
+    # the longest job first, so that no worker is alone with it at the end
     ordered = sorted(jobs, key=lambda job: -job.cost)
     if client is None:
         for job in ordered:
@@ -409,7 +412,7 @@ def finished_jobs(jobs: Sequence[Job], client: Any = None) -> Iterator[tuple[Job
         for future in as_completed(futures):
             yield futures[future], future.result()
     finally:
-        # where the caller stops early, nobody waits for the rest
+        # a caller that stops early does not want the rest
         client.cancel(list(futures))
 
 
@@ -446,7 +449,7 @@ def _check_scale(scale: str | Scale) -> Scale:
 
 
 def _check_device(device: str) -> None:
-    """Raise ValueError if networks cannot be trained there, which would show only after minutes."""
+    """Raise ValueError at once for a device on which networks cannot be trained."""
     if device == "cpu":
         return
     try:
@@ -465,7 +468,7 @@ def _check_device(device: str) -> None:
 def _check_settings(
     folder: Path, scale: Scale, random_state: int, device: str, resume: bool
 ) -> None:
-    """Keep parts of different runs apart: their scores would be averaged together."""
+    """Refuse a folder with results of other settings, which would be averaged with new ones."""
     file = folder / "parts" / "settings.json"
     settings = {
         "scale": asdict(scale),
@@ -489,7 +492,7 @@ def _check_settings(
 
 
 def _read_settings(folder: Path) -> tuple[Scale, int, str]:
-    """Scale, seed and device of the run that a folder holds."""
+    """Return scale, seed and device of the run that a folder holds."""
     file = folder / "parts" / "settings.json"
     if not file.exists():
         raise FileNotFoundError(

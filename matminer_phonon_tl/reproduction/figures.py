@@ -1,7 +1,7 @@
-"""The reproduction's figures, drawn from its tables: one function draws a panel, wherever it goes.
+"""Draw the reproduction's figures from its tables, each panel by one function.
 
-A figure is a list of panels. A file holds them all; the report's page holds each as an SVG of its
-own, so that panels wrap in a narrow window.
+A figure is a list of panels. A file holds them all; the report's page holds each as a separate
+SVG, so that panels wrap in a narrow window.
 """
 
 import re
@@ -208,8 +208,8 @@ def make_figures(tables: Mapping[str, pd.DataFrame]) -> dict[str, PanelFigure]:
 
 def write_figures(folder: Path, figures: Mapping[str, PanelFigure]) -> None:
     """Write each figure as PNG and SVG into the folder's subfolder figures."""
-    (folder / "figures").mkdir(exist_ok=True)
     for name, panels in figures.items():
+        (folder / "figures").mkdir(exist_ok=True)
         figure = panels.draw()
         for suffix, metadata in (("png", {}), ("svg", {"Date": None})):
             content = BytesIO()
@@ -287,7 +287,7 @@ def _svg(panel: Panel, prefix: str) -> str:
 
 
 def _architecture_panels(scores: pd.DataFrame) -> list[Panel]:
-    """Errors and R2 of all architectures, without and with transfer (Table 1, Fig. 5)."""
+    """Show errors and R2 of all architectures, without and with transfer (Table 1, Fig. 5)."""
     panels: list[Panel] = []
     for score, label in (("mae", "MAE"), ("r2", "R²")):
         for target in TARGETS:
@@ -309,7 +309,7 @@ def _architecture_panels(scores: pd.DataFrame) -> list[Panel]:
                     },
                     title=NAMES[target],
                     label=f"MAE, {unit_of(target)}" if score == "mae" else label,
-                    paper={model: own[score] for model, own in found.items() if own},
+                    paper={model: figure[score] for model, figure in found.items() if figure},
                     from_zero=score == "mae",
                 )
             )
@@ -317,7 +317,7 @@ def _architecture_panels(scores: pd.DataFrame) -> list[Panel]:
 
 
 def _leak_panels(table: pd.DataFrame) -> list[Panel]:
-    """The error in each round, over what is carried from fit to fit."""
+    """Show the error in each round, by what is carried from fit to fit."""
     panels: list[Panel] = []
     for target in TARGETS:
         rows = select(table, target=target, model="TL")
@@ -334,7 +334,7 @@ def _leak_panels(table: pd.DataFrame) -> list[Panel]:
 
 
 def _holdout_panels(table: pd.DataFrame) -> list[Panel]:
-    """Scores on each random 60/40 split, with and without transfer (Fig. 4C-D)."""
+    """Show the scores on each random 60/40 split, with and without transfer (Fig. 4C-D)."""
     panels: list[Panel] = []
     for protocol in PROTOCOLS:
         rows = select(table, protocol=protocol)
@@ -357,7 +357,7 @@ def _holdout_panels(table: pd.DataFrame) -> list[Panel]:
 
 
 def _layer_panels(scores: pd.DataFrame) -> list[Panel]:
-    """Errors of the gap by which layers are transferred, and which are frozen (Fig. 4E-F)."""
+    """Show errors of the gap by which layers are transferred or frozen (Fig. 4E-F)."""
     panels: list[Panel] = []
     for title, experiment in (("layers transferred", "layers_transferred"),
                               ("layers frozen", "layers_frozen")):  # fmt: skip
@@ -379,7 +379,7 @@ def _layer_panels(scores: pd.DataFrame) -> list[Panel]:
 
 
 def _structure_panels(scores: pd.DataFrame) -> list[Panel]:
-    """Errors of the gap from composition alone, and with descriptors of the structure (S4)."""
+    """Show errors of the gap without and with descriptors of the structure (S4)."""
     panels: list[Panel] = []
     described = select(scores, experiment="structure_descriptors")
     for model in ("non-TL", "TL") if len(described) else ():
@@ -403,7 +403,7 @@ def _twins(scores: pd.DataFrame, rows: pd.DataFrame, model: str, protocol: str) 
 def _parity_panels(
     table: pd.DataFrame, experiment: str, targets: Sequence[str], models: Sequence[str]
 ) -> list[Panel]:
-    """Predictions against references, for the architecture that the paper would show."""
+    """Show predictions against references, for the architecture that the paper would show."""
     chosen = (
         select(table, experiment=experiment, target=target, protocol=protocol, model=model)
         for target in targets
@@ -414,7 +414,7 @@ def _parity_panels(
 
 
 def _classifier_panels(table: pd.DataFrame, importances: pd.DataFrame) -> list[Panel]:
-    """Confusion, ROC, precision against recall, and the descriptors that matter (Fig. 2)."""
+    """Show confusion, ROC, precision against recall, and the main descriptors (Fig. 2)."""
     panels: list[Panel] = []
     for protocol, cmap in (("published", "Reds"), ("leak_free", "Blues")):
         rows = select(table, protocol=protocol)
@@ -443,7 +443,7 @@ def _classifier_panels(table: pd.DataFrame, importances: pd.DataFrame) -> list[P
 
 
 def _compound_panels(table: pd.DataFrame) -> list[Panel]:
-    """Predictions for the four compounds beside the paper's and the references (Table 2)."""
+    """Show predictions for the four compounds beside the paper's and references (Table 2)."""
     return [
         partial(_draw_compounds, rows=select(table, target=target), target=target)
         for target in TARGETS
@@ -452,7 +452,7 @@ def _compound_panels(table: pd.DataFrame) -> list[Panel]:
 
 
 def _label_panels(table: pd.DataFrame) -> list[Panel]:
-    """Distributions of the labels, and their rank correlations (S1)."""
+    """Show distributions of the labels, and their rank correlations (S1)."""
     if not len(table):
         return []
     gapped = table[table["has_phonon_bandgap"]]
@@ -467,7 +467,7 @@ def _label_panels(table: pd.DataFrame) -> list[Panel]:
 
 
 def _measured_panels(table: pd.DataFrame) -> list[Panel]:
-    """How far derived heat capacities and speeds of sound are from measured ones (S2)."""
+    """Show how far derived properties are from measured ones (S2)."""
     return [
         partial(_draw_measured, rows=select(table, target=target), title=NAMES[target])
         for target in ("heat_capacity", "speed_of_sound")

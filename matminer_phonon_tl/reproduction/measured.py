@@ -1,4 +1,4 @@
-"""What was measured of properties that the dataset derives from phonons (the paper's S2)."""
+"""Measured values of properties that the dataset derives from phonons (the paper's S2)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,15 +24,18 @@ HEAT_CAPACITY: dict[str, tuple[int, float, str]] = {
     "KCl": (225, 51.3, CRC),
     "KBr": (225, 52.3, CRC),
 }
-"""Formula: space group, J/mol/K at 298 K and constant pressure, source. The derived ones are at
-300 K and constant volume; the difference is a few per cent in the soft alkali halides."""
+"""Space group, heat capacity in J/mol/K at 298 K and constant pressure, and source, by formula.
+
+The dataset's are at 300 K and constant volume, which is a few per cent less in the soft alkali
+halides.
+"""
 
 _BERLINCOURT = "Berlincourt et al., Phys. Rev. 129, 1009 (1963), doi:10.1103/PhysRev.129.1009"
 
 
 @dataclass(frozen=True)
 class CubicCrystal:
-    """Elastic constants in GPa, density in g/cm3, at room temperature."""
+    """Elastic constants in GPa and density in g/cm3 of a cubic crystal at room temperature."""
 
     space_group: int
     c11: float
@@ -44,16 +47,17 @@ class CubicCrystal:
     def speeds(self, direction: tuple[float, float, float]) -> NDArray[np.float64]:
         """Return the speeds of the three acoustic branches along a direction, slowest first.
 
-        Christoffel's equation; GPa over g/cm3 is (km/s)^2.
+        They solve Christoffel's equation.
 
         Parameters
         ----------
         direction : tuple of three float
+            Of any length.
 
         Returns
         -------
         ndarray of shape (3,)
-            km/s.
+            Speeds in km/s.
 
         Examples
         --------
@@ -67,13 +71,13 @@ class CubicCrystal:
             + (self.c12 + self.c44) * np.outer(n, n)
             + anisotropy * np.diag(n**2)
         )
-        return np.sqrt(np.linalg.eigvalsh(christoffel) / self.density)
+        return np.sqrt(np.linalg.eigvalsh(christoffel) / self.density)  # GPa / (g/cm3) = (km/s)^2
 
     @property
     def mean_speed(self) -> float:
-        """Mean over the branches along [100], [110] and [111], where a cubic zone's path leads."""
+        """Mean speed over the branches along [100], [110] and [111], a cubic zone's path, km/s."""
         directions = ((1, 0, 0), (1, 1, 0), (1, 1, 1))
-        return float(np.mean([self.speeds(own) for own in directions]))
+        return float(np.mean([self.speeds(direction) for direction in directions]))
 
 
 CUBIC = {
@@ -105,7 +109,7 @@ CUBIC = {
 
 
 def derived_against_measured(df: pd.DataFrame) -> list[dict[str, Any]]:
-    """Set the dataset's heat capacities and speeds of sound beside measured ones.
+    """Return the dataset's heat capacities and speeds of sound beside measured ones.
 
     Parameters
     ----------
@@ -115,14 +119,14 @@ def derived_against_measured(df: pd.DataFrame) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        target, formula, material_id, derived, measured, source; in the targets' units.
+        Keys target, formula, material_id, derived, measured (both in the target's unit), source.
     """
     known = [
         ("heat_capacity", formula, space_group, value, source)
         for formula, (space_group, value, source) in HEAT_CAPACITY.items()
     ] + [
-        ("speed_of_sound", formula, own.space_group, own.mean_speed, own.source)
-        for formula, own in CUBIC.items()
+        ("speed_of_sound", formula, crystal.space_group, crystal.mean_speed, crystal.source)
+        for formula, crystal in CUBIC.items()
     ]
     rows = []
     for target, formula, space_group, value, source in known:

@@ -1,4 +1,4 @@
-"""The paper's experiments with networks: one record for each architecture, target and protocol."""
+"""Do the paper's experiments with networks: a record for each architecture, target, protocol."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,24 +21,24 @@ N_SPLITS = 5
 
 @dataclass(frozen=True)
 class NetworkTask:
-    """What a batch of architectures is to be scored on.
+    """Batch of architectures and what they are scored on.
 
     Attributes
     ----------
     experiment, model, protocol : str
-        Names in scores.json.
+        Names that stand in scores.json.
     targets : tuple of str
     architectures : tuple of tuple of int
     first : int
-        Number of the first architecture, from which seeds are made.
+        Number of the first architecture; it is added to the seed.
     n_repeats : int
-    parameters : dict
-        Of TransferMLPRegressor, where they differ from the paper's.
+    parameters : tuple of (str, value)
+        Parameters of TransferMLPRegressor that differ from the paper's.
     rows : {"gapped", "all"}
     holdout : bool
-        Random 60/40 splits in place of five folds.
+        Whether to take random 60/40 splits in place of five folds.
     structure : bool
-        Descriptors of the structure beside those of the composition.
+        Whether to add descriptors of the structure to the composition's.
     carry : {"all", "fit_on_all", "none"}
         What the published protocol carries from fit to fit.
     layers : str, optional
@@ -62,7 +62,7 @@ class NetworkTask:
 
 @cache
 def structure_matrix(rows: str) -> NDArray[np.float64]:
-    """Return the descriptors of composition and structure, which take a while."""
+    """Return the descriptors of composition and structure, kept because they take a while."""
     from matminer_phonon_tl.models.materials import descriptor_matrix
 
     return descriptor_matrix(paper_frame(rows), "xenonpy", use_structure=True)
@@ -82,8 +82,8 @@ def run_networks(task: NetworkTask, *, seed: int, device: str, progress: bool) -
     Returns
     -------
     dict
-        ``records``: one for each architecture and target, with scores, the error of each round and
-        the averaged predictions.
+        ``records``, one for each architecture and target, with scores, the error of each round
+        and the predictions averaged over the rounds.
     """
     frame = paper_frame(task.rows)
     model = TransferMLPRegressor(
@@ -119,8 +119,8 @@ def run_networks(task: NetworkTask, *, seed: int, device: str, progress: bool) -
 def run_iii_v(task: NetworkTask, *, seed: int, device: str, progress: bool) -> dict[str, Any]:
     """Fit to all gapped materials and predict the four compounds of the paper's Table 2.
 
-    ``published`` is the script's own fit on all rows: labels unscaled. The compounds are in no
-    training set, so that there is nothing to leak.
+    ``published`` fits to unscaled labels, as the script does. The compounds are in no training
+    set, so nothing can leak.
     """
     from matminer_phonon_tl.networks.engine import train_folds
     from matminer_phonon_tl.networks.jobs import network_seeds
@@ -157,7 +157,7 @@ def run_iii_v(task: NetworkTask, *, seed: int, device: str, progress: bool) -> d
 
 
 def _inputs(task: NetworkTask, frame: pd.DataFrame, model: Any) -> tuple[Any, Any]:
-    """Materials and source as the estimator takes them."""
+    """Return materials and source as the estimator takes them."""
     if not task.structure:
         return frame[["composition"]], model.source
     source = None

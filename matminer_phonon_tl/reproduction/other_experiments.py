@@ -1,4 +1,4 @@
-"""The paper's experiments without networks: the classifier, the labels, the leak's proof."""
+"""Do the experiments that train no sweep of networks: classifier, leakage probe, labels."""
 
 from typing import Any
 
@@ -15,13 +15,13 @@ LABELS = (
 
 
 def run_classifier(protocol: str, n_repeats: int, *, seed: int, progress: bool) -> dict[str, Any]:
-    """Score the gap classifier on the paper's split; leak_free also on folds by formula.
+    """Score the gap classifier on the paper's split; leak_free also on folds grouped by formula.
 
     Returns
     -------
     dict
-        ``scores`` for scores.json, ``classifier`` with probabilities for the figures, and ``iii_v``
-        with the four compounds' probabilities.
+        ``scores`` for scores.json, ``classifier`` with probabilities and importances for the
+        figures, and ``gap_probability`` of the four compounds.
     """
     from matminer_phonon_tl.evaluation.protocols import cross_validate
     from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
@@ -48,7 +48,7 @@ def run_classifier(protocol: str, n_repeats: int, *, seed: int, progress: bool) 
         | {name: score.mean for name, score in scores.items()}
     ]
     if protocol == "leak_free":
-        # the grid's usual winner: a search in each fold costs ten times as much and changes little
+        # the search's usual result: searching in each fold costs ten times more, changes little
         fixed = PhononGapClassifier(
             param_grid={"n_estimators": [200], "max_depth": [None]}, random_state=seed
         )
@@ -78,7 +78,7 @@ def run_classifier(protocol: str, n_repeats: int, *, seed: int, progress: bool) 
 
 
 def run_leak_probe(protocol: str, scale: Scale, *, seed: int, device: str) -> dict[str, Any]:
-    """Probe a protocol with permuted labels, on the first of the architectures."""
+    """Look for a leak of a protocol by permuted labels, with the first architecture."""
     from matminer_phonon_tl.evaluation.leakage import leakage_probe
     from matminer_phonon_tl.networks.transfer import TransferMLPRegressor
 

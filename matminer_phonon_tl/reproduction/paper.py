@@ -1,4 +1,4 @@
-"""What the paper did and found: architectures, targets, published figures.
+"""The paper: its targets, architectures, materials and published figures.
 
 References
 ----------
@@ -20,8 +20,8 @@ N_ARCHITECTURES = 250
 N_REPEATS = 15
 HOLDOUT = 0.4
 
-# (experiment, target, model): what the paper gives. Its text has 23.874 and 2.793 where its table
-# has 23.847 and 2.739; the table's are kept.
+# scores that the paper gives, by experiment, target and model; where its text (23.874, 2.793) and
+# its table (23.847, 2.739) differ, the table's
 PUBLISHED: dict[tuple[str, str, str], dict[str, float]] = {
     ("source", "bandgap", "source"): {"mae": 0.442, "r2": 0.860},
     ("transfer", "phonon_bandgap", "non-TL"): {"mae": 23.847, "r2": 0.764},
@@ -38,7 +38,7 @@ PUBLISHED: dict[tuple[str, str, str], dict[str, float]] = {
     },
 }  # fmt: skip
 
-# Table 2: the paper's predictions, their spread, and its references (experiment or DFPT).
+# Table 2: the paper's prediction, its spread, and its reference (experiment or DFPT)
 III_V: dict[str, dict[str, tuple[float, float, float] | None]] = {
     "InN": {
         "phonon_bandgap": (208.382, 3.524, 215.0),
@@ -65,22 +65,22 @@ III_V: dict[str, dict[str, tuple[float, float, float] | None]] = {
 
 @dataclass(frozen=True)
 class Scale:
-    """How much of the paper is run: never fewer experiments, only fewer networks.
+    """Size of a run: a smaller one has fewer networks, never fewer experiments.
 
     Attributes
     ----------
     name : str
     n_architectures, n_repeats : int
-        Of the transfer experiment.
+        Architectures and rounds of the transfer experiment.
     n_side_architectures, n_side_repeats : int
-        Of all other experiments with networks.
+        Architectures and rounds of the other experiments with networks.
     n_large_repeats : int
-        Rounds where networks are trained on all 1245 materials. With more than one, transfer to
-        all of them is tried too.
+        Rounds of experiments that train networks on all 1245 materials. With more than one,
+        transfer to all of them is tried too.
     n_permutations : int
-        Of the leakage probe.
+        Permutations of the leakage probe.
     batch : int
-        Architectures trained, and kept from a kill, together.
+        Architectures that are trained, and written, together.
     """
 
     name: str
@@ -105,7 +105,7 @@ def draw_architectures(number: int, random_state: int = 0) -> list[tuple[int, in
     Parameters
     ----------
     number : int
-        At most 250; a smaller number is part of a larger one of the same seed.
+        At most 250. With the same seed, fewer architectures are the first of more.
     random_state : int
 
     Returns
@@ -140,5 +140,5 @@ def paper_frame(rows: str) -> pd.DataFrame:
 
 
 def published_figure(experiment: str, target: str, model: str) -> dict[str, Any] | None:
-    """Return the paper's own figure for a score, None where it gives none."""
+    """Return the paper's figures for a score, None where it gives none."""
     return PUBLISHED.get((experiment, target, model))

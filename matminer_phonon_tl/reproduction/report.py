@@ -242,14 +242,6 @@ def _parts(
         f"from it. {_scale(document['methods']['scale'])}"
     )
     yield _findings(tables["comparisons"], document["leak_probes"])
-    below = {
-        "transfer_changes": ("Mean absolute errors", _comparison_rows(tables["comparisons"])),
-        "iii_v": ("Mean ± spread over networks", _compound_rows(tables["iii_v"])),
-        "derived_against_measured": (
-            "J/mol/K per formula unit, and km/s",
-            _measured_rows(tables["derived_against_measured"]),
-        ),
-    }
     for section in SECTIONS:
         if section.figure not in figures:
             continue
@@ -263,10 +255,13 @@ def _parts(
         yield from figure.svgs(section.figure)
         yield "</div>"
         yield _files(section)
-        if section.figure in below:
-            caption, table = below[section.figure]
-            yield _table(table, caption)
-        if section.figure == "derived_against_measured":
+        if section.figure == "transfer_changes":
+            yield _table(_comparison_rows(tables["comparisons"]), "Mean absolute errors")
+        elif section.figure == "iii_v":
+            yield _table(_compound_rows(tables["iii_v"]), "Mean ± spread over networks")
+        elif section.figure == "derived_against_measured":
+            rows = _measured_rows(tables["derived_against_measured"])
+            yield _table(rows, "J/mol/K per formula unit, and km/s")
             yield _paragraph(DIAMOND)
     yield "<h2>All scores</h2>"
     yield _score_table(document["scores"])
@@ -302,7 +297,7 @@ def _key(marks: Sequence[Mark]) -> str:
 
 
 def _scale(scale: Mapping[str, Any]) -> str:
-    """How much of the paper this run was, which its reader has to know first."""
+    """Say how much of the paper was run, which a reader has to know first."""
 
     def size(architectures: int, rounds: int) -> str:
         return (
@@ -369,7 +364,7 @@ def _findings(comparisons: pd.DataFrame, probes: Sequence[Mapping[str, Any]]) ->
 
 
 def _score_table(scores: Sequence[Mapping[str, Any]]) -> str:
-    """Published beside leak_free, a row for each experiment, target and model."""
+    """Return all scores, a row for each experiment, target and model, protocols side by side."""
     rows: dict[tuple[str, ...], dict[str, Any]] = {}
     for score in scores:
         model = " ".join(filter(None, (score["model"], score.get("split"))))

@@ -1,4 +1,4 @@
-"""From what the experiments' parts hold to scores.json and the CSV tables, which figures show.
+"""Make scores.json and the CSV tables from what the jobs returned.
 
 Each table is made once: it is written as CSV, and the figure of the same numbers is drawn from it.
 """
@@ -138,11 +138,12 @@ def without_parts_of_the_leak(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def summarise(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Turn records of architectures into one score for each experiment, target, model, protocol.
+    """Return one score for each experiment, target, model and protocol.
 
-    ``mae`` and ``r2`` are means over the architectures, of predictions averaged over the rounds;
-    for 60/40 splits, where few rows are tested twice, means over the splits. ``mae_std`` is the
-    spread over the architectures, or over the rounds of a single one.
+    ``mae`` and ``r2`` are means over the architectures; each architecture is scored on its
+    predictions averaged over the rounds, or for 60/40 splits, where few rows are tested twice, as
+    the mean over the splits. ``mae_std`` is the spread over the architectures, or over the rounds
+    of a single one.
     """
     scores = []
     for key, group in _grouped(records):
@@ -168,7 +169,7 @@ def summarise(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 "n_repeats": group[0]["n_repeats"],
                 "n_rows": len(group[0]["averaged"]),
                 "unit": UNITS.get(key[1], ""),
-                **(_of_gapped(group) if key[0] == "full_data" else {}),
+                **(_gapped_scores(group) if key[0] == "full_data" else {}),
                 "best": {
                     "mae": float(mae[best]),
                     "r2": float(r2[best]),
@@ -197,7 +198,7 @@ def architecture_table(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def leak_table(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Mean absolute error in each carried round, over what is carried."""
+    """Return the mean absolute error in each round, by what is carried from fit to fit."""
     rows = [
         {"target": record["target"], "model": record["model"], "protocol": record["protocol"],
          "carry": record["carry"], "round": number + 1, "mae": mae}
@@ -280,10 +281,10 @@ def best_architecture(scores: pd.DataFrame, experiment: str, target: str) -> str
 
 
 def comparison_table(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """TL against non-TL, with an interval.
+    """Return the difference of TL and non-TL with its interval.
 
-    For five folds from a bootstrap over formulas of predictions averaged over the rounds; for 60/40
-    splits, which test each material a few times only, by the corrected resampled t.
+    For five folds the interval is a bootstrap over formulas of predictions averaged over the
+    rounds; for 60/40 splits, which test each material only a few times, the corrected resampled t.
     """
     groups = dict(_grouped(record for record in records if record["carry"] in (None, "all")))
     rows = []
@@ -306,7 +307,7 @@ def comparison_table(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def _compare_materials(group: Records, other: Records) -> dict[str, Any]:
-    """TL against non-TL, predictions averaged over the rounds, architectures as the rounds."""
+    """Compare TL with non-TL on averaged predictions, with the architectures as rounds."""
     found = compare(_as_result(group), _as_result(other), level=LEVEL)
     return {
         "mae_tl": found.first,
@@ -320,7 +321,7 @@ def _compare_materials(group: Records, other: Records) -> dict[str, Any]:
 
 
 def _compare_splits(group: Records, other: Records) -> dict[str, Any]:
-    """TL against non-TL on the same 60/40 splits, each the mean over the architectures."""
+    """Compare TL with non-TL on the same 60/40 splits, by means over the architectures."""
     tl, non_tl = (
         np.mean([record["mae_rounds"] for record in one], axis=0) for one in (group, other)
     )
@@ -340,7 +341,7 @@ def _compare_splits(group: Records, other: Records) -> dict[str, Any]:
 
 
 def iii_v_table(contents: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Our predictions for InN, GaSb, InAs and InSb beside the paper's and the references."""
+    """Return predictions for InN, GaSb, InAs and InSb beside the paper's and the references."""
     gaps = {
         content["classifier"]["protocol"]: content["gap_probability"]
         for content in contents
@@ -369,7 +370,7 @@ def iii_v_table(contents: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def iii_v_scores(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Mean absolute error against the references, ours and the paper's."""
+    """Return mean absolute errors against the references, ours and the paper's."""
     if not len(table):
         return []
     scores = []
@@ -394,8 +395,8 @@ def iii_v_scores(table: pd.DataFrame) -> list[dict[str, Any]]:
     return scores
 
 
-def _of_gapped(group: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Scores on the 124 gapped rows alone, which compare with those of transfer."""
+def _gapped_scores(group: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Return scores on the 124 gapped rows alone, to compare with the transfer experiment."""
     frame = paper_frame("all")
     gapped = frame["has_phonon_bandgap"].to_numpy(dtype=bool)
     y = frame[group[0]["target"]].to_numpy(dtype=float)[gapped]
@@ -426,7 +427,7 @@ def _grouped(
 
 
 def _as_result(group: Sequence[Mapping[str, Any]]) -> CrossValidationResult:
-    """Averaged predictions of many architectures, as if each were a round."""
+    """Return the averaged predictions of the architectures as if each were a round."""
     frame = paper_frame("gapped")
     y = frame[group[0]["target"]].to_numpy(dtype=float)
     everything = np.arange(len(y))
