@@ -4,7 +4,6 @@ Every error is one sentence that says what was expected, what came and what to d
 be built from that sentence alone, because matminer re-raises ``type(error)(message)``.
 """
 
-
 from typing import Any
 
 

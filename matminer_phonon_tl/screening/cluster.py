@@ -5,7 +5,7 @@ started, so that everything else is the same with a cluster and without one.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
@@ -16,7 +16,7 @@ import pyarrow as pa
 from matminer_phonon_tl._version import __version__
 from matminer_phonon_tl.exceptions import MissingExtraError, ScreeningError
 from matminer_phonon_tl.models.serialization import decode_model
-from matminer_phonon_tl.screening.engines import Submit
+from matminer_phonon_tl.screening.engines import Engine
 from matminer_phonon_tl.screening.predicting import RowPredictor
 
 WAIT_S = 15
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def workers(predict: RowPredictor, client: Any) -> Iterator[tuple[Submit, Callable[[], int]]]:
+def workers(predict: RowPredictor, client: Any) -> Iterator[Engine]:
     """Predict on a cluster's workers.
 
     Every worker, also one that joins or is restarted later, builds the model once, from the JSON
@@ -66,7 +66,7 @@ def workers(predict: RowPredictor, client: Any) -> Iterator[tuple[Submit, Callab
             with _answering():
                 return 2 * sum(client.nthreads().values()) + 1
 
-        yield submit, window
+        yield Engine(submit, window)
 
 
 def predict_on_worker(formulas: list[Any], plugin: str) -> pa.Table:

@@ -1,13 +1,13 @@
 """The loop over the chunks of an input."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.screening.chunks import Chunk
-from matminer_phonon_tl.screening.engines import Submit, in_order
+from matminer_phonon_tl.screening.engines import Engine, in_order
 from matminer_phonon_tl.screening.layout import Layout
 from matminer_phonon_tl.screening.ranking import Ranking
 from matminer_phonon_tl.screening.sources import Source
@@ -47,17 +47,15 @@ class Run:
         self.layout: Layout | None = None
         self.rows = self.failed = self.resumed = 0
 
-    def to_tables(self, submit: Submit, window: Callable[[], int], bar: Any) -> Iterator[pa.Table]:
+    def to_tables(self, engine: Engine, bar: Any) -> Iterator[pa.Table]:
         """Yield the output's rows, chunk by chunk."""
         items = ((chunk, chunk.formulas) for chunk in self._chunks())
-        for chunk, predicted in in_order(items, submit, window):
+        for chunk, predicted in in_order(items, engine):
             table, counts = self._layout().rows(chunk, predicted)
             self._count(counts, bar)
             yield table
 
-    def to_store(
-        self, submit: Submit, window: Callable[[], int], bar: Any, store: ChunkStore
-    ) -> None:
+    def to_store(self, engine: Engine, bar: Any, store: ChunkStore) -> None:
         """Finish every chunk that the store does not hold yet."""
 
         def items() -> Iterator[tuple[Any, list[Any] | None]]:
@@ -67,7 +65,7 @@ class Run:
                 yield (number, chunk, sha256, done), None if done else chunk.formulas
 
         number = -1
-        for (number, chunk, sha256, done), predicted in in_order(items(), submit, window):
+        for (number, chunk, sha256, done), predicted in in_order(items(), engine):
             if done is not None:
                 self.resumed += done["rows"]
                 self._count(done, bar)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
@@ -15,7 +15,7 @@ from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.models import PhononPredictor
 from matminer_phonon_tl.models.serialization import content_hash, library_versions
 from matminer_phonon_tl.screening.delivery import Delivery
-from matminer_phonon_tl.screening.engines import engine
+from matminer_phonon_tl.screening.engines import Engine, available_cores, threads
 from matminer_phonon_tl.screening.outputs import check_output, check_places
 from matminer_phonon_tl.screening.page import RankingPage
 from matminer_phonon_tl.screening.predicting import NEGLIGIBLE, RowPredictor
@@ -217,12 +217,12 @@ def screen(
                 "version": __version__,
             }
             store = stack.enter_context(ChunkStore(path, identity, resume=resume))
-        submit, window = stack.enter_context(engine(predict, client=client, n_jobs=n_jobs))
+        engine = stack.enter_context(_engine(predict, client, n_jobs))
         bar = stack.enter_context(_progress_bar(source, progress))
         if store is None:
-            delivery.deliver(run.to_tables(submit, window, bar))
+            delivery.deliver(run.to_tables(engine, bar))
         else:
-            run.to_store(submit, window, bar, store)
+            run.to_store(engine, bar, store)
             delivery.deliver(store.tables(), store.folder)
             store.remove()
     return ScreeningReport(
@@ -234,6 +234,17 @@ def screen(
         seconds=time.monotonic() - started,
         error_column="error" if run.layout is None else run.layout.error,
     )
+
+
+def _engine(
+    predict: RowPredictor, client: Any, n_jobs: int | None
+) -> AbstractContextManager[Engine]:
+    """Choose what predicts: a cluster where there is a client, else threads of this process."""
+    if client is None:
+        return threads(predict, n_jobs or available_cores())
+    from matminer_phonon_tl.screening.cluster import workers
+
+    return workers(predict, client)
 
 
 def _check_number(name: str, value: Any, most: int) -> None:
