@@ -17,7 +17,8 @@ from matminer_phonon_tl._version import __version__
 from matminer_phonon_tl.exceptions import MissingExtraError, ScreeningError
 from matminer_phonon_tl.models.serialization import decode_model
 from matminer_phonon_tl.screening.engines import Engine
-from matminer_phonon_tl.screening.predicting import RowPredictor
+from matminer_phonon_tl.screening.row_predictor import RowPredictor
+from matminer_phonon_tl.screening.settings import ScreeningSettings
 
 WAIT_S = 15
 """For a scheduler to answer."""
@@ -163,18 +164,18 @@ def _plugin(predict: RowPredictor) -> Any:
     class Model(WorkerPlugin):
         """Builds the model when a worker starts."""
 
-        def __init__(self, document: dict[str, Any], options: dict[str, Any]) -> None:
+        def __init__(self, document: dict[str, Any], settings: ScreeningSettings) -> None:
             # A name for this run alone: others screen on the same cluster, with other models.
             self.name = f"matminer-phonon-tl-screening-{uuid4().hex}"
             self.version = __version__
             self.document = document
-            self.options = options
+            self.settings = settings
 
         def setup(self, worker: Any) -> None:  # noqa: ARG002
             from matminer_phonon_tl import __version__ as found
 
             if found != self.version:
                 raise ImportError(f"version {found}")
-            self.predict = RowPredictor(decode_model(self.document), **self.options)
+            self.predict = RowPredictor(decode_model(self.document), self.settings)
 
-    return Model(predict.predictor.as_dict(), predict.options)
+    return Model(predict.predictor.as_dict(), predict.settings)
