@@ -2,20 +2,21 @@
 
 from typing import Any
 
-from matminer_phonon_tl.cli._output import _in_words, _model_card
+from matminer_phonon_tl.cli.info import in_words
+from matminer_phonon_tl.cli.info import model_card as read_card
 
 
 def model_card(name: str) -> str:
     """Return the card of a shipped file as Markdown: what it is, its scores, its data."""
-    content = _model_card(name)
+    content = read_card(name)
     card = content["card"]
     rows = {
         "model": f"`{content['model']}`",
         "made by": content["made by"],
-        "parameters": _in_words(content["parameters"]),
-        "trained on": _in_words(card["training_data"]),
-        "units": _in_words(card["units"]),
-        "versions": _in_words(card["versions"]),
+        "parameters": in_words(content["parameters"]),
+        "trained on": in_words(card["training_data"]),
+        "units": in_words(card["units"]),
+        "versions": in_words(card["versions"]),
         "sha256": f"`{content['sha256']}`",
     }
     facts = table(["", ""], [[f"**{key}**", str(value)] for key, value in rows.items()])

@@ -14,16 +14,10 @@ from typing import Annotated, Any, Literal
 import typer
 
 from matminer_phonon_tl._version import __version__
-from matminer_phonon_tl.cli._output import (
-    _info_lines,
-    _model_card,
-    _package_info,
-    _plain,
-    _print_json,
-    _score_line,
-)
-from matminer_phonon_tl.cli._predict import predict
-from matminer_phonon_tl.cli._screen import screen
+from matminer_phonon_tl.cli.info import info
+from matminer_phonon_tl.cli.output import AsJson, plain, print_json
+from matminer_phonon_tl.cli.predict import predict
+from matminer_phonon_tl.cli.screen import screen
 from matminer_phonon_tl.exceptions import PhononTLError
 
 app = typer.Typer(
@@ -38,8 +32,6 @@ app = typer.Typer(
 NOTHING_DONE = 1
 FAILED = 2
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-
 
 @app.callback(invoke_without_command=True)
 def phonon_tl(
@@ -51,24 +43,10 @@ def phonon_tl(
         raise typer.Exit
 
 
-@app.command()
-def info(
-    file: Annotated[
-        str | None,
-        typer.Argument(
-            help="A model file, or the name of one that ships; default: the package, its dataset "
-            "and its models."
-        ),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Print what the package holds, or the card of a model file."""
-    content = _model_card(file) if file else _package_info()
-    if as_json:
-        _print_json(content)
-    else:
-        for line in _info_lines(content):
-            typer.echo(line)
+# These stand in files of their own; a decorator there would need the app, which is made here.
+app.command()(info)
+app.command()(predict)
+app.command()(screen)
 
 
 @app.command("build-dataset")
@@ -119,12 +97,12 @@ def build_dataset(
         if table is not None:
             content["compared"] = {
                 "columns": [
-                    _plain({str(name): value for name, value in row.items()})
+                    plain({str(name): value for name, value in row.items()})
                     for row in table.reset_index().to_dict(orient="records")
                 ],
                 **table.attrs,
             }
-        _print_json(content)
+        print_json(content)
     else:
         typer.echo(str(report))
     if table is not None and not as_json:
@@ -205,7 +183,7 @@ def reproduce(
     )  # fmt: skip
     content = json.loads(path.read_text(encoding="utf-8"))
     if as_json:
-        _print_json(content)
+        print_json(content)
         return
     for score in content["scores"]:
         typer.echo(_score_line(score))
@@ -225,14 +203,21 @@ def report(
 
     path = write_report(folder)
     if as_json:
-        _print_json(json.loads(path.read_text(encoding="utf-8")))
+        print_json(json.loads(path.read_text(encoding="utf-8")))
     else:
         typer.echo(f"written to {path.parent}: scores.json, tables, figures, report.html")
 
 
-# A module of its own; a decorator there would need the app, which is made here.
-app.command()(predict)
-app.command()(screen)
+def _score_line(score: dict[str, Any]) -> str:
+    values = [
+        f"{name} {score[name]:.4g}"
+        for name in ("mae", "r2", "f1", "auroc", "auprc")
+        if score.get(name) is not None
+    ]
+    return (
+        f"{score['experiment']}: {score['target']}, {score['model']} [{score['protocol']}] "
+        f"{', '.join(values)}"
+    )
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
 from matminer_phonon_tl._version import __version__
-from matminer_phonon_tl.datasets.checkpoint import Checkpoint
+from matminer_phonon_tl.checkpoint import Checkpoint
 from matminer_phonon_tl.datasets.rows import DERIVATIONS
 from matminer_phonon_tl.datasets.sources.base import (
     Entry,

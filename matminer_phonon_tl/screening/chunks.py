@@ -1,20 +1,21 @@
-"""A few thousand rows of the input, and how values of any kind become columns."""
+"""A chunk: a few thousand rows of the input, and the formulas in them."""
 
 import hashlib
-import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pyarrow as pa
-from pymatgen.core import Composition, Structure
 
-from matminer_phonon_tl.exceptions import ScreeningError
+from matminer_phonon_tl.exceptions import DataWarning, ScreeningError
+from matminer_phonon_tl.screening.columns import clean_text, plain_value
 
 FORMULA_COLUMNS = ("composition", "formula", "structure")
-"""Where formulas are looked for, in this order; as everywhere in this package."""
+"""Columns that may hold the formulas; the first that the input has is taken."""
+
+MAX_LATE_KEYS = 100
+"""Keys that are remembered for the warning."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,9 @@ class Chunk:
     Parameters
     ----------
     table : pyarrow.Table
-        The input's columns, as they are to come back.
+        The input's columns, as the output repeats them.
     formulas : list
-        What to predict for, one a row: anything that the predictor takes, or None.
+        What the predictor gets for each row: anything that it takes, or None.
     errors : dict of int to str
         Why a row could not be read, by its place in the chunk.
     column : str or None
@@ -39,15 +40,15 @@ class Chunk:
     column: str | None = None
 
     def sha256(self) -> str:
-        """Digest of the rows, to know them again when a run goes on."""
+        """Return a digest of the rows, by which a run that goes on recognises them."""
         digest = hashlib.sha256(repr(sorted(self.errors.items())).encode())
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, self.table.schema.remove_metadata()) as writer:
-            # In one piece each, however the input was cut.
+            # In one piece, because the digest must not depend on how the input was cut.
             writer.write_table(self.table.replace_schema_metadata().combine_chunks())
         digest.update(sink.getvalue())
         if not self.table.num_columns:
-            digest.update(repr([_plain(value) for value in self.formulas]).encode())
+            digest.update(repr([plain_value(value) for value in self.formulas]).encode())
         return digest.hexdigest()
 
 
@@ -57,9 +58,9 @@ def formula_column(columns: Sequence[str], wanted: str | None, name: str) -> str
     Parameters
     ----------
     columns : sequence of str
-        What the input has.
+        The input's columns.
     wanted : str or None
-        The name asked for.
+        The name that the user asked for.
     name : str
         The input's name, for the error.
     """
@@ -77,26 +78,6 @@ def formula_column(columns: Sequence[str], wanted: str | None, name: str) -> str
         f"expected a column {expected} in {name}, got the columns {_listed(columns)}: "
         "name the one that holds the formulas with --formula"
     )
-
-
-def to_column(values: Sequence[Any]) -> pa.Array:
-    """Turn values of any kind into a column: of their type where they share one, else of text.
-
-    Parameters
-    ----------
-    values : sequence
-        What JSON or a DataFrame holds; lists, dicts and other objects come back as JSON text.
-    """
-    values = [_plain(value) for value in values]
-    try:
-        return pa.array(values, from_pandas=True)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        return as_texts(values)
-
-
-def as_texts(values: Sequence[Any]) -> pa.Array:
-    """A column of text: texts as they are, anything else as JSON."""
-    return pa.array([value if value is None else _text(value) for value in values], pa.string())
 
 
 def formula_value(value: Any) -> Any:
@@ -122,35 +103,16 @@ def composition_of_document(structure: dict[str, Any]) -> dict[str, float] | Non
     return amounts
 
 
-def clean_text(text: str) -> str:
-    r"""Write what is no Unicode (bytes of another encoding, lone surrogates) as ``\\udcff``."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
-
-
-def _plain(value: Any) -> Any:
-    """What a column can hold: scalars as they are, anything else as text."""
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, str):
-        return clean_text(value)
-    if isinstance(value, Composition):
-        return value.formula.replace(" ", "")
-    if isinstance(value, Structure):
-        return json.dumps(value.as_dict(), default=str)
-    if isinstance(value, dict | list | tuple):
-        return clean_text(json.dumps(value, default=str))
-    if value is pd.NA or value is pd.NaT:
-        return None
-    if isinstance(value, np.datetime64 | np.timedelta64):
-        # Arrow crashes on some of these where their kinds are mixed.
-        return None if np.isnat(value) else str(value)
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    return str(value) if isinstance(value, complex) else value
-
-
-def _text(value: Any) -> str:
-    return clean_text(value if isinstance(value, str) else json.dumps(value, default=str))
+def warn_of_late_keys(late: dict[str, int]) -> None:
+    """Say which keys came too late to be columns of the output."""
+    named = ", ".join(f"{key!r} (row {row})" for key, row in list(late.items())[:5])
+    more = f" and {len(late) - 5} more" if len(late) > 5 else ""
+    warnings.warn(
+        f"the output has the keys of the first chunk as columns: {named}{more} came later and are "
+        "left out; give every key in the first row, with null where there is nothing",
+        DataWarning,
+        stacklevel=2,
+    )
 
 
 def _listed(columns: Sequence[str], limit: int = 12) -> str:

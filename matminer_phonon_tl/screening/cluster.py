@@ -5,7 +5,7 @@ started, so that everything else is the same with a cluster and without one.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
@@ -16,8 +16,9 @@ import pyarrow as pa
 from matminer_phonon_tl._version import __version__
 from matminer_phonon_tl.exceptions import MissingExtraError, ScreeningError
 from matminer_phonon_tl.models.serialization import decode_model
-from matminer_phonon_tl.screening.engines import Submit
-from matminer_phonon_tl.screening.predicting import RowPredictor
+from matminer_phonon_tl.screening.engines import Engine
+from matminer_phonon_tl.screening.row_predictor import RowPredictor
+from matminer_phonon_tl.screening.settings import ScreeningSettings
 
 WAIT_S = 15
 """For a scheduler to answer."""
@@ -28,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def workers(predict: RowPredictor, client: Any) -> Iterator[tuple[Submit, Callable[[], int]]]:
+def workers(predict: RowPredictor, client: Any) -> Iterator[Engine]:
     """Predict on a cluster's workers.
 
     Every worker, also one that joins or is restarted later, builds the model once, from the JSON
@@ -66,7 +67,7 @@ def workers(predict: RowPredictor, client: Any) -> Iterator[tuple[Submit, Callab
             with _answering():
                 return 2 * sum(client.nthreads().values()) + 1
 
-        yield submit, window
+        yield Engine(submit, window)
 
 
 def predict_on_worker(formulas: list[Any], plugin: str) -> pa.Table:
@@ -163,18 +164,18 @@ def _plugin(predict: RowPredictor) -> Any:
     class Model(WorkerPlugin):
         """Builds the model when a worker starts."""
 
-        def __init__(self, document: dict[str, Any], options: dict[str, Any]) -> None:
+        def __init__(self, document: dict[str, Any], settings: ScreeningSettings) -> None:
             # A name for this run alone: others screen on the same cluster, with other models.
             self.name = f"matminer-phonon-tl-screening-{uuid4().hex}"
             self.version = __version__
             self.document = document
-            self.options = options
+            self.settings = settings
 
         def setup(self, worker: Any) -> None:  # noqa: ARG002
             from matminer_phonon_tl import __version__ as found
 
             if found != self.version:
                 raise ImportError(f"version {found}")
-            self.predict = RowPredictor(decode_model(self.document), **self.options)
+            self.predict = RowPredictor(decode_model(self.document), self.settings)
 
-    return Model(predict.predictor.as_dict(), predict.options)
+    return Model(predict.predictor.as_dict(), predict.settings)

@@ -6,8 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from matminer_phonon_tl.exceptions import ScreeningError
-from matminer_phonon_tl.screening.schemas import cast, name_of, unified
-from matminer_phonon_tl.screening.values import as_numbers
+from matminer_phonon_tl.screening.columns import as_numbers, cast, name_of, unified
 
 RANKED_BY = "phonon_bandgap"
 """The predictor's column by which rows are ranked, whatever the input calls its own."""

@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from tqdm.auto import tqdm
 
 from matminer_phonon_tl._version import __version__
@@ -15,21 +15,16 @@ from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.files import library_versions
 from matminer_phonon_tl.models import PhononPredictor
 from matminer_phonon_tl.models.serialization import content_hash
-from matminer_phonon_tl.screening.delivery import Delivery
-from matminer_phonon_tl.screening.engines import engine
-from matminer_phonon_tl.screening.outputs import check_output, check_places
+from matminer_phonon_tl.screening.chunks import Chunk
+from matminer_phonon_tl.screening.engines import Engine, available_cores, in_order, threads
+from matminer_phonon_tl.screening.input import Input, open_input
+from matminer_phonon_tl.screening.output import Delivery, check_output, check_places
+from matminer_phonon_tl.screening.output_columns import OutputColumns
 from matminer_phonon_tl.screening.page import RankingPage
-from matminer_phonon_tl.screening.predicting import NEGLIGIBLE, RowPredictor
-from matminer_phonon_tl.screening.ranking import Ranking, TopRows
-from matminer_phonon_tl.screening.run import Run
-from matminer_phonon_tl.screening.sources import Source, open_source
+from matminer_phonon_tl.screening.ranking import TopRows
+from matminer_phonon_tl.screening.row_predictor import RowPredictor
+from matminer_phonon_tl.screening.settings import CHUNK_ROWS, NEGLIGIBLE, ScreeningSettings
 from matminer_phonon_tl.screening.store import ChunkStore
-from matminer_phonon_tl.screening.where import parse_where
-
-CHUNK_ROWS = 5_000
-MOST = 10_000_000
-"""Of rows in a chunk, or to keep."""
-MOST_JOBS = 1024
 
 
 @dataclass(frozen=True)
@@ -39,14 +34,15 @@ class ScreeningReport:
     Parameters
     ----------
     output : str
+        Where the rows were written.
     rows, failed, written : int
-        Rows of the input, those with an error, those in the output.
+        Number of rows in the input, of rows with an error, and of rows in the output.
     resumed : int
-        Rows that an earlier run had done.
+        Number of rows that an earlier run had finished.
     seconds : float
-        This run took.
+        Duration of this run.
     error_column : str
-        Says what is wrong with a row.
+        Column that says what is wrong with a row.
     """
 
     output: str
@@ -100,40 +96,40 @@ def screen(
         "-" for CSV or JSON lines from standard input. An iterable gives formulas, compositions,
         records (dicts), or DataFrames.
     output : path or "-"
-        Parquet (``.parquet``), CSV (``.csv``, ``.csv.gz``); "-" for CSV to standard output. It
-        appears once it is whole; until then finished chunks lie in ``OUTPUT.parts``.
+        Parquet (``.parquet``), CSV (``.csv``, ``.csv.gz``); "-" for CSV to standard output. The
+        file appears once it is complete; until then finished chunks lie in ``OUTPUT.parts``.
     predictor : PhononPredictor, optional
         Default: the one that ships.
     formula : str, optional
         Column of the formulas; default: composition, formula or structure.
     columns : sequence of str, optional
-        Columns of the output, in this order. Default: the input's, then the predictor's; a
-        prediction whose name the input has already ends in ``_predicted``.
+        Columns of the output, in this order. Default: the input's, then the predictor's. Where the
+        input has a column of the same name, the prediction's name ends in ``_predicted``.
     where : str, optional
         Rows to write, for example ``"has_gap_probability > 0.8 and phonon_bandgap > 150"``.
     top : int, optional
-        Write only so many rows, those with the highest value of `by`.
+        Write only this many rows: those with the highest value of `by`.
     by : str, optional
-        Column to rank by, here and on the page; default: the predicted gap. Texts count as the
-        numbers they hold; dates can be ranked too.
+        Column to rank by, in the output and on the page; default: the predicted gap. Text counts as
+        the number that it holds; dates can be ranked too.
     ascending : bool
-        Rank the lowest first.
+        Rank the lowest value first.
     html : path, optional
-        Write a page of the result too: figures, and a table of the first thousand. Spreads
-        (``_std``) are left out there.
+        Write a page of the result too: figures, and a table of the first thousand rows, without the
+        spreads (``_std``).
     level, conditional
         As in :meth:`PhononPredictor.predict`.
     negligible : float
-        Likewise. Compounds that hardly have a gap get none computed, which saves much of the time;
-        0 computes all.
+        Probability of a gap below which its width is not computed, as in
+        :meth:`PhononPredictor.predict`. This saves much of the time; 0 computes every width.
     resume : bool
-        Go on with the chunks of a run that was stopped.
+        Go on with the finished chunks of a run that was stopped.
     client : dask.distributed.Client or str, optional
         Cluster to compute on, or its scheduler's address. Default: threads of this process.
     n_jobs : int, optional
-        Threads; default: one a core.
+        Threads; default: one for each core.
     chunk_rows : int
-        Rows computed and written at a time.
+        Rows that are predicted together and kept together.
     progress : bool, optional
         Show a progress bar; default: on a terminal.
 
@@ -159,71 +155,60 @@ def screen(
     ['InN', 'BAs', 'Qq']
     """
     started = time.monotonic()
-    _check_number("top", top, MOST)
-    _check_number("chunk_rows", chunk_rows, MOST)
-    _check_number("n_jobs", n_jobs, MOST_JOBS)
-    if columns is not None and (isinstance(columns, str) or not len(columns)):
-        raise ScreeningError(f"expected columns as a list of one name or more, got {columns!r}")
-    if (by is not None or ascending) and top is None and html is None:
-        raise ScreeningError(
-            "expected --by and --ascending with --top or --html, got neither: nothing is ranked"
-        )
-    condition = None if where is None else parse_where(where)
+    settings = ScreeningSettings(
+        formula=formula,
+        columns=columns,
+        where=where,
+        top=top,
+        by=by,
+        ascending=ascending,
+        html=html,
+        level=level,
+        conditional=conditional,
+        negligible=negligible,
+        resume=resume,
+        n_jobs=n_jobs,
+        chunk_rows=chunk_rows,
+    )
     kind = "csv" if str(output) == "-" else check_output(Path(output))
     path, page_path = check_places(data, output, html)
     if path is None and resume:
         raise ScreeningError("expected an output file with resume, got '-': name a file")
-    ranking = Ranking(by, ascending)
-    source = open_source(data, formula=formula, chunk_rows=chunk_rows)
+    rows_in = open_input(data, formula=formula, chunk_rows=chunk_rows)
     predictor = predictor or PhononPredictor.from_pretrained()
-    predict = RowPredictor(predictor, level=level, conditional=conditional, negligible=negligible)
-    run = Run(
-        source,
-        predict.schema.names,
-        columns=columns,
-        where=condition,
-        ranked_by=ranking if top or html else None,
-    )
-    options = {
-        "formula": formula,
-        "columns": None if columns is None else list(columns),
-        "where": where,
-        "level": float(level),
-        "conditional": conditional,
-        "negligible": float(negligible),
-        "chunk_rows": chunk_rows,
-    }
+    predict = RowPredictor(predictor, settings)
+    run = _Run(rows_in, predict.schema.names, settings)
     model = content_hash(predictor.as_dict())
     about = {
         "model_sha256": model,
         "versions": library_versions(),
-        "input": source.name,
-        "input_sha256": source.sha256,
-        **options,
+        "input": rows_in.name,
+        "input_sha256": rows_in.sha256,
+        **settings.of_chunks,
     }
     delivery = Delivery(
         path,
         kind,
         about,
-        top=None if top is None else TopRows(top, ranking),
-        page=None if page_path is None else RankingPage(page_path, ranking, about),
+        top=None if top is None else TopRows(top, settings.ranking),
+        page=None if page_path is None else RankingPage(page_path, settings.ranking, about),
     )
     with ExitStack() as stack, _writing(path or "standard output"):
         store = None
         if path is not None:
             identity = {
-                "input": source.sha256 or source.name,
+                "input": rows_in.sha256 or rows_in.name,
                 "model": model,
-                "options": options,
+                "options": settings.of_chunks,
                 "version": __version__,
             }
             store = stack.enter_context(ChunkStore(path, identity, resume=resume))
-        submit, window = stack.enter_context(engine(predict, client=client, n_jobs=n_jobs))
-        bar = stack.enter_context(_progress_bar(source, progress))
+        engine = stack.enter_context(_engine(predict, client, n_jobs))
+        bar = stack.enter_context(_progress_bar(rows_in, progress))
         if store is None:
-            delivery.deliver(run.to_tables(submit, window, bar))
+            delivery.deliver(run.to_tables(engine, bar))
         else:
-            run.to_store(submit, window, bar, store)
+            run.to_store(engine, bar, store)
             delivery.deliver(store.tables(), store.folder)
             store.remove()
     return ScreeningReport(
@@ -233,23 +218,103 @@ def screen(
         written=delivery.written,
         resumed=run.resumed,
         seconds=time.monotonic() - started,
-        error_column="error" if run.layout is None else run.layout.error,
+        error_column=run.columns.error,
     )
 
 
-def _check_number(name: str, value: Any, most: int) -> None:
-    whole = isinstance(value, Integral) and not isinstance(value, bool)
-    if value is not None and not (whole and 1 <= int(value) <= most):
-        raise ScreeningError(f"expected {name} as a whole number in 1-{most}, got {value!r}")
+class _Run:
+    """Read, predict and keep chunk after chunk, and count the rows.
+
+    Parameters
+    ----------
+    rows_in : Input
+    predicted_names : sequence of str
+        The predictor's columns.
+    settings : ScreeningSettings
+
+    Attributes
+    ----------
+    rows, failed, resumed : int
+        Counted so far: all rows, those with an error, those of an earlier run.
+    """
+
+    def __init__(
+        self, rows_in: Input, predicted_names: Sequence[str], settings: ScreeningSettings
+    ) -> None:
+        self.rows_in = rows_in
+        self.predicted_names = predicted_names
+        self.settings = settings
+        self.rows = self.failed = self.resumed = 0
+        self._columns: OutputColumns | None = None
+
+    @property
+    def columns(self) -> OutputColumns:
+        """The output's columns, known once the first chunk is read."""
+        if self._columns is None:
+            raise ScreeningError(f"expected rows in {self.rows_in.name}, got none")
+        return self._columns
+
+    def to_tables(self, engine: Engine, bar: Any) -> Iterator[pa.Table]:
+        """Yield the output's rows, chunk by chunk."""
+        items = ((chunk, chunk.formulas) for chunk in self._chunks())
+        for chunk, predicted in in_order(items, engine):
+            table, counts = self.columns.rows(chunk, predicted)
+            self._count(counts, bar)
+            yield table
+
+    def to_store(self, engine: Engine, bar: Any, store: ChunkStore) -> None:
+        """Finish every chunk that the store does not hold yet."""
+
+        def items() -> Iterator[tuple[Any, list[Any] | None]]:
+            for number, chunk in enumerate(self._chunks()):
+                sha256 = chunk.sha256()
+                done = store.finished(number, sha256)
+                yield (number, chunk, sha256, done), None if done else chunk.formulas
+
+        number = -1
+        for (number, chunk, sha256, done), predicted in in_order(items(), engine):
+            if done is not None:
+                self.resumed += done["rows"]
+                self._count(done, bar)
+                continue
+            table, counts = self.columns.rows(chunk, predicted)
+            store.add(number, sha256, table, counts)
+            self._count(counts, bar)
+        store.check_length(number + 1)
+
+    def _chunks(self) -> Iterator[Chunk]:
+        for chunk in self.rows_in.chunks():
+            if self._columns is None:
+                self._columns = OutputColumns.plan(
+                    chunk.table.column_names, self.predicted_names, self.settings
+                )
+            yield chunk
+        _ = self.columns  # an input without a single chunk is refused
+
+    def _count(self, counts: dict[str, Any], bar: Any) -> None:
+        self.rows += counts["rows"]
+        self.failed += counts["failed"]
+        bar.update(counts["rows"])
 
 
-def _progress_bar(source: Source, progress: bool | None) -> Any:
-    # disable=None: tqdm's own "only on a terminal".
+def _engine(
+    predict: RowPredictor, client: Any, n_jobs: int | None
+) -> AbstractContextManager[Engine]:
+    """Choose what predicts: a cluster where there is a client, else threads of this process."""
+    if client is None:
+        return threads(predict, n_jobs or available_cores())
+    from matminer_phonon_tl.screening.cluster import workers
+
+    return workers(predict, client)
+
+
+def _progress_bar(rows_in: Input, progress: bool | None) -> Any:
     return tqdm(
-        total=source.n_rows,
+        total=rows_in.n_rows,
         desc="Screening",
         unit=" rows",
         unit_scale=True,
+        # None makes tqdm show it on a terminal only.
         disable=None if progress is None else not progress,
     )
 

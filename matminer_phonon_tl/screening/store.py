@@ -15,10 +15,10 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from matminer_phonon_tl.datasets.checkpoint import Checkpoint
+from matminer_phonon_tl.checkpoint import Checkpoint
 from matminer_phonon_tl.exceptions import DatasetIntegrityError, ScreeningError
 from matminer_phonon_tl.files import write_atomically
-from matminer_phonon_tl.screening.schemas import cast, unified
+from matminer_phonon_tl.screening.columns import cast, unified
 
 MANIFEST = "manifest.jsonl"
 

@@ -7,10 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import fields
+from inspect import signature
 
 import numpy as np
 import pandas as pd
 import pytest
+
+from matminer_phonon_tl import screening
+from matminer_phonon_tl.cli.screen import screen
+from matminer_phonon_tl.screening.settings import ScreeningSettings
 
 COMMAND = [sys.executable, "-m", "matminer_phonon_tl.cli", "screen"]
 
@@ -31,6 +37,15 @@ def folder(tmp_path, phonon_tl):
     frame = pd.DataFrame({"id": range(600), "formula": formulas})
     frame.to_csv(tmp_path / "in.csv", index=False)
     return tmp_path
+
+
+def test_options_and_defaults_are_those_of_the_settings():
+    command = {name: each.default for name, each in signature(screen).parameters.items()}
+    command["n_jobs"] = command.pop("jobs")
+    settings = {each.name: each.default for each in fields(ScreeningSettings)}
+    assert {name: command[name] for name in settings} == settings
+    function = signature(screening.screen).parameters
+    assert {name: function[name].default for name in settings} == settings
 
 
 def test_from_standard_input_to_standard_output(tmp_path):

@@ -23,7 +23,7 @@ with atheris.instrument_imports(include=["matminer_phonon_tl"]):
         decode_model,
         parse_document,
     )
-    from matminer_phonon_tl.screening.text_sources import csv_chunks, json_chunks
+    from matminer_phonon_tl.screening.input_csv_json import csv_chunks, json_chunks
     from matminer_phonon_tl.screening.where import parse_where
     from matminer_phonon_tl.untrusted_json import parse_json
 

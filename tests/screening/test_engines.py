@@ -3,7 +3,7 @@
 import threading
 import time
 
-from matminer_phonon_tl.screening.engines import available_cores, engine, in_order
+from matminer_phonon_tl.screening.engines import Engine, available_cores, in_order, threads
 
 
 def test_order_is_kept_and_little_is_read_ahead():
@@ -18,10 +18,10 @@ def test_order_is_kept_and_little_is_read_ahead():
         time.sleep(0.02 if formulas[0] % 5 == 0 else 0)
         return formulas[0] * 10
 
-    with engine(slow, client=None, n_jobs=3) as (submit, window):
-        results = in_order(items(), submit, window)
+    with threads(slow, 3) as engine:
+        results = in_order(items(), engine)
         assert next(results) == (0, 0)
-        assert len(read) <= window()
+        assert len(read) <= engine.window()
         assert list(results) == [(number, number * 10) for number in range(1, 20)]
 
 
@@ -40,7 +40,7 @@ def test_more_is_read_ahead_once_workers_join():
             read.append(number)
             yield number, [number]
 
-    results = in_order(items(), lambda _: Slow(), lambda: 1 if len(read) < 4 else 4)
+    results = in_order(items(), Engine(lambda _: Slow(), lambda: 1 if len(read) < 4 else 4))
     ahead = []
     for number, _ in results:
         ahead.append(len(read) - number)
@@ -49,7 +49,7 @@ def test_more_is_read_ahead_once_workers_join():
 
 def test_what_is_done_is_passed_on_at_once():
     """However many may be under way, a finished chunk waits for none of them to be kept."""
-    with engine(len, client=None, n_jobs=1000) as (submit, window):
+    with threads(len, 1000) as engine:
         read = []
 
         def items():
@@ -58,14 +58,14 @@ def test_what_is_done_is_passed_on_at_once():
                 time.sleep(0.005)
                 yield number, [number]
 
-        next(in_order(items(), submit, window))
+        next(in_order(items(), engine))
     assert len(read) < 25
 
 
 def test_what_is_done_already_is_passed_on():
-    with engine(len, client=None, n_jobs=2) as (submit, window):
+    with threads(len, 2) as engine:
         items = iter([("a", None), ("b", [1, 2]), ("c", None)])
-        assert list(in_order(items, submit, window)) == [("a", None), ("b", 2), ("c", None)]
+        assert list(in_order(items, engine)) == [("a", None), ("b", 2), ("c", None)]
 
 
 def test_chunks_run_side_by_side():
@@ -74,7 +74,7 @@ def test_chunks_run_side_by_side():
     def meet(_):
         return meeting.wait() >= 0
 
-    with engine(meet, client=None, n_jobs=2) as (submit, window):
+    with threads(meet, 2) as engine:
         items = ((number, [number]) for number in range(2))
-        assert [result for _, result in in_order(items, submit, window)] == [True, True]
+        assert [result for _, result in in_order(items, engine)] == [True, True]
     assert available_cores() >= 1

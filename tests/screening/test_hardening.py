@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import matminer_phonon_tl
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.screening import screen
-from matminer_phonon_tl.screening.text_sources import csv_chunks, json_chunks
+from matminer_phonon_tl.screening.input_csv_json import csv_chunks, json_chunks
 
 CELLS = st.text(max_size=20) | st.sampled_from(["InN", "=1+1", '"', "\r", "\n", "\x00", "Fe2O3"])
 

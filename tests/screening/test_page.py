@@ -12,9 +12,9 @@ import pytest
 
 from matminer_phonon_tl.screening import page as module
 from matminer_phonon_tl.screening import screen
+from matminer_phonon_tl.screening.columns import marked
 from matminer_phonon_tl.screening.page import RankingPage
 from matminer_phonon_tl.screening.ranking import Ranking
-from matminer_phonon_tl.screening.schemas import marked
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""

@@ -13,8 +13,8 @@ import pytest
 from matminer_phonon_tl.exceptions import DataWarning, ScreeningError
 from matminer_phonon_tl.models.predictor import COLUMNS
 from matminer_phonon_tl.screening import screen, store
-from matminer_phonon_tl.screening.outputs import METADATA_KEY
-from matminer_phonon_tl.screening.predicting import NEGLIGIBLE
+from matminer_phonon_tl.screening.output import METADATA_KEY
+from matminer_phonon_tl.screening.settings import NEGLIGIBLE
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matminer_phonon_tl.exceptions import ScreeningError
-from matminer_phonon_tl.screening.conditions import MAX_DEPTH, MAX_LENGTH
-from matminer_phonon_tl.screening.where import parse_where
+from matminer_phonon_tl.screening.where import MAX_DEPTH, MAX_LENGTH, parse_where
 
 TABLE = pa.table(
     {
@@ -127,6 +126,15 @@ def test_a_chunk_without_any_value_leaves_it_open(text):
         ("gap > 'x", "expected a column, a number or a quoted text"),
         ("note = '\udcff' or", "expected a column, a number or a quoted text at character 19"),
         ("not " * (MAX_DEPTH + 2) + "has_gap", f"expected at most {MAX_DEPTH} levels"),
+        ("gap > 1e999999", "expected a number below 1.8e308 at character 6 .* got '1e999999'"),
+        ("gap > " + "9" * 5000, "expected a number below 1.8e308 at character 6"),
+        ("len(gap) > 1", r"expected 'and', 'or' or the end at character 4 .* got '\('"),
+        ("gap[0] > 1", "expected 'and', 'or' or the end at character 4"),
+        ("(gap).real > 1", "expected 'and', 'or' or the end at character 6"),
+        ("(lambda: 1)() > 0", r"expected '\)' at character 9"),
+        ("(x := gap) > 1", r"expected '\)' at character 3"),
+        ("f'{gap}' == 'x'", "expected 'and', 'or' or the end at character 2"),
+        ("1 < gap < 3", "expected 'and', 'or' or the end at character 8"),
         ("(" * 100_000, f"at most {MAX_LENGTH} characters, got 100000"),
     ],
 )

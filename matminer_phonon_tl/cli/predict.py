@@ -6,11 +6,16 @@ from textwrap import fill
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
 
-from matminer_phonon_tl.cli._output import _plain, _predictions, _print_json
+from matminer_phonon_tl.cli.output import AsJson, plain, print_json
 
 ROWS_FAILED = 1
+COLUMNS = ("has gap", "gap, cm-1", "sound, km/s", "Cv, J/mol/K", "applies")
 
 NOTE = (
     "In round brackets the probability, in square ones the {level:g} % interval. The gap comes "
@@ -50,7 +55,7 @@ def predict(
     model: Annotated[
         Path | None, typer.Option(help="A predictor's file; default: the shipped ones.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Predict gap, speed of sound and heat capacity of compounds.
 
@@ -68,7 +73,7 @@ def predict(
     prediction = predictor.predict_rows(
         values, conditional=conditional, level=level, n_formula_units=n_formula_units
     )
-    records = [_plain(record) for record in prediction.frame.to_dict(orient="records")]
+    records = [plain(record) for record in prediction.frame.to_dict(orient="records")]
     for number, record in enumerate(records):
         record["error"] = refusals.get(number, record["error"])
         if values[number] is None or not isinstance(values[number], str):
@@ -79,7 +84,7 @@ def predict(
         elif number in prediction.other_cells:
             record["note"] += CELL_NOTE
     if as_json:
-        _print_json(records)
+        print_json(records)
     else:
         _print(records, 100 * level, structure=predictor.use_structure)
     failed = [record for record in records if record["error"]]
@@ -99,6 +104,52 @@ def _print(records: list[dict[str, Any]], percent: float, *, structure: bool) ->
     for remark in remarks:
         for line in filter(None, remark.splitlines()):
             typer.echo(fill(line, console.width, break_long_words=False, break_on_hyphens=False))
+
+
+def _predictions(records: list[dict[str, Any]], console: Console) -> Table | Text:
+    """A table, or a list where the terminal is too narrow for a row in one line."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("formula", overflow="fold")
+    for header in COLUMNS:
+        table.add_column(header, justify="right", no_wrap=True)
+    for record in records:
+        table.add_row(Text(record["formula"]), *_cells(record))
+    # formulas and file names may be folded, numbers and headings not
+    table.columns[0].max_width = len("formula")
+    needed = Measurement.get(console, console.options.update(max_width=1000), table).maximum
+    table.columns[0].max_width = None
+    return table if needed <= console.width else _prediction_list(records)
+
+
+def _prediction_list(records: list[dict[str, Any]]) -> Text:
+    lines = []
+    for record in records:
+        lines.append(record["formula"])
+        names = ("",) if record["error"] else COLUMNS
+        lines += [
+            f"  {name:<13}{cell}" if name else f"  {cell}"
+            for name, cell in zip(names, _cells(record), strict=True)
+        ]
+    return Text("\n".join(lines))
+
+
+def _cells(record: dict[str, Any]) -> list[str]:
+    if record["error"]:
+        return ["error"]
+    answer = "yes" if record["has_phonon_bandgap"] else "no"
+    return [
+        f"{answer} ({record['has_gap_probability']:.2f})",
+        _with_interval(record, "phonon_bandgap", "{:.0f} [{:.0f}, {:.0f}]"),
+        _with_interval(record, "speed_of_sound", "{:.2f} [{:.1f}, {:.1f}]"),
+        _with_interval(record, "heat_capacity", "{:.1f} [{:.0f}, {:.0f}]"),
+        f"{record['applicability']:.2f}",
+    ]
+
+
+def _with_interval(record: dict[str, Any], name: str, form: str) -> str:
+    if record[name] is None:
+        return "-"
+    return form.format(*(record[f"{name}{part}"] for part in ("", "_lower", "_upper")))
 
 
 def _remark(record: dict[str, Any]) -> str:

@@ -13,13 +13,13 @@ import pyarrow.dataset as ds
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.screening.chunks import (
     FORMULA_COLUMNS,
+    MAX_LATE_KEYS,
     Chunk,
-    clean_text,
     formula_column,
     formula_value,
-    to_column,
+    warn_of_late_keys,
 )
-from matminer_phonon_tl.screening.text_sources import MAX_LATE_KEYS, warn_of_late_keys
+from matminer_phonon_tl.screening.columns import clean_text, to_column
 from matminer_phonon_tl.untrusted_json import parse_json
 
 

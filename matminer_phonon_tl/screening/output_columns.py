@@ -7,35 +7,32 @@ import pyarrow as pa
 
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.screening.chunks import Chunk
-from matminer_phonon_tl.screening.ranking import RANKED_BY, Ranking
-from matminer_phonon_tl.screening.schemas import marked
-from matminer_phonon_tl.screening.where import Where
+from matminer_phonon_tl.screening.columns import marked
+from matminer_phonon_tl.screening.ranking import RANKED_BY
+from matminer_phonon_tl.screening.settings import ScreeningSettings
 
 SUFFIX = "_predicted"
-"""Of a prediction whose name the input has already."""
+"""Ends the name of a prediction where the input has a column of that name."""
 
 
 @dataclass(frozen=True)
-class Layout:
+class OutputColumns:
     """How a chunk and its predictions become rows of the output.
 
     Parameters
     ----------
     renamed : dict of str to str
-        The predictor's columns, and what each is called in the output.
-    columns : tuple of str or None
-        Those to keep; None for all.
-    where : Where or None
-        Rows to keep.
+        The output's name of each of the predictor's columns.
+    settings : ScreeningSettings
+        Its columns and its condition are kept.
     """
 
     renamed: dict[str, str]
-    columns: tuple[str, ...] | None
-    where: Where | None
+    settings: ScreeningSettings
 
     @property
     def error(self) -> str:
-        """What the column that says what is wrong with a row is called in the output."""
+        """Name of the column that says what is wrong with a row."""
         return self.renamed["error"]
 
     @classmethod
@@ -43,40 +40,31 @@ class Layout:
         cls,
         input_names: Sequence[str],
         predicted_names: Sequence[str],
-        *,
-        columns: Sequence[str] | None,
-        where: Where | None,
-        ranked_by: Ranking | None,
-    ) -> "Layout":
-        """Decide, once the input's columns are known, and refuse what does not fit them.
-
-        Parameters
-        ----------
-        input_names, predicted_names : sequence of str
-        columns : sequence of str or None
-            Those to keep.
-        where : Where or None
-        ranked_by : Ranking or None
-            What needs a column to rank by.
-        """
+        settings: ScreeningSettings,
+    ) -> "OutputColumns":
+        """Name the columns once the input's are known, and refuse options that do not fit them."""
         renamed = {}
         for name in predicted_names:
             if name == "formula" and name in input_names:
-                continue  # the input's own stands for it
+                continue  # the input's column has it
             renamed[name] = _free_name(name, input_names)
         all_names = [*input_names, *renamed.values()]
-        asked = {"--columns": columns or (), "--where": sorted(where.columns) if where else ()}
+        where = settings.condition
+        asked = {
+            "--columns": settings.columns or (),
+            "--where": sorted(where.columns) if where else (),
+        }
         for option, names in asked.items():
             _check(names, all_names, option)
-        kept = tuple(columns) if columns is not None else None
-        if ranked_by is not None and ranked_by.by is not None:
-            _check([ranked_by.by], kept or all_names, "--by")
-        elif ranked_by is not None and kept is not None and renamed[RANKED_BY] not in kept:
+        kept = settings.columns
+        if settings.by is not None:
+            _check([settings.by], kept or all_names, "--by")
+        elif settings.is_ranked and kept is not None and renamed[RANKED_BY] not in kept:
             raise ScreeningError(
                 f"expected --columns with {renamed[RANKED_BY]}, by which rows are ranked, got "
                 f"{', '.join(kept)}: add it, or rank by another with --by"
             )
-        return cls(renamed, kept, where)
+        return cls(renamed, settings)
 
     def rows(self, chunk: Chunk, predicted: pa.Table) -> tuple[pa.Table, dict[str, int]]:
         """Join a chunk with its predictions, and keep the rows that are asked for.
@@ -97,13 +85,13 @@ class Layout:
             marked(field, "formula" if field.name == chunk.column else None)
             for field in chunk.table.schema
         ]
-        fields += [predicted.schema.field(n).with_name(own) for n, own in self.renamed.items()]
+        fields += [predicted.schema.field(n).with_name(new) for n, new in self.renamed.items()]
         arrays = [*chunk.table.columns, *(predicted[name] for name in self.renamed)]
         table = pa.table(arrays, schema=pa.schema(fields))
-        if self.where is not None:
-            table = table.filter(self.where.mask(table))
-        if self.columns is not None:
-            table = table.select(self.columns)
+        if self.settings.condition is not None:
+            table = table.filter(self.settings.condition.mask(table))
+        if self.settings.columns is not None:
+            table = table.select(list(self.settings.columns))
         counts = {
             "rows": len(errors),
             "failed": sum(error is not None for error in errors),

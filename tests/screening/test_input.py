@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 
 from matminer_phonon_tl.exceptions import ScreeningError
-from matminer_phonon_tl.screening.sources import open_source
+from matminer_phonon_tl.screening.input import open_input
 
 CSV = b"formula\nInN\nBAs\n"
 
 
 def formulas_of(data, **options):
-    source = open_source(data, **{"formula": None, "chunk_rows": 100, **options})
+    source = open_input(data, **{"formula": None, "chunk_rows": 100, **options})
     return [formula for chunk in source.chunks() for formula in chunk.formulas]
 
 
@@ -67,11 +67,11 @@ def test_standard_input(monkeypatch, content, expected):
 
 def test_rows_and_hash_are_known_beforehand(files):
     for name in ("x.csv", "x.csv.gz", "x.jsonl", "x.parquet"):
-        source = open_source(files / name, formula=None, chunk_rows=10)
+        source = open_input(files / name, formula=None, chunk_rows=10)
         assert source.n_rows == 2
-    before = open_source(files / "x.csv", formula=None, chunk_rows=10).sha256
+    before = open_input(files / "x.csv", formula=None, chunk_rows=10).sha256
     (files / "x.csv").write_bytes(CSV + b"GaN\n")
-    after = open_source(files / "x.csv", formula=None, chunk_rows=10)
+    after = open_input(files / "x.csv", formula=None, chunk_rows=10)
     assert after.sha256 != before
     assert after.n_rows == 3
 

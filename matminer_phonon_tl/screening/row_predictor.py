@@ -1,4 +1,4 @@
-"""Predictions for the rows of a chunk, each distinct formula once."""
+"""Predictions for the rows of a chunk: each distinct formula is predicted once."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -12,15 +12,13 @@ from threadpoolctl import threadpool_limits
 
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.models import PhononPredictor
-from matminer_phonon_tl.screening.schemas import marked
+from matminer_phonon_tl.screening.columns import marked
+from matminer_phonon_tl.screening.settings import ScreeningSettings
 
 CACHED_FORMULAS = 100_000
-"""At most so many formulas are remembered from chunk to chunk, the last predicted; some 50 MB."""
+"""Largest number of formulas remembered from chunk to chunk, some 50 MB."""
 BLOCK_ROWS = 5_000
 """Rows that are remembered, and forgotten, together."""
-NEGLIGIBLE = 0.2
-"""Probability of a gap below which its size is not computed, and the expected one given as 0: the
-rows that nobody screens for would cost a third of the time."""
 
 
 class RowPredictor:
@@ -32,10 +30,7 @@ class RowPredictor:
     Parameters
     ----------
     predictor : PhononPredictor
-    level : float
-        Share of new compounds whose property the intervals are to hold.
-    conditional, negligible
-        See :meth:`PhononPredictor.predict`.
+    settings : ScreeningSettings
 
     Attributes
     ----------
@@ -43,19 +38,12 @@ class RowPredictor:
         Columns of the tables, each marked as what it is, with its unit.
     """
 
-    def __init__(
-        self,
-        predictor: PhononPredictor,
-        *,
-        level: float,
-        conditional: bool,
-        negligible: float = NEGLIGIBLE,
-    ) -> None:
+    def __init__(self, predictor: PhononPredictor, settings: ScreeningSettings) -> None:
         self.predictor = predictor
-        self.options = {"level": level, "conditional": conditional, "negligible": negligible}
+        self.settings = settings
         self._memory = _Memory()
         try:
-            # What the model works out at its first use is to be the same on any number of cores.
+            # On one thread, so that the model's first use gives the same on every machine.
             with threadpool_limits(limits=1):
                 frame = self._predict(["InN"])
         except ValueError as error:
@@ -104,13 +92,15 @@ class RowPredictor:
         predicted = pa.Table.from_pandas(self._predict(asked), self.schema, preserve_index=False)
         predicted = predicted.replace_schema_metadata()
         texts = [row for row, formula in enumerate(asked) if isinstance(formula, str)]
-        own = predicted if len(texts) == len(asked) else predicted.take(pa.array(texts, pa.int64()))
-        self._memory.add([asked[row] for row in texts], own)
+        of_texts = (
+            predicted if len(texts) == len(asked) else predicted.take(pa.array(texts, pa.int64()))
+        )
+        self._memory.add([asked[row] for row in texts], of_texts)
         return predicted
 
     def _predict(self, formulas: list[Any]) -> pd.DataFrame:
         # A warning for each chunk would drown; the column note says the same.
-        return self.predictor.predict(formulas, **self.options, warn=False)
+        return self.predictor.predict(formulas, **self.settings.of_predictor, warn=False)
 
 
 class _Memory:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from matminer_phonon_tl.datasets.checkpoint import Checkpoint
+from matminer_phonon_tl.checkpoint import Checkpoint
 from matminer_phonon_tl.exceptions import DatasetIntegrityError
 
 BUILD = {"source": "petretto", "path": "/data"}

@@ -5,18 +5,18 @@ import pytest
 
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.screening.chunks import Chunk
-from matminer_phonon_tl.screening.layout import Layout
+from matminer_phonon_tl.screening.columns import marked, name_of, units_of
+from matminer_phonon_tl.screening.output_columns import OutputColumns
 from matminer_phonon_tl.screening.ranking import Ranking
-from matminer_phonon_tl.screening.schemas import marked, name_of, units_of
-from matminer_phonon_tl.screening.where import parse_where
+from matminer_phonon_tl.screening.settings import ScreeningSettings
 
 PREDICTED = ["formula", "phonon_bandgap", "error"]
 
 
 def plan(names, columns=None, where=None, ranked_by=None):
-    condition = None if where is None else parse_where(where)
-    ranking = None if ranked_by is None else Ranking(ranked_by or None)
-    return Layout.plan(names, PREDICTED, columns=columns, where=condition, ranked_by=ranking)
+    top = None if ranked_by is None else 1
+    settings = ScreeningSettings(columns=columns, where=where, top=top, by=ranked_by or None)
+    return OutputColumns.plan(names, PREDICTED, settings)
 
 
 def rows(layout):

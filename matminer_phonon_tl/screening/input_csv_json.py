@@ -9,20 +9,19 @@ import pyarrow as pa
 
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.screening.chunks import (
+    MAX_LATE_KEYS,
     Chunk,
-    clean_text,
     formula_column,
     formula_value,
-    to_column,
+    warn_of_late_keys,
 )
+from matminer_phonon_tl.screening.columns import clean_text, to_column
 from matminer_phonon_tl.untrusted_json import parse_json
 
 MAX_LINE = 16 * 2**20
 """Characters of a line; what stands beyond is skipped, and the row comes back with an error."""
 MAX_CHUNK = 32 * 2**20
 """Characters after which a chunk ends early, so that long rows need no more memory."""
-MAX_LATE_KEYS = 100
-"""Keys that are remembered for the warning."""
 
 
 class _Row(NamedTuple):
@@ -91,22 +90,6 @@ def json_chunks(file: TextIO, name: str, formula: str | None, chunk_rows: int) -
     yield from _in_chunks(_json_rows(_Lines(file)), chunk_rows, make)
     if late:
         warn_of_late_keys(late)
-
-
-def warn_of_late_keys(late: dict[str, int]) -> None:
-    """Say which keys came too late to be columns of the output."""
-    import warnings
-
-    from matminer_phonon_tl.exceptions import DataWarning
-
-    named = ", ".join(f"{key!r} (row {row})" for key, row in list(late.items())[:5])
-    more = f" and {len(late) - 5} more" if len(late) > 5 else ""
-    warnings.warn(
-        f"the output has the keys of the first chunk as columns: {named}{more} came later and are "
-        "left out; give every key in the first row, with null where there is nothing",
-        DataWarning,
-        stacklevel=2,
-    )
 
 
 class _Lines:

@@ -6,14 +6,15 @@ import pytest
 from pymatgen.core import Composition
 
 from matminer_phonon_tl.exceptions import ScreeningError
-from matminer_phonon_tl.screening import predicting
-from matminer_phonon_tl.screening.predicting import RowPredictor
-from matminer_phonon_tl.screening.schemas import units_of
+from matminer_phonon_tl.screening import row_predictor
+from matminer_phonon_tl.screening.columns import units_of
+from matminer_phonon_tl.screening.row_predictor import RowPredictor
+from matminer_phonon_tl.screening.settings import ScreeningSettings
 
 
 @pytest.fixture
 def predict(quick):
-    predict = RowPredictor(quick, level=0.9, conditional=False)
+    predict = RowPredictor(quick, ScreeningSettings())
     quick.asked.clear()  # the one that tells the columns
     return predict
 
@@ -30,15 +31,15 @@ def test_duplicates_are_computed_once(quick, predict):
 
 
 def test_the_memory_is_bounded_and_keeps_what_was_predicted_last(quick, predict, monkeypatch):
-    monkeypatch.setattr(predicting, "CACHED_FORMULAS", 3)
-    monkeypatch.setattr(predicting, "BLOCK_ROWS", 2)
+    monkeypatch.setattr(row_predictor, "CACHED_FORMULAS", 3)
+    monkeypatch.setattr(row_predictor, "BLOCK_ROWS", 2)
     for formulas in (["BAs", "GaN"], ["BAs"], ["InN"], ["BAs", "GaN"], ["AlN"], ["InN", "BAs"]):
         predict(formulas)
     assert quick.asked == ["BAs", "GaN", "InN", "AlN", "BAs"]
 
 
 def test_of_a_chunk_beyond_the_memory_the_last_are_remembered(quick, predict, monkeypatch):
-    monkeypatch.setattr(predicting, "CACHED_FORMULAS", 2)
+    monkeypatch.setattr(row_predictor, "CACHED_FORMULAS", 2)
     predict(["BAs", "GaN", "In2N2"])
     assert predict(["In2N2", "GaN", "BAs"])["phonon_bandgap"].to_pylist() == [4, 2, 2]
     assert quick.asked == ["BAs", "GaN", "In2N2", "BAs"]
@@ -61,7 +62,7 @@ def test_what_is_known_already_is_not_asked_again_and_costs_no_memory(quick, pre
 
 
 def test_what_is_no_text_does_not_make_it_forget(quick, predict, monkeypatch):
-    monkeypatch.setattr(predicting, "CACHED_FORMULAS", 2)
+    monkeypatch.setattr(row_predictor, "CACHED_FORMULAS", 2)
     for formulas in (["BAs"], [None, Composition("GaN"), None], ["BAs"]):
         predict(formulas)
     assert quick.asked.count("BAs") == 1
@@ -80,10 +81,10 @@ def test_objects_are_taken_as_they_are(predict):
 
 
 def test_the_real_predictor_gives_the_same_row_by_row(pretrained, formulas):
-    predict = RowPredictor(pretrained, level=0.9, conditional=False)
+    predict = RowPredictor(pretrained, ScreeningSettings())
     table = predict([*formulas[:20], *formulas[110:]]).to_pandas()
     again = pd.concat(
-        RowPredictor(pretrained, level=0.9, conditional=False)([formula]).to_pandas()
+        RowPredictor(pretrained, ScreeningSettings())([formula]).to_pandas()
         for formula in [*formulas[:20], *formulas[110:]]
     )
     pd.testing.assert_frame_equal(table, again.reset_index(drop=True), rtol=1e-9)
@@ -91,4 +92,4 @@ def test_the_real_predictor_gives_the_same_row_by_row(pretrained, formulas):
 
 def test_a_bad_level_is_refused_before_any_work(pretrained):
     with pytest.raises(ScreeningError, match="expected a level between 0 and 1, got 2"):
-        RowPredictor(pretrained, level=2, conditional=False)
+        RowPredictor(pretrained, ScreeningSettings(level=2))

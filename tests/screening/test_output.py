@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from matminer_phonon_tl.exceptions import ScreeningError
-from matminer_phonon_tl.screening import outputs
-from matminer_phonon_tl.screening.outputs import (
+from matminer_phonon_tl.screening import output
+from matminer_phonon_tl.screening.columns import marked
+from matminer_phonon_tl.screening.output import (
     CsvSink,
     OutputFile,
     ParquetSink,
@@ -21,7 +22,6 @@ from matminer_phonon_tl.screening.outputs import (
     check_places,
     harmless,
 )
-from matminer_phonon_tl.screening.schemas import marked
 
 
 def as_csv(*tables):
@@ -73,7 +73,7 @@ def test_csv_reads_back():
 
 
 def test_parquet_says_what_made_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(outputs, "ROW_GROUP", 4)
+    monkeypatch.setattr(output, "ROW_GROUP", 4)
     path = tmp_path / "x.parquet"
     with OutputFile(path, tmp_path) as file:
         sink = ParquetSink(file, {"model_sha256": "abc"})

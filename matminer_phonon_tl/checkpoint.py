@@ -1,4 +1,4 @@
-"""What a build has done so far, on disk, so that a killed one goes on where it was."""
+"""Finished entries of a long run, on disk, so that a killed run goes on where it was."""
 
 import json
 import os
@@ -11,19 +11,29 @@ from matminer_phonon_tl.exceptions import DatasetIntegrityError
 
 
 class Checkpoint:
-    """A file of JSON lines, one for each finished entry, after one that says what is built.
+    """Keep finished entries in a file of JSON lines, whose first line says what run they are of.
 
-    A line is written at once and flushed to the disk before the next entry counts. A process that
-    is killed can leave at most its last line unfinished; it is cut off at the next start, and its
-    entry is done anew.
+    Each line is flushed to the disk before the next entry counts. A killed process can leave at
+    most its last line unfinished; the next start cuts it off and does its entry anew. A second
+    process that opens the file while the first one has it is refused.
 
     Parameters
     ----------
     path : Path
         The file.
     fingerprint : dict
-        What is built, see :meth:`PhononSource.fingerprint`; a file of another build is refused,
-        unless that build has not finished a single entry: then its file is written over.
+        What makes the entries those of this run, JSON-compatible. A file of another run is
+        refused, unless that run has not finished a single entry: then its file is overwritten.
+
+    Attributes
+    ----------
+    keys : set of str
+        Names of the finished entries.
+
+    Raises
+    ------
+    DatasetIntegrityError
+        On entering: the file is of another run, in use, or damaged.
 
     Examples
     --------
@@ -61,12 +71,12 @@ class Checkpoint:
         self._file.close()
 
     def add(self, line: dict[str, Any]) -> None:
-        """Write one line and make sure that it is on the disk.
+        """Write an entry and flush it to the disk.
 
         Parameters
         ----------
         line : dict
-            JSON-compatible; the entry's name is its ``key``.
+            JSON-compatible; its ``key`` is the entry's name.
         """
         self._file.write(json.dumps(line).encode() + b"\n")
         self._file.flush()
@@ -75,20 +85,14 @@ class Checkpoint:
             self.keys.add(line["key"])
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """Yield the lines of the finished entries.
-
-        Yields
-        ------
-        dict
-            As they were added.
-        """
+        """Yield the finished entries as they were added."""
         with self.path.open("rb") as file:
             next(file, None)
             for line in file:
                 yield json.loads(line)
 
     def _lock(self) -> None:
-        """Keep a second build from writing into the same file."""
+        """Keep a second process from writing into the same file."""
         try:
             import fcntl
         except ImportError:
@@ -103,7 +107,7 @@ class Checkpoint:
             ) from error
 
     def _read_back(self) -> int:
-        """Collect the finished entries and return where the last whole line ends."""
+        """Collect the keys of finished entries, and return where the last complete line ends."""
         self._file.seek(0)
         end = 0
         fingerprint: Any = None
@@ -124,11 +128,11 @@ class Checkpoint:
                 self._check(fingerprint)
                 self.keys.add(found)
             end += len(line)
-        # without a finished entry there is nothing to lose, whatever build it was
+        # Without a finished entry there is nothing to lose, whatever run it was.
         return end if self.keys or fingerprint == self.fingerprint else 0
 
     def _check(self, found: dict[str, Any]) -> None:
-        """Raise if the file is of another build."""
+        """Raise if the file is of another run."""
         if found == self.fingerprint:
             return
         self._file.close()

@@ -1,13 +1,16 @@
-"""Where rows go: Parquet, CSV, standard output."""
+"""Write the rows: all of them or the best, as Parquet or CSV, to a file or standard output."""
 
 import csv
 import gzip
 import io
 import json
 import os
+import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -15,7 +18,9 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from matminer_phonon_tl.exceptions import ScreeningError
+from matminer_phonon_tl.exceptions import DataWarning, ScreeningError
+from matminer_phonon_tl.screening.page import RankingPage
+from matminer_phonon_tl.screening.ranking import TopRows
 
 METADATA_KEY = "matminer-phonon-tl"
 """Of the Parquet file's metadata: JSON of model, versions, options."""
@@ -242,3 +247,84 @@ def _cell(value: Any) -> Any:
     if isinstance(value, dict | list):
         value = json.dumps(value, default=str)
     return harmless(value) if isinstance(value, str) else value
+
+
+@dataclass
+class Delivery:
+    """Where the rows go.
+
+    Parameters
+    ----------
+    output : Path or None
+        None for standard output.
+    kind : {"parquet", "csv"}
+    about : mapping
+        What made the result, for the metadata and the page.
+    top : TopRows or None
+        Only the best rows are written.
+    page : RankingPage or None
+        Sees every row that is written.
+    """
+
+    output: Path | None
+    kind: str
+    about: Mapping[str, Any]
+    top: TopRows | None = None
+    page: RankingPage | None = None
+    written: int = field(default=0, init=False)
+
+    def deliver(self, tables: Iterable[pa.Table], temporary: Path | None = None) -> None:
+        """Write the rows of tables of one schema.
+
+        Parameters
+        ----------
+        tables : iterable of pyarrow.Table
+        temporary : Path, optional
+            Folder, on the output's file system, in which the output grows.
+        """
+        with self._file(temporary) as file:
+            sink: ParquetSink | CsvSink = (
+                ParquetSink(file, self.about) if self.kind == "parquet" else CsvSink(file)
+            )
+            try:
+                for table in self._ranked(tables):
+                    sink.add(table)
+                    self.written += table.num_rows
+                    if self.page is not None:
+                        self.page.add(table)
+                sink.close()
+            except BaseException:
+                sink.abandon()
+                raise
+        if self.top is not None and self.top.is_blind:
+            self._warn_of_blind_ranking(self.top)
+        if self.page is not None:
+            self.page.write()
+
+    def _warn_of_blind_ranking(self, top: TopRows) -> None:
+        warnings.warn(
+            f"not one value of the column {top.ranking.by!r} is a number, so that the rows written "
+            "are the input's first: rank by another column",
+            DataWarning,
+            stacklevel=2,
+        )
+
+    def _ranked(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        if self.top is None:
+            yield from tables
+            return
+        for table in tables:
+            self.top.add(table)
+        if self.top.table is not None:
+            yield self.top.table
+
+    @contextmanager
+    def _file(self, temporary: Path | None) -> Iterator[BinaryIO]:
+        if self.output is None:
+            if sys.stdout is None:
+                raise ScreeningError("expected standard output to write to, which is closed")
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+            return
+        with OutputFile(self.output, temporary or self.output.parent) as file:
+            yield file

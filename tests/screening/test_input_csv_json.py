@@ -7,8 +7,8 @@ import json
 import pytest
 
 from matminer_phonon_tl.exceptions import DataWarning, ScreeningError
-from matminer_phonon_tl.screening import text_sources
-from matminer_phonon_tl.screening.text_sources import csv_chunks, json_chunks
+from matminer_phonon_tl.screening import input_csv_json
+from matminer_phonon_tl.screening.input_csv_json import csv_chunks, json_chunks
 
 
 def read_csv(content, formula=None, chunk_rows=100):
@@ -57,7 +57,7 @@ def test_bytes_of_another_encoding_are_shown_not_lost():
 
 
 def test_an_endless_line_needs_no_endless_memory(monkeypatch):
-    monkeypatch.setattr(text_sources, "MAX_LINE", 1000)
+    monkeypatch.setattr(input_csv_json, "MAX_LINE", 1000)
     content = b"formula,x\nInN," + b"y" * 5000 + b",z\nBAs,1\n"
     (chunk,) = read_csv(content)
     assert chunk.formulas == [None, "BAs"]
@@ -74,7 +74,7 @@ def test_a_quote_that_is_never_closed_takes_no_other_row():
 
 def test_nor_does_one_in_a_long_file(monkeypatch):
     """The quote goes on to where its cell would be too long; from there all is read again."""
-    monkeypatch.setattr(text_sources, "MAX_LINE", 1000)
+    monkeypatch.setattr(input_csv_json, "MAX_LINE", 1000)
     rows = b"".join(b"GaN,%d\n" % number for number in range(500))
     chunks = read_csv(b'formula,x\nInN,"abc\n' + rows, chunk_rows=100)
     formulas = [formula for chunk in chunks for formula in chunk.formulas]
@@ -101,7 +101,7 @@ def test_a_row_of_too_many_cells_keeps_them_but_is_not_predicted():
 
 
 def test_long_rows_make_short_chunks(monkeypatch):
-    monkeypatch.setattr(text_sources, "MAX_CHUNK", 1000)
+    monkeypatch.setattr(input_csv_json, "MAX_CHUNK", 1000)
     long = b"InN," + b"y" * 600 + b"\n"
     chunks = read_csv(b"formula,x\n" + long + b"BAs,1\n" + long + b"GaN,2\n")
     assert [chunk.formulas for chunk in chunks] == [["InN", "BAs", "InN"], ["GaN"]]

@@ -10,7 +10,7 @@ import pytest
 from pymatgen.core import Composition, Lattice, Structure
 
 from matminer_phonon_tl.exceptions import DataWarning, ScreeningError
-from matminer_phonon_tl.screening import table_sources as module
+from matminer_phonon_tl.screening import input_tables as module
 
 
 def test_parquet_keeps_its_types_over_row_groups(tmp_path):

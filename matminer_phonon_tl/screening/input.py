@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from matminer_phonon_tl.exceptions import ScreeningError
-from matminer_phonon_tl.screening import table_sources, text_sources
+from matminer_phonon_tl.screening import input_csv_json, input_tables
 from matminer_phonon_tl.screening.chunks import Chunk
 
 FORMATS = {
@@ -33,7 +33,7 @@ _GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
-class Source:
+class Input:
     """An input, and what is known of it before it is read.
 
     Parameters
@@ -54,7 +54,7 @@ class Source:
     chunks: Callable[[], Iterator[Chunk]]
 
 
-def open_source(data: Any, *, formula: str | None, chunk_rows: int) -> Source:
+def open_input(data: Any, *, formula: str | None, chunk_rows: int) -> Input:
     """Find out what the input is, and refuse what cannot be read.
 
     Parameters
@@ -76,22 +76,22 @@ def open_source(data: Any, *, formula: str | None, chunk_rows: int) -> Source:
     if isinstance(data, str | Path):
         return _guarded(_open_path(Path(data), formula, chunk_rows))
     if isinstance(data, pd.DataFrame):
-        make = lambda: table_sources.frame_chunks(data, formula, chunk_rows)  # noqa: E731
-        return Source("a DataFrame", None, len(data), make)
+        make = lambda: input_tables.frame_chunks(data, formula, chunk_rows)  # noqa: E731
+        return Input("a DataFrame", None, len(data), make)
     if hasattr(data, "to_delayed") and hasattr(data, "npartitions"):
-        make = lambda: table_sources.dask_chunks(data, formula, chunk_rows)  # noqa: E731
-        return _guarded(Source("a dask DataFrame", None, None, make))
+        make = lambda: input_tables.dask_chunks(data, formula, chunk_rows)  # noqa: E731
+        return _guarded(Input("a dask DataFrame", None, None, make))
     if not isinstance(data, Iterable) or isinstance(data, bytes | dict):
         raise ScreeningError(
             f"expected a file, '-', a DataFrame or an iterable of formulas, got "
             f"{type(data).__name__}"
         )
     n_rows = len(data) if isinstance(data, Sized) else None
-    make = lambda: table_sources.iterator_chunks(data, formula, chunk_rows)  # noqa: E731
-    return _guarded(Source("an iterator", None, n_rows, make))
+    make = lambda: input_tables.iterator_chunks(data, formula, chunk_rows)  # noqa: E731
+    return _guarded(Input("an iterator", None, n_rows, make))
 
 
-def _open_path(path: Path, formula: str | None, chunk_rows: int) -> Source:
+def _open_path(path: Path, formula: str | None, chunk_rows: int) -> Input:
     name = str(path)
     if not path.exists():
         raise ScreeningError(f"expected an input file, found none at {name}")
@@ -109,7 +109,7 @@ def _open_path(path: Path, formula: str | None, chunk_rows: int) -> Source:
         )
     try:
         if kind == "parquet":
-            fragments, _ = table_sources.open_parquet(path)
+            fragments, _ = input_tables.open_parquet(path)
             n_rows: int | None = sum(fragment.count_rows() for fragment in fragments)
             sha256 = _digest(Path(fragment.path) for fragment in fragments)
         else:
@@ -120,13 +120,13 @@ def _open_path(path: Path, formula: str | None, chunk_rows: int) -> Source:
 
     def chunks() -> Iterator[Chunk]:
         if kind == "parquet":
-            return table_sources.parquet_chunks(path, formula, chunk_rows)
+            return input_tables.parquet_chunks(path, formula, chunk_rows)
         return _read_bytes(path.open("rb"), kind, name, formula, chunk_rows)
 
-    return Source(name, sha256, n_rows, chunks)
+    return Input(name, sha256, n_rows, chunks)
 
 
-def _standard_input(formula: str | None, chunk_rows: int) -> Source:
+def _standard_input(formula: str | None, chunk_rows: int) -> Input:
     """CSV, or JSON lines where the first character is a brace; gzipped or not."""
 
     def chunks() -> Iterator[Chunk]:
@@ -141,7 +141,7 @@ def _standard_input(formula: str | None, chunk_rows: int) -> Source:
         kind = "jsonl" if begins[:1] == b"{" else "csv"
         return _read_bytes(file, kind, "standard input", formula, chunk_rows)
 
-    return Source("standard input", None, None, chunks)
+    return Input("standard input", None, None, chunks)
 
 
 def _read_bytes(
@@ -158,14 +158,14 @@ def _read_bytes(
                 + ("Parquet: name it .parquet" if start == b"PAR1" else "UTF-16: save it as UTF-8")
             )
         if kind == "matminer":
-            yield from table_sources.matminer_chunks(file.read(), name, formula, chunk_rows)
+            yield from input_tables.matminer_chunks(file.read(), name, formula, chunk_rows)
             return
         text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        read = text_sources.csv_chunks if kind == "csv" else text_sources.json_chunks
+        read = input_csv_json.csv_chunks if kind == "csv" else input_csv_json.json_chunks
         yield from read(text, name, formula, chunk_rows)
 
 
-def _guarded(source: Source) -> Source:
+def _guarded(source: Input) -> Input:
     """The same source, whose failures to read are one sentence."""
 
     def chunks() -> Iterator[Chunk]:
@@ -174,7 +174,7 @@ def _guarded(source: Source) -> Source:
         except (OSError, EOFError, UnicodeError, zlib.error, pa.ArrowException) as error:
             raise _unreadable(source.name, error) from error
 
-    return Source(source.name, source.sha256, source.n_rows, chunks)
+    return Input(source.name, source.sha256, source.n_rows, chunks)
 
 
 def _unreadable(name: str, error: BaseException) -> ScreeningError:

@@ -1,0 +1,106 @@
+"""``phonon-tl info``: what the package holds, and the card of a model file."""
+
+from collections.abc import Iterator
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from matminer_phonon_tl.cli.output import AsJson, print_json
+
+SHIPPED = {
+    "predictor.json.gz": "for compositions",
+    "predictor_structure.json.gz": "for structures",
+}
+
+
+def info(
+    file: Annotated[
+        str | None,
+        typer.Argument(
+            help="A model file, or the name of one that ships; default: the package, its dataset "
+            "and its models."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print what the package holds, or the card of a model file."""
+    content = model_card(file) if file else _package_info()
+    if as_json:
+        print_json(content)
+    else:
+        for line in _info_lines(content):
+            typer.echo(line)
+
+
+def model_card(file: str) -> dict[str, Any]:
+    """Read what a model file, or a shipped one by its name, says of itself."""
+    from matminer_phonon_tl.models.serialization import read_document
+
+    if file in SHIPPED and not Path(file).exists():
+        with as_file(files("matminer_phonon_tl.models") / "pretrained" / file) as path:
+            document = read_document(path)
+    else:
+        document = read_document(file)
+    return {
+        "model": document.get("@class"),
+        "made by": f"matminer-phonon-tl {document.get('@version')}",
+        "parameters": document["params"],
+        "card": document.get("card") or "none",
+        "sha256": document["sha256"],
+    }
+
+
+def _package_info() -> dict[str, Any]:
+    """List the datasets and models that ship, and the versions of the libraries."""
+    from matminer_phonon_tl.datasets import dataset_metadata
+    from matminer_phonon_tl.files import library_versions
+
+    return {
+        "datasets": {
+            name: f"{entry['num_entries']} rows, sha256 {entry['hash']}"
+            for name, entry in dataset_metadata().items()
+        },
+        "models": SHIPPED,
+        "versions": library_versions(),
+    }
+
+
+def _info_lines(content: dict[str, Any]) -> Iterator[str]:
+    """Yield a line for each member, and below a card one for each of its members and scores."""
+    for key, value in content.items():
+        if key != "card" or not isinstance(value, dict):
+            yield f"{key}: {in_words(value)}"
+            continue
+        yield "card:"
+        for name, member in value.items():
+            label = in_words(name).replace("_", " ")
+            if name == "scores" and isinstance(member, list):
+                yield from _score_lines(member)
+            else:
+                yield f"  {label}: {in_words(member)}"
+
+
+def _score_lines(scores: list[Any]) -> Iterator[str]:
+    """Yield a line for each score, below the name of the protocol that they share."""
+    protocol = None
+    for score in scores:
+        if not isinstance(score, dict) or not {"target", "protocol"} <= set(score):
+            yield f"  score: {in_words(score)}"
+            continue
+        if score["protocol"] != protocol:
+            protocol = score["protocol"]
+            yield f"  scores, {in_words(protocol)}:"
+        rest = {name: v for name, v in score.items() if name not in ("target", "protocol")}
+        yield f"    {in_words(score['target'])}: {in_words(rest)}"
+
+
+def in_words(value: Any) -> str:
+    """Write nested JSON in one line."""
+    if isinstance(value, dict):
+        return ", ".join(f"{in_words(key)} {in_words(member)}" for key, member in value.items())
+    if isinstance(value, list) and value:
+        return "; ".join(in_words(member) for member in value)
+    # A file from elsewhere may hold control characters, which would steer the terminal.
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))

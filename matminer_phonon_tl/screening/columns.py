@@ -1,0 +1,187 @@
+"""Columns of tables that come in chunks: their values, their types, and what they stand for."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pymatgen.core import Composition, Structure
+
+from matminer_phonon_tl.exceptions import ScreeningError
+
+_PREDICTION, _UNIT = b"prediction", b"unit"
+
+
+def to_column(values: Sequence[Any]) -> pa.Array:
+    """Turn values of any kind into a column: of their type where they share one, else of text.
+
+    Parameters
+    ----------
+    values : sequence
+        What JSON or a DataFrame holds; lists, dicts and other objects come back as JSON text.
+    """
+    values = [plain_value(value) for value in values]
+    try:
+        return pa.array(values, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        return as_texts(values)
+
+
+def plain_value(value: Any) -> Any:
+    """What a column can hold: scalars as they are, anything else as text."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, Composition):
+        return value.formula.replace(" ", "")
+    if isinstance(value, Structure):
+        return json.dumps(value.as_dict(), default=str)
+    if isinstance(value, dict | list | tuple):
+        return clean_text(json.dumps(value, default=str))
+    if value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        # Arrow crashes on some of these where their kinds are mixed.
+        return None if np.isnat(value) else str(value)
+    if isinstance(value, np.generic):
+        return plain_value(value.item())
+    return str(value) if isinstance(value, complex) else value
+
+
+def as_texts(values: Sequence[Any]) -> pa.Array:
+    """A column of text: texts as they are, anything else as JSON."""
+    return pa.array([value if value is None else _text(value) for value in values], pa.string())
+
+
+def clean_text(text: str) -> str:
+    r"""Write what is no Unicode (bytes of another encoding, lone surrogates) as ``\\udcff``."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def as_numbers(column: pa.ChunkedArray, name: str) -> pa.Array | pa.ChunkedArray:
+    """Read a column as numbers; a text that is none is missing, as are NaN and what is missing.
+
+    Parameters
+    ----------
+    column : pyarrow.ChunkedArray
+    name : str
+        For the error.
+
+    Raises
+    ------
+    ScreeningError
+        If it holds neither numbers nor texts, nor points in time.
+    """
+    kind = column.type
+    if pa.types.is_integer(kind):
+        return column  # a float would not tell large ones apart
+    if pa.types.is_temporal(kind) and not pa.types.is_interval(kind):
+        width = pa.int32() if kind.bit_width == 32 else pa.int64()
+        return column.cast(width).cast(pa.int64())
+    if is_text(kind):
+        column = column.cast(pa.string())
+    elif not (is_number(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind)):
+        raise ScreeningError(
+            f"expected numbers, or texts of them, in the column {name!r}, got {kind}: compare and "
+            "rank by other columns"
+        )
+    values = pd.to_numeric(column.to_pandas(), errors="coerce").astype("float64")
+    return pa.array(values, from_pandas=True)
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of such type holds texts, however they are stored."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return (
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Whether it holds numbers."""
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+
+
+def marked(field: pa.Field, prediction: str | None, unit: str | None = None) -> pa.Field:
+    """Note on a column which of the predictor's columns it is, whatever its name, and its unit.
+
+    Parameters
+    ----------
+    field : pyarrow.Field
+    prediction : str or None
+        The predictor's name of it; "formula" for the input's own formulas; None for what the
+        predictor knows nothing of.
+    unit : str, optional
+    """
+    kept = {key: value for key, value in (field.metadata or {}).items() if key != _PREDICTION}
+    if prediction is not None:
+        kept[_PREDICTION] = prediction.encode()
+    if unit is not None:
+        kept[_UNIT] = unit.encode()
+    return field.with_metadata(kept) if kept else field.remove_metadata()
+
+
+def name_of(schema: pa.Schema, prediction: str) -> str | None:
+    """Return the name under which a table has one of the predictor's columns; None without it."""
+    for field in schema:
+        if (field.metadata or {}).get(_PREDICTION) == prediction.encode():
+            return str(field.name)
+    return None
+
+
+def units_of(schema: pa.Schema) -> dict[str, str]:
+    """Return the units that are noted on columns, by name."""
+    return {
+        field.name: field.metadata[_UNIT].decode()
+        for field in schema
+        if _UNIT in (field.metadata or {})
+    }
+
+
+def unified(one: pa.Schema, other: pa.Schema) -> pa.Schema:
+    """Return types that hold both: of JSON, a column's can differ from chunk to chunk."""
+    fields = {field.name: field for field in one}
+    for field in other:
+        known = fields.setdefault(field.name, field)
+        fields[field.name] = known.with_type(_common(known.type, field.type))
+    return pa.schema(list(fields.values()))
+
+
+def cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return a table with the types of a schema that :func:`unified` gave.
+
+    A whole number that a float cannot hold becomes the nearest one; what has no type in common
+    with its column becomes text.
+    """
+    if table.schema == schema:
+        return table
+    columns = [_cast_column(table[field.name], field.type) for field in schema]
+    return pa.table(columns, schema=schema)
+
+
+def _cast_column(column: pa.ChunkedArray, wanted: pa.DataType) -> Any:
+    if column.type == wanted:
+        return column
+    if pa.types.is_string(wanted):
+        return as_texts(column.to_pylist())
+    return column.cast(wanted, safe=not pa.types.is_integer(column.type))
+
+
+def _common(one: pa.DataType, other: pa.DataType) -> pa.DataType:
+    if one == other:
+        return one
+    try:
+        pair = [pa.schema([("x", one)]), pa.schema([("x", other)])]
+        found = pa.unify_schemas(pair, promote_options="permissive").field("x").type
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.string()
+    # Of nested columns, parts may not go into the common type.
+    return pa.string() if pa.types.is_nested(found) else found
+
+
+def _text(value: Any) -> str:
+    return clean_text(value if isinstance(value, str) else json.dumps(value, default=str))
