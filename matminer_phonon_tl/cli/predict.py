@@ -77,8 +77,8 @@ def predict(
     for number, record in enumerate(records):
         record["error"] = refusals.get(number, record["error"])
         if values[number] is None or not isinstance(values[number], str):
-            own = "" if number in refusals else f" ({record['formula']})"
-            record["formula"] = f"{Path(compounds[number]).name}{own}"
+            formula = "" if number in refusals else f" ({record['formula']})"
+            record["formula"] = f"{Path(compounds[number]).name}{formula}"
             if not (composition or predictor.use_structure or record["error"] or model):
                 record["note"] = UNUSED_NOTE
         elif number in prediction.other_cells:

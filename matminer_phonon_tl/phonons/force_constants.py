@@ -198,6 +198,7 @@ class ForceConstantPhonons:
             reciprocal_matrix=self.reciprocal_matrix,
             labels={},
             structure=self.structure,
+            from_force_constants=True,
         )
 
     def _divisions(self, length: float) -> list[int]:

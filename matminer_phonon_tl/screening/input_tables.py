@@ -36,8 +36,8 @@ def open_parquet(path: Path) -> tuple[list[ds.Fragment], pa.Schema]:
     schema = dataset.schema
     for fragment in fragments:
         try:
-            own = fragment.physical_schema
-            schema = pa.unify_schemas([schema, own], promote_options="permissive")
+            columns = fragment.physical_schema
+            schema = pa.unify_schemas([schema, columns], promote_options="permissive")
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise ScreeningError(
                 f"expected the files of {path} to agree on their columns, got one that does not, "
