@@ -107,7 +107,7 @@ class Checkpoint:
             ) from error
 
     def _read_back(self) -> int:
-        """Collect the keys of the finished entries, and return where the last complete line ends."""
+        """Collect the keys of the finished entries; return where the last complete line ends."""
         self._file.seek(0)
         end = 0
         fingerprint: Any = None
