@@ -236,12 +236,12 @@ def main() -> None:
 
 
 def _is_ours(error: Exception) -> bool:
-    """Whether an error is a sentence for the user; any other ValueError is a bug to be shown."""
+    """Whether an error was raised on purpose, and is no bug, whose traceback must be seen."""
     if isinstance(error, (PhononTLError, OSError)):
         return True
-    raised_in = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
-    package = str(Path(__file__).parents[1])
-    return str(error).startswith("expected ") and raised_in[-1].startswith(package)
+    raised = traceback.extract_tb(error.__traceback__)[-1]
+    in_package = raised.filename.startswith(str(Path(__file__).parents[1]))
+    return in_package and (raised.line or "").startswith("raise ")
 
 
 def _sentence(error: Exception) -> str:

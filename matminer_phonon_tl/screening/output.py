@@ -4,21 +4,19 @@ import csv
 import gzip
 import io
 import json
-import os
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from matminer_phonon_tl.exceptions import DataWarning, ScreeningError
+from matminer_phonon_tl.files import replacing
 from matminer_phonon_tl.screening.page import RankingPage
 from matminer_phonon_tl.screening.ranking import TopRows
 
@@ -106,49 +104,22 @@ class CsvSink:
             self._text.detach()
 
 
-class OutputFile:
-    """A file that appears under its name once it is whole.
+@contextmanager
+def output_file(path: Path, folder: Path) -> Iterator[BinaryIO]:
+    """Open a file that appears under its name once it is whole, gzipped where it ends in ``.gz``.
 
     Parameters
     ----------
     path : Path
-        Gzipped where it ends in ``.gz``.
-    temporary : Path
-        Folder, on the same file system, in which it grows.
+    folder : Path
+        Folder, on the same file system, in which the file grows.
     """
-
-    def __init__(self, path: Path, temporary: Path) -> None:
-        self.path = path
-        self.temporary = temporary
-
-    def __enter__(self) -> BinaryIO:
-        handle, name = tempfile.mkstemp(dir=self.temporary, prefix=f".{self.path.name}.")
-        self._grown = Path(name)
-        self._raw = os.fdopen(handle, "wb")
-        self._file: Any = self._raw
-        if self.path.suffix == ".gz":
-            self._file = gzip.GzipFile(fileobj=self._raw, mode="wb", mtime=0)
-        return self._file
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            if kind is None:
-                if self._file is not self._raw:
-                    self._file.close()
-                self._raw.flush()
-                os.fsync(self._raw.fileno())
-                umask = os.umask(0)
-                os.umask(umask)
-                self._grown.chmod(0o666 & ~umask)
-                self._grown.replace(self.path)
-        finally:
-            self._raw.close()
-            self._grown.unlink(missing_ok=True)
+    with replacing(path, folder) as file:
+        if path.suffix != ".gz":
+            yield file
+            return
+        with gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as packed:
+            yield cast(BinaryIO, packed)
 
 
 def check_output(output: Path) -> str:
@@ -326,5 +297,5 @@ class Delivery:
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
             return
-        with OutputFile(self.output, temporary or self.output.parent) as file:
+        with output_file(self.output, temporary or self.output.parent) as file:
             yield file
