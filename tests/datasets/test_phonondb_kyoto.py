@@ -42,7 +42,10 @@ def test_columns_are_those_of_the_metadata(kyoto):
 
 def test_matminer_loads_it(kyoto):
     found = matminer_load_dataset("phonondb_kyoto", pbar=False)
-    pd.testing.assert_frame_equal(found, kyoto)
+    plain = kyoto.columns.drop(["structure", "composition"])  # comparing 10 000 of them is slow
+    pd.testing.assert_frame_equal(found[plain], kyoto[plain])
+    assert found["structure"].iloc[:50].tolist() == kyoto["structure"].iloc[:50].tolist()
+    assert found["composition"].iloc[:50].tolist() == kyoto["composition"].iloc[:50].tolist()
 
 
 def test_structures_belong_to_their_rows(kyoto):
