@@ -55,6 +55,7 @@ def shared() -> pd.DataFrame:
     kyoto = load_dataset("phonondb_kyoto")
     paper = load_dataset("phonon_tl")[["material_id", "speed_of_sound", "structure"]]
     both = kyoto[kyoto["is_stable"]].merge(paper, on="material_id", suffixes=("", "_paper"))
+    both = both.dropna(subset=["speed_of_sound"])
     both["ratio"] = (both["speed_of_sound_paper"] / both["speed_of_sound"]).astype(float)
     return both
 
@@ -83,7 +84,7 @@ def first_segments(both: pd.DataFrame, archives: Path) -> pd.DataFrame:
             continue
         phonons = source.read(Entry(row.material_id, paths[row.material_id])).phonons
         found = _first_segment(row.structure_paper, phonons)
-        if found is not None:
+        if found is not None and not np.isnan(found["speed"]):
             rows.append({"label": row.speed_of_sound_paper, **found})
     return pd.DataFrame(rows)
 

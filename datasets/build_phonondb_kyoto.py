@@ -44,8 +44,8 @@ COLUMNS = {
         "Gamma. Gaps, speeds, Debye temperature and heat capacity are missing where it is False."
     ),
     "lowest_frequency": (
-        "Lowest frequency on the mesh, cm-1, negative if imaginary; the acoustic branches next to "
-        "Gamma count only where they are unstable."
+        "Lowest frequency on the mesh and next to Gamma, cm-1, negative if imaginary. The acoustic "
+        "branches next to Gamma count only in an unstable crystal."
     ),
     "max_frequency": "Highest frequency on the mesh and next to Gamma, cm-1.",
     "acoustic_top": "Highest frequency of branch 3, cm-1.",
@@ -64,7 +64,7 @@ COLUMNS = {
     "speed_of_sound": (
         "Target variable. Speed of sound, km/s: mean over the three acoustic branches and over "
         "all directions of the slope at Gamma. Missing, as all speeds, where one squared is below "
-        "-(0.3 km/s)^2 in some direction."
+        "-(0.3 km/s)^2 in some direction, or an optical branch comes below 10 cm-1."
     ),
     "speed_longitudinal": "Mean over directions of the fastest of the three waves, km/s.",
     "speed_transverse": "Mean over directions of the two slower waves, km/s.",
@@ -124,6 +124,16 @@ MISSING_IF_UNSTABLE = (
     "heat_capacity",
     "heat_capacity_per_atom",
 )
+
+SPEEDS = (
+    "speed_of_sound",
+    "speed_longitudinal",
+    "speed_transverse",
+    "speed_debye",
+    "debye_temperature",
+)
+LOWEST_OPTICAL = 10.0
+"""cm-1. Below it an optical branch may lie among the acoustic ones where their slopes are taken."""
 
 MAGNETIC = {"V", "Cr", "Mn", "Fe", "Co", "Ni", "U", "Np", "Pu"}
 
@@ -212,6 +222,8 @@ def build_frame(built: pd.DataFrame, moduli: pd.DataFrame, bandgaps: pd.DataFram
     frame = built.iloc[np.argsort(number.to_numpy())].reset_index(drop=True)
     frame[list(MISSING_IF_UNSTABLE)] = frame[list(MISSING_IF_UNSTABLE)].astype(object)
     frame.loc[~frame["is_stable"], list(MISSING_IF_UNSTABLE)] = None
+    mixed = frame["optical_bottom"].astype(float) < LOWEST_OPTICAL
+    frame.loc[mixed, list(SPEEDS)] = None
     frame["may_be_magnetic"] = [
         not MAGNETIC.isdisjoint(element.symbol for element in composition)
         for composition in frame["composition"]
@@ -264,7 +276,7 @@ def speed_checks(frame: pd.DataFrame) -> list[str]:
     for row in frame.itertuples():
         others = [row.speed_from_moduli, labels.get(row.material_id, np.nan)]
         others = [speed for speed in others if speed is not None and not np.isnan(speed)]
-        if not row.is_stable or not others:
+        if not row.is_stable or not others or pd.isna(row.speed_of_sound):
             checks.append("unchecked")
         else:
             agree = all(abs(row.speed_of_sound / speed - 1) <= AGREEMENT for speed in others)

@@ -51,8 +51,8 @@ UNITS = {
 """Unit of each column that has one; loaded frames carry it as ``df.attrs["units"]``."""
 
 SPEED_NOTE = (
-    "The paper's speed of sound is to be trusted in cubic crystals only; in others it is off by 10 "
-    "to 40 %, see docs/explanation/paper_speeds.md and the dataset phonondb_kyoto."
+    "The paper's speed of sound is to be trusted in cubic crystals only; in most others it is off "
+    "by 10 to 40 %, see docs/explanation/paper_speeds.md and the dataset phonondb_kyoto."
 )
 """What the column ``speed_of_sound`` of phonon_tl says of itself."""
 
@@ -164,7 +164,8 @@ def load_phonondb_kyoto(
         Only materials without imaginary modes. The others have no speeds of sound, gaps or heat
         capacity, but ``lowest_frequency``.
     insulators_only : bool
-        Only materials with Born charges, which tell that their electrons have a gap.
+        Only materials with Born charges, which tell that their electrons have a gap. Insulators
+        whose archive lacks them are left out too.
     magnetic : bool
         Keep materials with elements whose d or f shell may be magnetic (``may_be_magnetic``), for
         which a calculation without spin can be wrong.
@@ -187,7 +188,7 @@ def load_phonondb_kyoto(
     """
     df = load_dataset(KYOTO)
     if stable_only:
-        df = df[df["is_stable"]]
+        df = df[df["is_stable"]].astype({"has_phonon_bandgap": bool})
     if insulators_only:
         df = df[df["has_born_charges"]]
     if not magnetic:
@@ -263,8 +264,8 @@ def _decode(table: dict[str, Any], *, checked: bool, pbar: bool) -> pd.DataFrame
             cells = tqdm(frame[column], desc=f"Decoding {column}", disable=not pbar)
             frame[column] = pd.Series([decode(c) for c in cells], index=frame.index, dtype=object)
     frame.attrs["units"] = {name: unit for name, unit in UNITS.items() if name in frame.columns}
-    if "paper_split" in frame.columns:
-        frame.attrs["notes"] = {"speed_of_sound": SPEED_NOTE}
+    is_the_papers = "paper_split" in frame.columns
+    frame.attrs["notes"] = {"speed_of_sound": SPEED_NOTE} if is_the_papers else {}
     return frame
 
 
@@ -284,8 +285,11 @@ def _decode_structure(cell: dict[str, Any] | None) -> Structure | None:
     if cell is None:
         return None
     if "sites" not in cell:  # the short form of phonondb_kyoto
-        species = [_atom(symbol) for symbol, count in cell["species"] for _ in range(count)]
         coordinates = np.array(cell["coordinates"]).reshape(-1, 3)
+        counts = [count for _, count in cell["species"]]
+        if min(counts) < 1 or sum(counts) != len(coordinates):
+            raise ValueError(f"{len(coordinates)} sites, but species {cell['species']!r:.60}")
+        species = [_atom(symbol) for symbol, count in cell["species"] for _ in range(count)]
         return Structure(Lattice(cell["lattice"]), species, coordinates)
     sites, lattice = cell["sites"], cell["lattice"]
     ordinary = not cell.get("properties") and all(

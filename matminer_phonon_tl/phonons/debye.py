@@ -30,7 +30,8 @@ def debye_temperature(source: Any) -> float:
     Returns
     -------
     float
-        Temperature, K; NaN where the crystal does not resist a shear in some direction.
+        Temperature, K; NaN where the crystal does not resist a shear in some direction, or is
+        elastically unstable.
 
     Raises
     ------
@@ -72,12 +73,12 @@ def debye_temperature_of(speed: float, structure: "Structure") -> float:
 
     Examples
     --------
-    Copper, whose speed is 2.61 km/s (W. M. Haynes, CRC Handbook, 95th ed.):
+    A speed of 2.61 km/s in the lattice of copper:
 
     >>> from pymatgen.core import Lattice, Structure
     >>> copper = Structure.from_spacegroup("Fm-3m", Lattice.cubic(3.615), ["Cu"], [[0, 0, 0]])
     >>> round(debye_temperature_of(2.61, copper))
-    342
+    341
     """
     per_volume = len(structure) / structure.volume
     return float(KM_PER_S_PER_ANGSTROM_TO_KELVIN * (6.0 * np.pi**2 * per_volume) ** (1 / 3) * speed)

@@ -51,13 +51,13 @@ class ForceConstantPhonons:
     Parameters
     ----------
     phonon : phonopy.Phonopy
-        With force constants; with Born charges too where the crystal is polar, or the
+        With force constants; where the crystal is polar, with Born charges too. Without them its
         longitudinal optical branches lie too low.
 
     Raises
     ------
     PhononDocumentError
-        There are no force constants.
+        There are no force constants, or some number is not finite.
 
     References
     ----------
@@ -71,6 +71,14 @@ class ForceConstantPhonons:
             raise PhononDocumentError(
                 "expected a phonopy calculation with force constants, got one without; call "
                 "its produce_force_constants() first"
+            )
+        charges = phonon.nac_params or {}
+        numbers = [phonon.force_constants, phonon.primitive.cell, phonon.primitive.scaled_positions]
+        numbers += [charges[name] for name in ("born", "dielectric") if name in charges]
+        if not all(np.isfinite(array).all() for array in numbers):
+            raise PhononDocumentError(
+                "expected finite force constants, Born charges and cell, got NaN or infinity; the "
+                "calculation is corrupt"
             )
         self.phonon = phonon
         self._meshes: dict[float, PhononMesh] = {}
@@ -123,7 +131,7 @@ class ForceConstantPhonons:
         Parameters
         ----------
         length : float, optional
-            Angstrom; twice as long a one gives a mesh twice as fine along each axis. Default:
+            Angstrom; doubling it makes the mesh twice as fine along each axis. Default:
             :data:`FINE_MESH` for up to 8 atoms in the primitive cell, :data:`COARSE_MESH` beyond.
 
         Returns
@@ -131,6 +139,8 @@ class ForceConstantPhonons:
         PhononMesh
             Frequencies and weights.
         """
+        if length is not None and not 0.0 < length < np.inf:
+            raise ValueError(f"expected a length above 0 Angstrom, got {length!r}; pass it so")
         if length is None:
             length = FINE_MESH if len(self.phonon.primitive) <= _FEW_ATOMS else COARSE_MESH
         if length not in self._meshes:

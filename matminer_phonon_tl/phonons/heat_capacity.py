@@ -7,7 +7,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from matminer_phonon_tl.exceptions import PhononDocumentError
 from matminer_phonon_tl.phonons.density import PhononDensity, read_dos
-from matminer_phonon_tl.phonons.force_constants import PhononMesh, force_constant_phonons
+from matminer_phonon_tl.phonons.force_constants import (
+    PhononMesh,
+    force_constant_phonons,
+    read_zone,
+)
 from matminer_phonon_tl.phonons.stability import require_real_states, require_stable
 from matminer_phonon_tl.units import MOLAR_GAS_CONSTANT, THZ_TO_KELVIN
 
@@ -84,7 +88,8 @@ def heat_capacity(
     UnitError
         The unit cannot be established.
     UnstableStructureError
-        More than 0.2 % of the states are imaginary.
+        More than 0.2 % of the states are imaginary, or a mode of the force constants lies below
+        -0.3 THz.
     ValueError
         The temperature is negative or no number, or ``per`` is unknown.
 
@@ -114,7 +119,7 @@ def heat_capacity(
         values = np.array([_per_cell(density, t) for t in temperatures.ravel()]) / moles
     else:
         mesh = phonons.mesh()
-        require_stable(mesh.bands, "a heat capacity")
+        require_stable(read_zone(phonons), "a heat capacity")
         moles = _amount(len(phonons.structure), phonons.structure, per)
         values = heat_capacity_of_mesh(mesh, temperatures.ravel()) / moles
     return float(values[0]) if temperatures.ndim == 0 else values.reshape(temperatures.shape)

@@ -13,6 +13,7 @@ from matminer_phonon_tl.phonons.force_constants import (
     ForceConstantPhonons,
     force_constant_phonons,
     hemisphere,
+    read_zone,
 )
 from matminer_phonon_tl.phonons.stability import require_stable
 from matminer_phonon_tl.units import THZ_ANGSTROM_TO_KM_PER_S
@@ -60,8 +61,8 @@ class DirectionalSpeeds(NamedTuple):
     mean : float
         Mean over the three waves and all directions, km/s.
     longitudinal : float
-        Mean over directions of the fastest wave, which is the longitudinal one but for the
-        crystal's anisotropy, km/s.
+        Mean over directions of the fastest wave, km/s; in an isotropic crystal, the longitudinal
+        one.
     transverse : float
         Mean over directions of the two slower waves, km/s.
     debye : float
@@ -140,9 +141,14 @@ def speed_of_sound(
     phonons = force_constant_phonons(bs)
     if phonons is None:
         return speed_of_sound_of(read_bands(bs, unit=unit, structure=structure))
-    speeds, bands = directional_speeds_of(phonons)
-    require_stable(bands, "a speed of sound")
-    return speeds.mean
+    require_stable(read_zone(phonons), "a speed of sound")
+    mean = directional_speeds_of(phonons)[0].mean
+    if np.isnan(mean):
+        raise UnstableStructureError(
+            "expected waves that travel in every direction, got one whose squared speed is below "
+            "zero; the crystal is elastically unstable, or its supercell is too small to tell"
+        )
+    return mean
 
 
 def speed_of_sound_of(bands: PhononBands) -> float:

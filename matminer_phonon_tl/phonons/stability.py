@@ -82,8 +82,9 @@ def imaginary_modes(
     to ``-tolerance`` where :math:`|q|` is below a tenth of half the shortest reciprocal
     lattice vector; any mode below ``-zone_tolerance`` further out, and any mode below
     ``-tolerance`` anywhere, is an instability, and so is a fourth negative branch next to Gamma.
-    Force constants of a finite supercell, which are less accurate between its wave vectors, are
-    given 0.3 THz everywhere.
+
+    Force constants of a finite supercell are less accurate between its wave vectors. Any of their
+    branches may lie down to 0.3 THz below zero anywhere, unless tolerances are passed.
 
     Parameters
     ----------

@@ -86,12 +86,13 @@ def test_gap_class_and_heat_capacity_agree_with_the_papers(shared):
     gapped = shared[shared["phonon_bandgap_paper"] > 0]
     difference = (gapped["acoustic_optical_gap"] - gapped["phonon_bandgap_paper"]).abs()
     assert len(gapped) > 90
-    assert difference.mean() < 2.6
+    assert difference.mean() < 3.0
     assert (shared["has_phonon_bandgap"] == shared["has_phonon_bandgap_paper"]).mean() > 0.98
     heat = shared["heat_capacity_per_atom"] - shared["heat_capacity_per_atom_paper"]
     assert heat.abs().mean() < 0.03
 
 
+# Rhombohedral crystals, most of them layered, have 1.14, see the card.
 @pytest.mark.parametrize(
     "system", ["cubic", "hexagonal", "tetragonal", "orthorhombic", "monoclinic"]
 )
@@ -111,8 +112,15 @@ def test_the_papers_speeds_do_not_where_the_crystal_is_not_cubic(shared):
     assert medians["tetragonal"] < 0.95
 
 
+def test_a_speed_that_is_checked_is_there(kyoto):
+    assert kyoto.loc[kyoto["speed_check"] != "unchecked", "speed_of_sound"].notna().all()
+    with_speed = kyoto[kyoto["speed_of_sound"].notna() & (kyoto["nsites"] > 1)]
+    assert (with_speed["optical_bottom"] >= 10.0).all()
+
+
 def test_loader_picks_parts(kyoto):
     stable = load_phonondb_kyoto()
+    assert stable["has_phonon_bandgap"].dtype == bool
     assert stable.index.equals(kyoto.index[kyoto["is_stable"]])
     insulators = load_phonondb_kyoto(insulators_only=True, magnetic=False)
     assert insulators["has_born_charges"].all()

@@ -9,7 +9,10 @@ phonopy = pytest.importorskip("phonopy", reason="the extra phonopy is not instal
 
 from phonopy.structure.atoms import PhonopyAtoms  # noqa: E402
 
-from matminer_phonon_tl.exceptions import PhononDocumentError  # noqa: E402
+from matminer_phonon_tl.exceptions import (  # noqa: E402
+    PhononDocumentError,
+    UnstableStructureError,
+)
 from matminer_phonon_tl.phonons import (  # noqa: E402
     acoustic_optical_gap,
     debye_temperature,
@@ -224,3 +227,33 @@ def test_a_sheared_cell_is_the_same_crystal():
     assert found.speeds == pytest.approx(expected.speeds, rel=1e-4)
     assert found.max_frequency == pytest.approx(expected.max_frequency, rel=1e-9)
     assert found.heat_capacity_per_cell == pytest.approx(expected.heat_capacity_per_cell, rel=1e-5)
+
+
+def test_an_instability_at_the_zone_boundary_refuses_every_property():
+    """Next to Gamma nothing is wrong: the speed would be 7 km/s."""
+    phonon = spring_crystal(springs={1: -0.9, 2: 0.3, 4: 2.0}, supercell=5)
+    assert phonon_properties(phonon).lowest_frequency < -100.0
+    for function in (speed_of_sound, heat_capacity, acoustic_optical_gap):
+        with pytest.raises(UnstableStructureError, match="imaginary modes down to"):
+            function(phonon)
+
+
+def test_a_speed_that_cannot_be_told_is_an_error():
+    phonon = spring_crystal(springs={1: 3.0, 2: -0.01})
+    assert np.isnan(directional_speeds(phonon).mean)
+    with pytest.raises(UnstableStructureError):
+        speed_of_sound(phonon)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_force_constants_that_are_no_numbers(bad):
+    phonon = spring_crystal()
+    phonon.force_constants[0, 1, 0, 0] = bad
+    with pytest.raises(PhononDocumentError, match="expected finite force constants"):
+        phonon_properties(phonon)
+
+
+@pytest.mark.parametrize("length", [0.0, -3.0, np.nan, np.inf])
+def test_a_mesh_needs_a_length(length):
+    with pytest.raises(ValueError, match="expected a length above 0 Angstrom"):
+        ForceConstantPhonons(spring_crystal()).mesh(length)

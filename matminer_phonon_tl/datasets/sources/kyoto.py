@@ -41,6 +41,7 @@ _ID = re.compile(r"materials-id-(\d+)-")
 _FOLDER = re.compile(r"mp-(\d+)-(\d{4})(\d{2})(\d{2})")
 _XZ_MEMORY = 256 * 2**20
 _SUPERCELL_NUMBERS = {3, 9}
+_NUMBER = re.compile(r"[+-]?\d{1,12}(?:\.\d{0,16})?(?:/\d{1,6})?")
 
 
 class KyotoSource(PhononSource):
@@ -207,7 +208,7 @@ def _read_archive(path: Path) -> tuple[dict[str, bytes], str]:
                 if not member.isreg() or parts[-1] not in (CELL, FORCES, SETTINGS, CHARGES):
                     continue
                 if parts[-1] in files:
-                    raise PhononDocumentError(
+                    raise PhononDocumentError(  # noqa: TRY301
                         f"expected one {parts[-1]} in {path.name}, got two; leave the archive out"
                     )
                 folder = parts[-2] if len(parts) > 1 else ""
@@ -215,7 +216,9 @@ def _read_archive(path: Path) -> tuple[dict[str, bytes], str]:
                 files[parts[-1]] = content.read() if content else b""
                 if len(files[parts[-1]]) != member.size:
                     raise tarfile.ReadError("unexpected end of data")
-    except tarfile.TarError as error:
+    except PhononDocumentError:  # a ValueError too
+        raise
+    except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:
         raise PhononDocumentError(
             f"expected a tar archive in {path.name}, but reading it failed ({error}); it is cut "
             "short or of another kind: download it again"
@@ -225,6 +228,11 @@ def _read_archive(path: Path) -> tuple[dict[str, bytes], str]:
 
 def _unpack(path: Path) -> bytes:
     """Return what an lzma or xz file holds, bounded in size and in the memory it takes."""
+    if path.stat().st_size > MAX_ARCHIVE_BYTES:
+        raise PhononDocumentError(
+            f"expected at most {MAX_ARCHIVE_BYTES >> 20} MB in {path.name}, got more; it is no "
+            "archive of this database, leave it out"
+        )
     try:
         decompressor = lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
         content = decompressor.decompress(path.read_bytes(), max_length=MAX_ARCHIVE_BYTES + 1)
@@ -251,6 +259,11 @@ def _check_member(member: tarfile.TarInfo, count: int, archive: str) -> None:
         raise PhononDocumentError(
             f"expected at most {MAX_MEMBERS} files in {archive}, got more; it is no archive of "
             "this database, leave it out"
+        )
+    if member.issparse() or not 0 <= member.size <= MAX_ARCHIVE_BYTES:
+        raise PhononDocumentError(
+            f"expected files of at most {MAX_ARCHIVE_BYTES >> 20} MB in {archive}, got "
+            f"{member.name!r}, which is sparse or of another size; don't trust it, leave it out"
         )
     parts = member.name.split("/")
     leads_out = member.name.startswith("/") or ".." in parts or "\\" in member.name
@@ -281,7 +294,7 @@ def _record(
     phonon: Any = Phonopy(cell, supercell, primitive_matrix=_primitive_matrix(settings))
     phonon.dataset = parse_FORCE_SETS_from_strings(files[FORCES])
     phonon.produce_force_constants()
-    sum_rule = float(np.abs(phonon.force_constants.sum(axis=1)).max())
+    sum_rule = float(np.abs(phonon.force_constants.sum(axis=0)).max())
     phonon.symmetrize_force_constants(show_drift=False)
     if CHARGES in files:
         charges = parse_BORN_from_strings(files[CHARGES], phonon.primitive)
@@ -327,8 +340,10 @@ def _supercell_matrix(settings: dict[str, str], n_atoms: int) -> NDArray[np.intp
 
 def _primitive_matrix(settings: dict[str, str]) -> NDArray[np.float64]:
     """Return PRIMITIVE_AXIS, whose numbers may be fractions, as a matrix."""
-    given = settings.get("PRIMITIVE_AXIS", "1 0 0 0 1 0 0 0 1")
+    given = settings.get("PRIMITIVE_AXES", settings.get("PRIMITIVE_AXIS", "1 0 0 0 1 0 0 0 1"))
     try:
+        if not all(_NUMBER.fullmatch(number) for number in given.split()):
+            raise ValueError  # noqa: TRY301 - as Fraction does; it takes for ever on "1e10000000"
         return np.array([float(Fraction(number)) for number in given.split()]).reshape(3, 3)
     except (ValueError, ZeroDivisionError, OverflowError):
         raise PhononDocumentError(

@@ -322,3 +322,43 @@ def test_a_killed_build_goes_on_and_is_the_same_byte_for_byte(archives, tmp_path
 def test_the_largest_entry_of_a_build_is_named_by_its_file(archives):
     (entry,) = KyotoSource(archives / "materials-id-149-si-fd-3m-227.tar.lzma").entries()
     assert entry == Entry("materials-id-149-si-fd-3m-227", entry.payload)
+
+
+def test_sparse_files_are_refused_before_they_grow(calculation, tmp_path):
+    """A few hundred bytes that claim 600 MB of zeros."""
+    member = tarfile.TarInfo("mp-7-20180417/BORN")
+    member.pax_headers = {
+        "GNU.sparse.major": "1",
+        "GNU.sparse.minor": "0",
+        "GNU.sparse.name": "mp-7-20180417/BORN",
+        "GNU.sparse.realsize": str(600 * 2**20),
+    }
+    member.size = 512
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name, text in calculation.items():
+            plain = tarfile.TarInfo(f"mp-7-20180417/{name}")
+            plain.size = len(text.encode())
+            archive.addfile(plain, io.BytesIO(text.encode()))
+        archive.addfile(member, io.BytesIO(b"1\n0\n0\n".ljust(512, b"\0")))
+    path = tmp_path / "materials-id-7-gan.tar.lzma"
+    path.write_bytes(lzma.compress(content.getvalue()))
+    with pytest.raises(PhononDocumentError, match="sparse or of another size; don't trust it"):
+        row(path)
+
+
+@pytest.mark.parametrize("number", ["1e10000000", "nan", "1/0", "0x1"])
+def test_primitive_axes_are_plain_numbers(calculation, tmp_path, number):
+    files = calculation | {
+        "phonopy.conf": f"DIM = 2 2 2\nPRIMITIVE_AXES = {number} 0 0 0 1 0 0 0 1\n"
+    }
+    with pytest.raises(PhononDocumentError, match="9 numbers or fractions"):
+        row(pack(tmp_path / "materials-id-7-gan.tar.lzma", files))
+
+
+def test_forces_that_are_no_numbers(calculation, tmp_path):
+    forces = calculation["FORCE_SETS"].split("\n")
+    forces[4] = "nan nan nan"
+    files = calculation | {"FORCE_SETS": "\n".join(forces)}
+    with pytest.raises(PhononDocumentError, match=r"finite force constants|but reading it failed"):
+        row(pack(tmp_path / "materials-id-7-gan.tar.lzma", files))
