@@ -246,6 +246,9 @@ def directional_speeds(source: Any) -> DirectionalSpeeds:
     takes up a broken acoustic sum rule. In a polar crystal the waves carry their macroscopic
     electric field, as those of an insulator do.
 
+    The three lowest branches are taken for the acoustic ones. Where an optical branch comes down
+    among them next to Gamma, below about 10 cm-1, the speeds mean nothing.
+
     Parameters
     ----------
     source : phonopy.Phonopy, ForceConstantPhonons or dict
