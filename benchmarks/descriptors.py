@@ -1,11 +1,11 @@
-"""Rows a second of the 290 descriptors, and the ratio to XenonPy 0.6.7 on the same rows.
+"""Measure rows per second of the 290 descriptors, and the ratio to XenonPy 0.6.7.
 
 Usage: python benchmarks/descriptors.py [FORMULAS_CSV] [--xenonpy PYTHON]
 
 FORMULAS_CSV has a column ``formula`` of distinct formulas (Matbench's band gaps, for example);
-without it, formulas are enumerated. XenonPy needs an environment of its own
-(benchmarks/make_xenonpy_environment.sh makes one); PYTHON is that environment's interpreter. It is
-run with n_jobs=1, in turn with ours, one core each; the medians of the ratios are printed.
+without it, formulas are enumerated. XenonPy needs a separate environment
+(benchmarks/make_xenonpy_environment.sh makes one); PYTHON is its interpreter. XenonPy runs with
+n_jobs=1, alternating with this package, one core each; the medians of the ratios are printed.
 """
 
 import argparse
@@ -59,9 +59,9 @@ def main() -> None:
         descriptors.featurize_array(compositions)
         rates["featurize_array"].append(len(compositions) / (time.perf_counter() - start))
         if arguments.xenonpy:
-            theirs = xenonpy_rate(arguments.xenonpy, formulas[:3000])
-            rates.setdefault("XenonPy 0.6.7, n_jobs=1", []).append(theirs)
-            ratios.append(rates["featurize_array"][-1] / theirs)
+            rate = xenonpy_rate(arguments.xenonpy, formulas[:3000])
+            rates.setdefault("XenonPy 0.6.7, n_jobs=1", []).append(rate)
+            ratios.append(rates["featurize_array"][-1] / rate)
     for name, n, work in (
         ("featurize_many", 20_000, lambda c: descriptors.featurize_many(c, pbar=False)),
         ("featurize, row by row", 5_000, lambda c: [descriptors.featurize(x) for x in c]),
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def distinct_formulas(path: Path | None) -> list[str]:
-    """Formulas of a file, or all binaries of small amounts."""
+    """Return the formulas of a file, or all binaries of small amounts."""
     if path is not None:
         return pd.read_csv(path)["formula"].drop_duplicates().tolist()
     symbols = [Element.from_Z(z).symbol for z in range(1, 95)]
@@ -86,7 +86,7 @@ def distinct_formulas(path: Path | None) -> list[str]:
 
 
 def xenonpy_rate(python: str, formulas: list[str]) -> float:
-    """Rows a second of XenonPy itself, in its own process."""
+    """Measure rows per second of XenonPy itself, in a separate process."""
     with tempfile.TemporaryDirectory() as folder:
         asked, table = Path(folder, "formulas.json"), Path(folder, "table.csv")
         asked.write_text(json.dumps(formulas))

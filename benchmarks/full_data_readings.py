@@ -11,10 +11,10 @@ from sklearn.metrics import mean_absolute_error, r2_score
 from sklearn.model_selection import KFold
 
 from matminer_phonon_tl.datasets import load_phonon_tl
-from matminer_phonon_tl.evaluation._stacked import published_predictions
+from matminer_phonon_tl.evaluation.network_protocols import published_predictions
 from matminer_phonon_tl.evaluation.splits import Split
 from matminer_phonon_tl.models import TransferMLPRegressor
-from matminer_phonon_tl.reproduction._paper_data import draw_architectures
+from matminer_phonon_tl.reproduction.paper import draw_architectures
 
 TARGETS = ("speed_of_sound", "heat_capacity")
 LIKE_THE_SOURCE = {"epochs": 300, "batch_size": 200}

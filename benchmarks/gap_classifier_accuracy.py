@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from matminer_phonon_tl import load_phonon_tl
 from matminer_phonon_tl.models import PhononGapClassifier
-from matminer_phonon_tl.models._descriptors import descriptor_matrix
+from matminer_phonon_tl.models.materials import descriptor_matrix
 
 PAPERS_TOP_FOUR = (
     "sum:fusion_enthalpy", "max:en_pauling", "sum:gs_bandgap", "min:sound_velocity",
@@ -89,7 +89,7 @@ def on_the_papers_split(df: pd.DataFrame) -> None:
         truth = test["has_phonon_bandgap"].to_numpy()
         probability = classifier.predict_proba(test)[:, 1]
         name = f"paper's split, search {protocol}"
-        report(name, [scores(truth, probability, classifier.threshold_)])
+        report(name, [scores(truth, probability, classifier.threshold)])
         if protocol == "leak_free":
             print(f"  confusion (tn, fp, fn, tp): {confusion(truth, classifier.predict(test))}")
             labels = test["has_phonon_bandgap"]

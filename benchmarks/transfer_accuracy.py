@@ -7,8 +7,8 @@ Five-fold cross-validation, shuffled, repeated. Two protocols, named with each s
 - ``leak_free``: everything is fitted inside the fold, source weights are copied;
 - ``strict``: the source has never seen a formula that is tested, either.
 
-Several settings are compared on the same folds, so the best of them is flattered a little by the
-choice; the differences to look at are those larger than the spread over the repeats.
+Several settings are compared on the same folds, so the best of them looks slightly better than it
+is. Only differences larger than the spread over the repeats mean anything.
 """
 
 import argparse
@@ -44,17 +44,17 @@ def all_tasks() -> pd.DataFrame:
 def settings_for(target: str) -> dict[str, tuple[dict, pd.DataFrame | None]]:
     """Return the settings compared: parameters, and the source table where formulas are removed."""
     gaps, ungapped, everything = load_source("bandgap"), load_source("multitask"), all_tasks()
-    own = {"target_transform": TRANSFORMS[target]}
-    slow = {"learning_rate": 0.002, **own}
-    slower = {"learning_rate": 0.0005, "transfer_batch_norm": True, **own}
-    compact = {"descriptors": "lattice_dynamics", **own}
+    transform = {"target_transform": TRANSFORMS[target]}
+    slow = {"learning_rate": 0.002, **transform}
+    slower = {"learning_rate": 0.0005, "transfer_batch_norm": True, **transform}
+    compact = {"descriptors": "lattice_dynamics", **transform}
     recommended = TransferMLPRegressor.recommended(target).get_params()
     return {
         "non-TL, paper's settings": ({"source": None}, None),
         "TL, paper's settings": ({}, None),
-        "non-TL": ({"source": None, **own}, None),
+        "non-TL": ({"source": None, **transform}, None),
         "non-TL, rate 0.002": ({"source": None, **slow}, None),
-        "TL band gap": (own, gaps),
+        "TL band gap": (transform, gaps),
         "TL band gap, rate 0.002": (slow, gaps),
         "TL band gap, rate 0.002, BatchNorm": ({**slow, "transfer_batch_norm": True}, gaps),
         "TL multi-task, rate 0.002, BatchNorm": ({**slow, "transfer_batch_norm": True}, everything),
@@ -75,7 +75,7 @@ def evaluate(
     n_repeats: int,
 ) -> dict[str, float]:
     """Cross-validate one setting: mean and spread of the scores over the repeats."""
-    formulas = frame["composition"].map(lambda own: own.reduced_formula).to_numpy()
+    formulas = frame["composition"].map(lambda composition: composition.reduced_formula).to_numpy()
     splits = [
         split
         for repeat in range(n_repeats)
@@ -83,7 +83,7 @@ def evaluate(
     ]
     source = {}
     if table is not None:
-        known = table["composition"].map(lambda own: own.reduced_formula)
+        known = table["composition"].map(lambda composition: composition.reduced_formula)
         tables = [table[~known.isin(formulas[test])] for _, test in splits]
         source = {"source": tables}
     fitted = model.fit_folds(

@@ -3,13 +3,13 @@
     pip install skorch
     python benchmarks/transfer_engine.py [--rounds 5] [--networks 75] [--epochs 500]
 
-One run, everything warm, alternating, medians: the rates of a shared machine drift, ratios taken
-side by side do not. A fit is the paper's: 124 materials x 290 descriptors, five-fold, layers of
-160-80-30, full batches, Adam. Only the floating-point operations that training needs are counted:
-rows of the fold (not the held-out ones), forward, weight gradients, and input gradients from the
-second layer on; BatchNorm, dropout and optimiser count as nothing. skorch is timed as it comes, on
-all threads, and with a single one: such small networks gain nothing from a second, and lose much
-where another process wants it.
+Everything is timed warm and in turn within one run, and medians are reported: the speed of a shared
+machine drifts, ratios within one run do not. A fit is the paper's: 124 materials x 290 descriptors,
+five-fold, layers of 160-80-30, full batches, Adam. Only the floating-point operations that training
+needs are counted: training rows of the fold, forward, weight gradients, and input gradients from
+the second layer on; BatchNorm, dropout and optimiser count as nothing. skorch is timed as it comes,
+on all threads, and with a single one: such small networks gain nothing from a second thread, and
+lose much where another process wants it.
 """
 
 import argparse
@@ -23,8 +23,8 @@ from sklearn.model_selection import KFold
 
 from matminer_phonon_tl.datasets import load_phonon_tl
 from matminer_phonon_tl.featurizers import XenonPyDescriptors
-from matminer_phonon_tl.networks._stack_plan import flops_per_row
-from matminer_phonon_tl.networks.stacked_mlp import train_folds
+from matminer_phonon_tl.networks import TrainingSettings, train_folds
+from matminer_phonon_tl.networks.jobs import flops_per_row
 
 WIDTHS = (160, 80, 30)
 
@@ -103,14 +103,14 @@ def main() -> None:
     needed = arguments.epochs * n_rows * flops_per_row(X.shape[1], WIDTHS, 1)
 
     def stack() -> None:
-        train_folds(X, y, folds, WIDTHS, arguments.epochs)
+        train_folds(X, y, folds, WIDTHS, TrainingSettings(epochs=arguments.epochs))
 
     print(
         f"{arguments.networks} networks {WIDTHS}, {X.shape[0]} x {X.shape[1]}, "
         f"{arguments.epochs} epochs, {needed / 1e9:.2f} needed Gflop per fit, "
         f"{torch.get_num_threads()} threads, torch {torch.__version__}"
     )
-    train_folds(X, y, folds, WIDTHS, 5)
+    train_folds(X, y, folds, WIDTHS, TrainingSettings(epochs=5))
     skorch_fit(X, y, folds[0], 5)
     sgemm_rate()
     rows = []

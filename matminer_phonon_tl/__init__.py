@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from matminer_phonon_tl._version import __version__
-from matminer_phonon_tl.datasets import load_dataset, load_phonon_tl
+from matminer_phonon_tl.datasets import load_dataset, load_phonon_tl, load_phonondb_kyoto
 from matminer_phonon_tl.datasets.registry import register as _register
 
 _LAZY = {
@@ -26,6 +26,7 @@ __all__ = [
     "__version__",
     "load_dataset",
     "load_phonon_tl",
+    "load_phonondb_kyoto",
 ]
 
 _register()

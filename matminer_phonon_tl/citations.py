@@ -33,6 +33,21 @@ YAMADA_2019 = (
     "doi={10.1021/acscentsci.9b00804}}"
 )
 
+KYOTO_2018 = (
+    "@misc{KyotoPhononDB2018, author={Togo, Atsushi}, title={Phonon database at Kyoto university}, "
+    "year={2018}, note={Version 2018-04-17, CC BY 4.0}, "
+    "howpublished={\\url{https://github.com/atztogo/phonondb}}}"
+)
+
+DE_JONG_2015 = (
+    "@article{deJong2015, author={de Jong, Maarten and Chen, Wei and Angsten, Thomas and Jain, "
+    "Anubhav and Notestine, Randy and Gamst, Anthony and Sluiter, Marcel and Krishna Ande, "
+    "Chaitanya and van der Zwaag, Sybrand and Plata, Jose J. and Toher, Cormac and Curtarolo, "
+    "Stefano and Ceder, Gerbrand and Persson, Kristin A. and Asta, Mark}, title={Charting the "
+    "complete elastic properties of inorganic crystalline compounds}, journal={Scientific Data}, "
+    "volume={2}, pages={150009}, year={2015}, doi={10.1038/sdata.2015.9}}"
+)
+
 TOGO_2015 = (
     "@article{Togo2015, author={Togo, Atsushi and Tanaka, Isao}, title={First principles phonon "
     "calculations in materials science}, journal={Scripta Materialia}, volume={108}, "

@@ -4,7 +4,7 @@ Every error is one sentence that says what was expected, what came and what to d
 be built from that sentence alone, because matminer re-raises ``type(error)(message)``.
 """
 
-from typing import Any
+from typing import Any, Self
 
 
 class PhononTLError(Exception):
@@ -42,9 +42,11 @@ class CompositionError(PhononTLError, ValueError):
         fields = state or {}
         CompositionError.__init__(self, self.reason, **fields)
 
-    def at_row(self, row: int) -> "CompositionError":
-        """Return the same error with the position of its value in a longer input."""
-        return type(self)(self.reason, row=row, symbol=self.symbol)
+    def at_row(self, row: int | None) -> Self:
+        """Return the same error at another row, or with None without one."""
+        moved = type(self)(self.reason, row=row, symbol=self.symbol)
+        moved.__cause__ = self.__cause__
+        return moved
 
 
 class UnknownElementError(CompositionError):
@@ -64,7 +66,7 @@ class PhononDocumentError(PhononTLError, ValueError):
 
 
 class NonPrimitiveCellError(PhononDocumentError):
-    """The phonons are those of a cell larger than the primitive one."""
+    """The phonons belong to a cell larger than the primitive one."""
 
 
 class UnstableStructureError(PhononTLError, ValueError):

@@ -11,13 +11,13 @@ from typing import Any, NoReturn
 MAX_DEPTH = 100
 """Levels of nesting; datasets, phonon documents and models need a tenth of it."""
 
-# Strings (skipped whole, brackets in them mean nothing) and what opens and closes a level. Nothing
-# is tried twice, and a string that never ends is one match: a few kilobytes could take hours else.
+# Strings (skipped whole, brackets in them mean nothing) and the brackets that open or close levels.
+# Possessive, and a string that never ends is one match: else a few kilobytes could take hours.
 _LEVELS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def parse_json(text: bytes, *, allow_nan: bool = False) -> Any:
-    """Parse JSON, refusing what no file of ours holds.
+    """Parse JSON, and refuse deep nesting and numbers that are not finite.
 
     Python's parser recurses in C. Where something has raised the recursion limit, as test tools do,
     a text of a hundred thousand brackets would end the whole process.
@@ -25,18 +25,19 @@ def parse_json(text: bytes, *, allow_nan: bool = False) -> Any:
     Parameters
     ----------
     text : bytes
-        In UTF-8.
+        UTF-8.
     allow_nan : bool
-        Take NaN and infinity, which are no JSON but which pandas writes for missing figures.
+        Accept NaN and infinity, which are no JSON but which pandas writes for missing figures.
 
     Returns
     -------
-    Plain values.
+    dict, list, str, float, int, bool or None
 
     Raises
     ------
     ValueError
-        If it is no JSON, nests too deep, or holds NaN without ``allow_nan``.
+        If the text is no JSON, nests deeper than :data:`MAX_DEPTH`, or holds NaN or infinity
+        without ``allow_nan``.
 
     Examples
     --------
@@ -58,18 +59,22 @@ def parse_json(text: bytes, *, allow_nan: bool = False) -> Any:
 
 
 def unpack(content: bytes, limit: int) -> bytes:
-    """Gunzip, refusing to go past a limit: a small file can unpack to any size.
+    """Unpack gzip up to a limit: a small file can unpack to any size.
 
     Parameters
     ----------
     content : bytes
     limit : int
-        Bytes that the text may have.
+        Largest size of the unpacked content, bytes.
+
+    Returns
+    -------
+    bytes
 
     Raises
     ------
     ValueError
-        If it is no gzip file, is truncated, or is larger.
+        If the content is no gzip file, is truncated, or unpacks to more than the limit.
     """
     try:
         with gzip.GzipFile(fileobj=BytesIO(content)) as file:
@@ -84,7 +89,7 @@ def unpack(content: bytes, limit: int) -> bytes:
 
 
 def _finite(text: str) -> float:
-    """JSON may write 1e999, which is infinity to a float."""
+    """Read a number; 1e999 is JSON, and infinity as a float."""
     number = float(text)
     return number if math.isfinite(number) else _refuse(text)
 

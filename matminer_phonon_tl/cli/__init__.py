@@ -135,8 +135,8 @@ def train(
     --structure.
     """
     from matminer_phonon_tl.datasets import load_dataset
+    from matminer_phonon_tl.evaluation.training import train_predictor
     from matminer_phonon_tl.models import save_model
-    from matminer_phonon_tl.models.training import train_predictor
 
     if not out.parent.is_dir() or out.is_dir() or not out.name.endswith((".json", ".json.gz")):
         raise typer.BadParameter(
@@ -151,13 +151,10 @@ def train(
 @app.command()
 def reproduce(
     out: Annotated[Path, typer.Option(help="Folder for scores, tables, figures and the report.")],
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Few networks, all experiments: minutes.")
-    ] = False,
     scale: Annotated[
-        Literal["quick", "mid", "full"] | None,
-        typer.Option(help="How many networks; full: the paper's 250 architectures, the default."),
-    ] = None,
+        Literal["quick", "mid", "full"],
+        typer.Option(help="How many networks; full: the paper's 250 architectures."),
+    ] = "full",
     experiment: Annotated[
         list[str] | None, typer.Option(help="Only this experiment; may be given several times.")
     ] = None,
@@ -174,16 +171,14 @@ def reproduce(
     """
     from matminer_phonon_tl.reproduction.experiments import estimate_minutes, in_words, plan_of, run
 
-    jobs = plan_of(
-        quick=quick, scale=scale, experiments=experiment, random_state=seed, device=device
-    )
+    jobs = plan_of(scale=scale, experiments=experiment, random_state=seed, device=device)
     if not as_json:
         typer.echo(
             f"{len(jobs)} parts, about {in_words(estimate_minutes(jobs))} on two cores; "
             "a run that is stopped goes on with --resume."
         )
     path = run(
-        out, quick, experiment, resume, scale=scale, device=device, random_state=seed,
+        out, experiment, resume, scale=scale, device=device, random_state=seed,
         progress=sys.stderr.isatty(),
     )  # fmt: skip
     content = json.loads(path.read_text(encoding="utf-8"))

@@ -55,7 +55,7 @@ def model_card(file: str) -> dict[str, Any]:
 def _package_info() -> dict[str, Any]:
     """List the datasets and models that ship, and the versions of the libraries."""
     from matminer_phonon_tl.datasets import dataset_metadata
-    from matminer_phonon_tl.models.serialization import library_versions
+    from matminer_phonon_tl.files import library_versions
 
     return {
         "datasets": {

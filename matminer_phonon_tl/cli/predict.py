@@ -70,10 +70,10 @@ def predict(
         predictor = PhononPredictor.load(model)
     else:
         predictor = PhononPredictor.from_pretrained(structure=structure)
-    frame = predictor.predict(
-        values, conditional=conditional, level=level, n_formula_units=n_formula_units, warn=False
+    prediction = predictor.predict_rows(
+        values, conditional=conditional, level=level, n_formula_units=n_formula_units
     )
-    records = [plain(record) for record in frame.to_dict(orient="records")]
+    records = [plain(record) for record in prediction.frame.to_dict(orient="records")]
     for number, record in enumerate(records):
         record["error"] = refusals.get(number, record["error"])
         if values[number] is None or not isinstance(values[number], str):
@@ -81,7 +81,7 @@ def predict(
             record["formula"] = f"{Path(compounds[number]).name}{own}"
             if not (composition or predictor.use_structure or record["error"] or model):
                 record["note"] = UNUSED_NOTE
-        elif n_formula_units is None and "cells of" in (record["note"] or ""):
+        elif number in prediction.other_cells:
             record["note"] += CELL_NOTE
     if as_json:
         print_json(records)

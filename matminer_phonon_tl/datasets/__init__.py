@@ -1,9 +1,14 @@
-"""The dataset phonon_tl, its loaders, and the builder that makes more of its kind."""
+"""The datasets phonon_tl and phonondb_kyoto, their loaders, and the builder of more."""
 
 from importlib import import_module
 from typing import Any
 
-from matminer_phonon_tl.datasets.load import dataset_metadata, load_dataset, load_phonon_tl
+from matminer_phonon_tl.datasets.load import (
+    dataset_metadata,
+    load_dataset,
+    load_phonon_tl,
+    load_phonondb_kyoto,
+)
 
 __all__ = [
     "BuildReport",
@@ -12,6 +17,7 @@ __all__ = [
     "dataset_metadata",
     "load_dataset",
     "load_phonon_tl",
+    "load_phonondb_kyoto",
 ]
 
 _BUILDER = {"BuildReport", "PhononDatasetBuilder", "compare_with_shipped"}

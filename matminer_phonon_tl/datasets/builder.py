@@ -2,7 +2,6 @@
 
 import csv
 import gzip
-import hashlib
 import io
 import json
 import logging
@@ -18,7 +17,7 @@ from tqdm.auto import tqdm
 
 from matminer_phonon_tl._version import __version__
 from matminer_phonon_tl.checkpoint import Checkpoint
-from matminer_phonon_tl.datasets.rows import COLUMNS, derive_row
+from matminer_phonon_tl.datasets.rows import DERIVATIONS
 from matminer_phonon_tl.datasets.sources.base import (
     Entry,
     PhononSource,
@@ -32,6 +31,7 @@ from matminer_phonon_tl.exceptions import (
     UnitError,
     UnstableStructureError,
 )
+from matminer_phonon_tl.files import sha256_of, write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -190,6 +190,7 @@ class PhononDatasetBuilder:
 
     def _write(self, lines: Iterable[dict[str, Any]], n_resumed: int) -> BuildReport:
         """Write the dataset, the list of what was skipped, and the metadata with the hash."""
+        columns, _ = DERIVATIONS[self.source.form]
         rows: list[list[Any]] = []
         skipped: list[tuple[str, str, str]] = []
         seen: dict[str, str] = {}
@@ -201,26 +202,29 @@ class PhononDatasetBuilder:
                 message = f"expected one document of {row['material_id']}, got {first} before"
                 skipped.append((line["key"], "duplicate", message))
             else:
-                rows.append([row[name] for name in COLUMNS])
-        table = {"index": list(range(len(rows))), "columns": list(COLUMNS), "data": rows}
+                rows.append([row[name] for name in columns])
+        table = {"index": list(range(len(rows))), "columns": list(columns), "data": rows}
         # mtime=0: the same rows are the same file
         content = gzip.compress(json.dumps(table).encode(), mtime=0)
-        _replace(self.output, content)
+        self.output.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.output, content)
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["entry", "reason", "message"])
         writer.writerows(skipped)
-        _replace(self._beside("skipped.csv"), text.getvalue().encode())
+        write_atomically(self._beside("skipped.csv"), text.getvalue().encode())
         counts = dict(Counter(reason for _, reason, _ in skipped).most_common())
         metadata = {
-            "hash": hashlib.sha256(content).hexdigest(),
+            "hash": sha256_of(content),
             "num_entries": len(rows),
             "file_type": "json.gz",
             "source": {"source": self.source.name, **self.source.fingerprint()},
             "code_version": __version__,
             "skipped": counts,
         }
-        _replace(self._beside("metadata.json"), json.dumps(metadata, indent=1).encode() + b"\n")
+        write_atomically(
+            self._beside("metadata.json"), json.dumps(metadata, indent=1).encode() + b"\n"
+        )
         return BuildReport(len(rows), counts, n_resumed, self.output, self._beside("skipped.csv"))
 
     def _beside(self, ending: str) -> Path:
@@ -251,7 +255,8 @@ def process_entry(source: PhononSource, entry: Entry) -> dict[str, Any]:
         The source does not answer.
     """
     try:
-        return {"key": entry.key, "row": derive_row(source.read(entry), source.name)}
+        _, derive = DERIVATIONS[source.form]
+        return {"key": entry.key, "row": derive(source.read(entry), source.name)}
     except (MissingExtraError, SourceUnavailableError):
         raise  # no entry of the source can be read
     except Exception as error:  # noqa: BLE001 - one bad document must not end the run
@@ -300,14 +305,3 @@ def _reason(error: Exception) -> str:
 def _one_line(error: Exception) -> str:
     """Return an error's message as one line of a table."""
     return " ".join(str(error).split())[:500]
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that at any moment the old one or the new one is there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.tmp")
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)

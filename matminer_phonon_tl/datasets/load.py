@@ -5,33 +5,56 @@ only after a download. Here a file is checked at every read, and only compositio
 are decoded.
 """
 
-import hashlib
 import json
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 from pymatgen.core import Composition, Lattice, Structure
 from tqdm.auto import tqdm
 
 from matminer_phonon_tl.compositions import as_composition
 from matminer_phonon_tl.exceptions import DatasetIntegrityError
+from matminer_phonon_tl.files import sha256_of
 from matminer_phonon_tl.untrusted_json import parse_json, unpack
 
 NAME = "phonon_tl"
+
+KYOTO = "phonondb_kyoto"
 
 UNITS = {
     "volume": "Angstrom^3",
     "formation_energy_per_atom": "eV/atom",
     "bandgap": "eV",
+    "lowest_frequency": "cm-1",
+    "max_frequency": "cm-1",
+    "acoustic_top": "cm-1",
+    "optical_bottom": "cm-1",
+    "acoustic_optical_gap": "cm-1",
     "phonon_bandgap": "cm-1",
+    "largest_gap": "cm-1",
+    "largest_gap_lower_edge": "cm-1",
+    "largest_gap_upper_edge": "cm-1",
     "speed_of_sound": "km/s",
+    "speed_longitudinal": "km/s",
+    "speed_transverse": "km/s",
+    "speed_debye": "km/s",
+    "speed_from_moduli": "km/s",
+    "debye_temperature": "K",
+    "supercell_width": "Angstrom",
     "heat_capacity": "J/mol/K per mole of reduced formula units",
     "heat_capacity_per_atom": "J/mol/K per mole of atoms",
 }
 """Unit of each column that has one; loaded frames carry it as ``df.attrs["units"]``."""
+
+SPEED_NOTE = (
+    "The paper's speed of sound is to be trusted in cubic crystals only; in others it is off by 10 "
+    "to 40 %, see docs/explanation/paper_speeds.md and the dataset phonondb_kyoto."
+)
+"""What the column ``speed_of_sound`` of phonon_tl says of itself."""
 
 MAX_BYTES = 4 * 2**30
 """Of a dataset's JSON, unpacked: a million materials have less."""
@@ -44,8 +67,9 @@ def load_dataset(
 
     Parameters
     ----------
-    name : str
-        ``"phonon_tl"``, the shipped set.
+    name : {"phonon_tl", "phonondb_kyoto"}
+        One of the shipped sets: the paper's own 1245 materials, or about ten thousand of the
+        Kyoto phonon database with labels that this package derived.
     path : path, optional
         A file in matminer's format (``.json.gz``, orient "split"), such as PhononDatasetBuilder
         writes, to read instead. Where ``NAME.metadata.json`` stands beside ``NAME.json.gz``, the
@@ -56,7 +80,8 @@ def load_dataset(
     Returns
     -------
     DataFrame
-        The shipped set has 1245 rows; ``df.attrs["units"]`` holds the units of its columns.
+        ``df.attrs["units"]`` holds the units of its columns, and ``df.attrs["notes"]`` what to
+        know of a column before it is trusted.
 
     Raises
     ------
@@ -125,6 +150,51 @@ def load_phonon_tl(
     return df
 
 
+def load_phonondb_kyoto(
+    *,
+    stable_only: bool = True,
+    insulators_only: bool = False,
+    magnetic: bool = True,
+) -> pd.DataFrame:
+    """Load the Kyoto phonon database with the labels that this package derived, or a part of it.
+
+    Parameters
+    ----------
+    stable_only : bool
+        Only materials without imaginary modes. The others have no speeds of sound, gaps or heat
+        capacity, but ``lowest_frequency``.
+    insulators_only : bool
+        Only materials with Born charges, which tell that their electrons have a gap.
+    magnetic : bool
+        Keep materials with elements whose d or f shell may be magnetic (``may_be_magnetic``), for
+        which a calculation without spin can be wrong.
+
+    Returns
+    -------
+    DataFrame
+        Rows keep their index in the whole set.
+
+    References
+    ----------
+    A. Togo, Phonon database at Kyoto university, version 2018-04-17 (CC BY 4.0);
+    A. Togo and I. Tanaka, Scr. Mater. 108, 1 (2015), doi:10.1016/j.scriptamat.2015.07.021.
+
+    Examples
+    --------
+    >>> df = load_phonondb_kyoto()
+    >>> bool(df.is_stable.all()), df.attrs["units"]["speed_of_sound"]
+    (True, 'km/s')
+    """
+    df = load_dataset(KYOTO)
+    if stable_only:
+        df = df[df["is_stable"]]
+    if insulators_only:
+        df = df[df["has_born_charges"]]
+    if not magnetic:
+        df = df[~df["may_be_magnetic"]]
+    return df
+
+
 @cache
 def dataset_metadata() -> dict[str, dict[str, Any]]:
     """Return matminer's eight fields for each shipped dataset, by its name."""
@@ -164,7 +234,7 @@ def read_frame(
         raise DatasetIntegrityError(
             f"expected the dataset file {path}, found a folder: {way_out}"
         ) from error
-    found = hashlib.sha256(content).hexdigest()
+    found = sha256_of(content)
     if sha256 is not None and found != sha256:
         raise DatasetIntegrityError(
             f"expected {path} to have the sha256 {sha256[:12]}..., got {found[:12]}...: the file "
@@ -193,6 +263,8 @@ def _decode(table: dict[str, Any], *, checked: bool, pbar: bool) -> pd.DataFrame
             cells = tqdm(frame[column], desc=f"Decoding {column}", disable=not pbar)
             frame[column] = pd.Series([decode(c) for c in cells], index=frame.index, dtype=object)
     frame.attrs["units"] = {name: unit for name, unit in UNITS.items() if name in frame.columns}
+    if "paper_split" in frame.columns:
+        frame.attrs["notes"] = {"speed_of_sound": SPEED_NOTE}
     return frame
 
 
@@ -211,6 +283,10 @@ def _decode_composition(cell: dict[str, Any] | None) -> Composition | None:
 def _decode_structure(cell: dict[str, Any] | None) -> Structure | None:
     if cell is None:
         return None
+    if "sites" not in cell:  # the short form of phonondb_kyoto
+        species = [symbol for symbol, count in cell["species"] for _ in range(count)]
+        coordinates = np.array(cell["coordinates"]).reshape(-1, 3)
+        return Structure(Lattice(cell["lattice"]), species, coordinates)
     sites, lattice = cell["sites"], cell["lattice"]
     ordinary = not cell.get("properties") and all(
         len(site["species"]) == 1

@@ -1,4 +1,4 @@
-"""Make ``matminer.datasets`` know the shipped dataset.
+"""Make ``matminer.datasets`` know the shipped datasets.
 
 matminer has no hook for plugins. Its loader looks its helpers up in its own module at every call,
 so replacing those names there reaches every ``load_dataset`` there is, however and whenever it was
@@ -14,20 +14,19 @@ from typing import Any
 import pandas as pd
 from matminer.datasets import dataset_retrieval
 
-from matminer_phonon_tl.datasets.load import NAME, dataset_metadata, load_dataset, read_frame
+from matminer_phonon_tl.datasets.load import dataset_metadata, load_dataset, read_frame
 from matminer_phonon_tl.exceptions import DataWarning
-
-FILE_NAME = f"{NAME}.json.gz"
 
 
 def register() -> None:
-    """Register the shipped dataset with matminer; safe to call again."""
+    """Register the shipped datasets with matminer; safe to call again."""
     for name, wrap in _WRAPPERS.items():
         original = getattr(dataset_retrieval, name, None)
         if original is None:
+            known = " and ".join(map(repr, dataset_metadata()))
             warnings.warn(
                 f"expected matminer.datasets.dataset_retrieval to have {name}, but this version "
-                f"of matminer has not, so its load_dataset will not know {NAME!r}: use "
+                f"of matminer has not, so its load_dataset will not know {known}: use "
                 "matminer_phonon_tl.datasets.load_dataset instead",
                 DataWarning,
                 stacklevel=3,
@@ -53,8 +52,8 @@ def _wrap_load_dataset_dict(original: Callable[..., Any]) -> Callable[..., Any]:
 def _wrap_validate_dataset(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def validate_dataset(data_path: str, *args: Any, **kwargs: Any) -> None:
-        # Ours is never downloaded, and its hash is checked where it is read.
-        if Path(data_path).name != FILE_NAME:
+        # Ours are never downloaded, and their hashes are checked where they are read.
+        if _shipped_name(Path(data_path)) is None:
             original(data_path, *args, **kwargs)
 
     return validate_dataset
@@ -66,15 +65,22 @@ def _wrap_load_dataframe_from_json(original: Callable[..., Any]) -> Callable[...
         filename: str, pbar: bool = True, decode: bool = True
     ) -> pd.DataFrame:
         path = Path(filename)
-        if path.name != FILE_NAME:
+        name = _shipped_name(path)
+        if name is None:
             return original(filename, pbar=pbar, decode=decode)
         # As for matminer's own sets, a copy in the data folder is the one that is read.
         if path.exists():
             way_out = "delete it, and the copy shipped with the package is read"
-            return read_frame(path, dataset_metadata()[NAME]["hash"], way_out=way_out, pbar=pbar)
-        return load_dataset(NAME, pbar=pbar)
+            return read_frame(path, dataset_metadata()[name]["hash"], way_out=way_out, pbar=pbar)
+        return load_dataset(name, pbar=pbar)
 
     return load_dataframe_from_json
+
+
+def _shipped_name(path: Path) -> str | None:
+    """Return the shipped dataset that a file of matminer's data folder stands for, if any."""
+    name = path.name.removesuffix(".json.gz")
+    return name if name != path.name and name in dataset_metadata() else None
 
 
 _WRAPPERS = {

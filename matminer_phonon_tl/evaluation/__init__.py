@@ -5,9 +5,10 @@ from typing import Any
 
 _MODULES = {
     "CrossValidationResult": "result",
-    "ElementKFold": "element_splits",
+    "ElementKFold": "splits",
     "LeakageReport": "leakage",
-    "LeaveOneElementOut": "element_splits",
+    "LearningCurve": "learning_curves",
+    "LeaveOneElementOut": "splits",
     "PairedComparison": "comparison",
     "Score": "scores",
     "compare": "comparison",
@@ -20,6 +21,7 @@ __all__ = [
     "CrossValidationResult",
     "ElementKFold",
     "LeakageReport",
+    "LearningCurve",
     "LeaveOneElementOut",
     "PairedComparison",
     "Score",

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from matminer_phonon_tl.evaluation._checks import check_share, check_whole
+from matminer_phonon_tl.evaluation.checks import check_share, check_whole
 from matminer_phonon_tl.evaluation.result import CrossValidationResult
+from matminer_phonon_tl.evaluation.splits import group_labels
 
 METHODS = ("bootstrap", "corrected_t")
 _AT_A_TIME = 500  # resamples, which bounds the memory
@@ -29,18 +30,18 @@ class PairedComparison:
     metric : {"mae", "rmse"}
     unit : str
     protocols : tuple of two str
-        Of the first and of the second.
+        Protocol of the first and of the second.
     first, second : float
-        Each one's mean over the rounds ("bootstrap") or over the splits ("corrected_t").
+        Mean error of each over the rounds ("bootstrap") or over the splits ("corrected_t").
     difference : float
         First minus second; below 0 the first is better.
     interval : tuple of two float
-        That holds the difference at `level`.
+        Confidence interval of the difference at `level`.
     level : float
     method : {"bootstrap", "corrected_t"}
     rounds_won, splits_won : float
-        Share of rounds and of splits in which the first has the smaller error, ties half. They are
-        no independent trials: all of them test the same materials.
+        Share of rounds and of splits in which the first has the smaller error; a tie counts half.
+        These are not independent trials, because all of them test the same materials.
     n_rounds, n_splits : int
     """
 
@@ -76,7 +77,7 @@ class PairedComparison:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values."""
+        """Return plain values that JSON can hold."""
         return {**asdict(self), "significant": self.significant}
 
 
@@ -93,14 +94,15 @@ def compare(
 ) -> PairedComparison:
     """Compare two models that were cross-validated on the same folds.
 
-    Fifteen rounds of folds over 124 materials are fifteen views of one sample: their spread says
-    nothing of other materials. The bootstrap therefore draws materials, each with all its rounds;
-    the corrected resampled t widens the usual interval for the overlap of training sets.
+    Fifteen rounds of folds over 124 materials look at one sample fifteen times, so that their
+    spread says nothing about other materials. The bootstrap therefore resamples materials, each
+    with all its rounds. The corrected resampled t widens the usual interval, because training sets
+    overlap.
 
     Parameters
     ----------
     first, second : CrossValidationResult
-        Of the same labels and splits.
+        Results on the same labels and splits.
     metric : {"mae", "rmse"}
         Error that is compared, in the target's unit.
     method : {"bootstrap", "corrected_t"}
@@ -109,11 +111,12 @@ def compare(
     level : float
         Confidence level of the interval.
     groups : "formula", array-like of shape (n_rows,), or None
-        Materials drawn together by the bootstrap, as polymorphs of a formula are no independent
-        draws. Where no formulas are known "formula" draws rows.
+        Materials that the bootstrap draws together, since polymorphs of a formula are not
+        independent. "formula" draws single rows where no formulas are known.
     n_bootstrap : int
-        Resamples.
+        Number of resamples.
     random_state : int
+        Seed of the bootstrap.
 
     Returns
     -------
@@ -122,7 +125,7 @@ def compare(
     Raises
     ------
     ValueError
-        If the two were not made on the same labels and folds, or an option is unknown.
+        If the two results are not from the same labels and folds, or an option is unknown.
 
     References
     ----------
@@ -136,7 +139,7 @@ def compare(
     >>> X = np.random.default_rng(0).normal(size=(50, 2))
     >>> y = X.sum(axis=1)
     >>> model, dummy = (
-    ...     cross_validate(own, X, y, n_repeats=2) for own in (LinearRegression(), DummyRegressor())
+    ...     cross_validate(e, X, y, n_repeats=2) for e in (LinearRegression(), DummyRegressor())
     ... )
     >>> compare(model, dummy).significant
     True
@@ -144,11 +147,12 @@ def compare(
     _check(first, second, metric, method, level)
     check_whole("n_bootstrap", n_bootstrap, 1)
     check_whole("random_state", random_state, 0)
-    errors = [_errors(own, metric) for own in (first, second)]
+    errors = [_errors(result, metric) for result in (first, second)]
     by_split = np.array(
-        [[_total(own[split.round, split.test], metric) for split in first.splits] for own in errors]
-    )
-    by_round = np.array([[_total(row, metric) for row in own] for own in errors])
+        [[_total(each[split.round, split.test], metric) for split in first.splits]
+         for each in errors]
+    )  # fmt: skip
+    by_round = np.array([[_total(row, metric) for row in each] for each in errors])
     if method == "bootstrap":
         labels = _draw_groups(first, groups)
         interval = _bootstrap(errors, metric, labels, level, n_bootstrap, random_state)
@@ -186,10 +190,10 @@ def _check(
     if method not in METHODS:
         raise ValueError(f"expected method 'bootstrap' or 'corrected_t', got {method!r}")
     check_share("level", level)
-    for own in (first, second):
-        if not isinstance(own, CrossValidationResult):
+    for result in (first, second):
+        if not isinstance(result, CrossValidationResult):
             raise ValueError(  # noqa: TRY004 (one kind of error for whatever cannot be compared)
-                f"expected two results of cross_validate, got {type(own).__name__}"
+                f"expected two results of cross_validate, got {type(result).__name__}"
             )
     if first.task != "regression" or second.task != "regression":
         raise ValueError(f"expected two regressions, got {first.task} and {second.task}")
@@ -199,8 +203,8 @@ def _check(
             "cross-validate both on one table"
         )
     same = len(first.splits) == len(second.splits) and all(
-        own.round == other.round and np.array_equal(own.test, other.test)
-        for own, other in zip(first.splits, second.splits, strict=True)
+        a.round == b.round and np.array_equal(a.test, b.test)
+        for a, b in zip(first.splits, second.splits, strict=True)
     )
     if not same:
         raise ValueError(
@@ -224,25 +228,16 @@ def _won(values: NDArray[np.float64]) -> float:
 
 
 def _draw_groups(result: CrossValidationResult, groups: Any) -> NDArray[np.intp]:
-    """Numbers from 0 of what the bootstrap draws, one for each row."""
-    if isinstance(groups, str):
-        if groups != "formula":
-            raise ValueError(
-                f"expected groups 'formula', a label for each row or None, got {groups!r}"
-            )
-        if result.formulas is not None:
-            from matminer_phonon_tl.evaluation.splits import group_labels
-
-            groups = group_labels(list(result.formulas), "formula", len(result.y))
-        else:
-            groups = None
-    if groups is None:
-        return np.arange(len(result.y))
-    labels = np.asarray(groups)
-    if labels.shape != result.y.shape:
-        raise ValueError(
-            f"expected a group for each of {len(result.y)} rows, got shape {labels.shape}"
-        )
+    """Number from 0 what the bootstrap draws, one number for each row."""
+    n_rows = len(result.y)
+    named = isinstance(groups, str)
+    if named and groups != "formula":
+        raise ValueError(f"expected groups 'formula', a label for each row or None, got {groups!r}")
+    labels = None
+    if not named or result.formulas is not None:
+        labels = group_labels(result.formulas, groups, n_rows)
+    if labels is None:
+        return np.arange(n_rows)
     return np.unique(labels.astype(str), return_inverse=True)[1]
 
 
@@ -256,7 +251,7 @@ def _bootstrap(
 ) -> tuple[float, float]:
     n_groups = int(labels.max()) + 1
     member = np.eye(n_groups)[labels]  # (n_rows, n_groups)
-    sums = [np.nan_to_num(own) @ member for own in errors]  # (n_rounds, n_groups)
+    sums = [np.nan_to_num(each) @ member for each in errors]  # (n_rounds, n_groups)
     counts = (~np.isnan(errors[0])).astype(float) @ member
     random = np.random.default_rng(random_state)
     found = []
@@ -266,7 +261,7 @@ def _bootstrap(
         times = random.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=size).T
         drawn = counts @ times  # (n_rounds, size)
         drawn[drawn == 0] = np.nan
-        first, second = (own @ times / drawn for own in sums)
+        first, second = (each @ times / drawn for each in sums)
         if metric == "rmse":
             first, second = np.sqrt(first), np.sqrt(second)
         found.append(np.nanmean(first - second, axis=0))
@@ -284,10 +279,11 @@ def corrected_interval(
     Parameters
     ----------
     differences : ndarray of shape (n_splits,)
-        Of the two models' errors, two or more.
+        Error of the first model minus error of the second; two splits or more.
     overlap : float
         Tested rows over training rows.
     level : float
+        Confidence level.
 
     Returns
     -------

@@ -1,21 +1,49 @@
 """How the error falls with the number of materials trained on."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from matminer_phonon_tl.evaluation._data import read_data
-from matminer_phonon_tl.evaluation.protocols import (
-    Protocol,
-    check_protocol,
-    cross_validate,
-    make_splits,
-    name_groups,
-)
+from matminer_phonon_tl.evaluation.protocols import Protocol, ProtocolRun
 from matminer_phonon_tl.evaluation.result import CrossValidationResult
-from matminer_phonon_tl.evaluation.splits import shrink_training
+from matminer_phonon_tl.evaluation.splits import SplitPlan, shrink_training
+
+
+class LearningCurve(dict[float, CrossValidationResult]):
+    """Results of cross-validation, keyed by the fraction of each training side that was used.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> X = np.random.default_rng(0).normal(size=(60, 3))
+    >>> learning_curve(Ridge(), X, X @ [1.0, 2.0, 3.0], (0.2, 1.0), n_repeats=2)
+    target [leak_free, 2 rounds]
+                     mae       rmse        r2
+    fraction rows
+    0.2      10    ...
+    1.0      48    ...
+    """
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Mean of every score over the rounds, with one row for each fraction.
+
+        The index holds the fraction and the mean number of training rows.
+        """
+        index = [
+            (fraction, round(np.mean([len(split.train) for split in result.splits])))
+            for fraction, result in self.items()
+        ]
+        return pd.DataFrame(
+            [{n: score.mean for n, score in result.scores.items()} for result in self.values()],
+            index=pd.MultiIndex.from_tuples(index, names=["fraction", "rows"]),
+        )
+
+    def __repr__(self) -> str:
+        """Say target and protocol, then the table."""
+        return f"{next(iter(self.values())).title}\n{self.table}" if self else "LearningCurve({})"
 
 
 def learning_curve(
@@ -29,7 +57,7 @@ def learning_curve(
     groups: Any = None,
     random_state: int = 0,
     **options: Any,
-) -> dict[float, CrossValidationResult]:
+) -> LearningCurve:
     """Cross-validate with growing parts of each training fold, tested on the same rows.
 
     Parameters
@@ -43,8 +71,9 @@ def learning_curve(
 
     Returns
     -------
-    dict of float to CrossValidationResult
-        By fraction, which is among their ``settings``.
+    LearningCurve
+        A dict from fraction to :class:`CrossValidationResult`, with all scores in ``.table``. Each
+        result names its fraction in its ``settings``.
 
     Raises
     ------
@@ -53,7 +82,6 @@ def learning_curve(
 
     Examples
     --------
-    >>> import numpy as np
     >>> from sklearn.linear_model import Ridge
     >>> X = np.random.default_rng(0).normal(size=(60, 3))
     >>> curve = learning_curve(Ridge(), X, X @ [1.0, 2.0, 3.0], (0.1, 1.0), n_repeats=1)
@@ -66,38 +94,17 @@ def learning_curve(
             "fits on all rows know no training size"
         )
     parts = _check_fractions(fractions)
-    check_protocol(protocol, estimator, groups)
-    data = read_data(estimator, df, target, options.get("features"))
-    splits = make_splits(
-        data,
-        estimator,
-        protocol,
-        n_splits=n_splits,
-        n_repeats=n_repeats,
-        groups=groups,
-        splitter=None,
-        random_state=random_state,
-    )
-    curve = {}
-    for fraction in parts:
-        shrunk = shrink_training(splits, fraction, random_state)
-        result = cross_validate(
-            estimator,
-            df,
-            target,
-            protocol,
-            random_state=random_state,
-            splitter=[(split.train, split.test) for split in shrunk],
-            **options,
-        )
-        asked = {
-            "n_splits": n_splits,
-            "splitter": None,
-            "groups": name_groups(groups),
-            "fraction": float(fraction),
+    run = ProtocolRun.prepare(estimator, df, target, protocol, **options)
+    plan = SplitPlan(protocol, n_splits, n_repeats, groups, None, random_state)
+    splits = run.splits(plan)
+    return LearningCurve(
+        {
+            part: run.result(
+                shrink_training(splits, part, random_state), plan, fraction=float(part)
+            )
+            for part in parts
         }
-        curve[fraction] = replace(result, settings={**result.settings, **asked})
-    return curve
+    )
 
 
 def _check_fractions(fractions: Any) -> list[float]:

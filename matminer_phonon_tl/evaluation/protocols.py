@@ -6,26 +6,23 @@ Z. Liu, M. Jiang, T. Luo, Sci. Adv. 6, eabd1356 (2020), doi:10.1126/sciadv.abd13
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
-from sklearn.base import is_classifier
-from sklearn.model_selection import KFold
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from sklearn.base import clone, is_classifier
+from tqdm.auto import tqdm
 
 from matminer_phonon_tl.compositions import as_compositions
-from matminer_phonon_tl.evaluation._checks import check_client, check_estimator, check_whole
-from matminer_phonon_tl.evaluation._data import EvaluationData, read_data
-from matminer_phonon_tl.evaluation._ordinary import HeldOut, ordinary_predictions
-from matminer_phonon_tl.evaluation._sources import fit_source, knows_labels, without_formulas
+from matminer_phonon_tl.evaluation.checks import check_client, check_estimator
+from matminer_phonon_tl.evaluation.data import EvaluationData, read_data, take
 from matminer_phonon_tl.evaluation.result import PROTOCOLS, CrossValidationResult
-from matminer_phonon_tl.evaluation.splits import (
-    Split,
-    group_labels,
-    kfold_splits,
-    splits_of,
-)
-from matminer_phonon_tl.models.serialization import library_versions
+from matminer_phonon_tl.evaluation.source_hygiene import SourceTasks, without_formulas
+from matminer_phonon_tl.evaluation.splits import Split, SplitPlan
+from matminer_phonon_tl.files import library_versions
 from matminer_phonon_tl.networks.transfer import TransferMLPRegressor
 
 Protocol = Literal["leak_free", "strict", "published"]
@@ -48,53 +45,55 @@ def cross_validate(
     client: Any = None,
     progress: bool = False,
 ) -> CrossValidationResult:
-    """Cross-validate an estimator and say by which protocol.
+    """Cross-validate an estimator under a named protocol.
 
-    The networks of a :class:`~matminer_phonon_tl.models.TransferMLPRegressor` are trained together,
-    all folds of all rounds; any other scikit-learn estimator is fitted to one split at a time.
+    The networks of a :class:`~matminer_phonon_tl.models.TransferMLPRegressor` are trained together
+    for all folds of all rounds. Any other scikit-learn estimator is fitted to one split at a time.
+    Materials that go to a :class:`~matminer_phonon_tl.models.PhononGapClassifier` or a
+    :class:`~matminer_phonon_tl.models.PhononRegressor` are described once for all splits.
 
     Parameters
     ----------
     estimator : scikit-learn regressor or binary classifier
-        Cloned, never changed. Networks draw a new seed for every split from `random_state`; any
-        other estimator keeps its own.
+        It is cloned, never changed. Networks draw a new seed for every split from `random_state`;
+        any other estimator keeps the seed it has.
     df : DataFrame, list of compositions, or array-like of shape (n_rows, n_features)
-        The materials. Of a DataFrame the estimator sees all columns but the target and what else
-        comes from the phonons (``PHONON_LABELS``), unless `features` says otherwise.
+        The materials. The estimator sees all columns of a DataFrame except the target and whatever
+        else comes from the phonons (``PHONON_LABELS``), unless `features` chooses them.
     target : str, or array-like of shape (n_rows,)
         Column of labels, or the labels.
     protocol : {"leak_free", "strict", "published"}
         "leak_free": everything is fitted inside the training fold, source weights are copied, folds
-        are shuffled; a source that holds the target's own labels loses the tested formulas.
+        are shuffled, and a source that holds the target's labels loses the tested formulas.
         "strict": every source does. "published": the order of the paper's public script, in which
         labels of tested materials reach the model; for a TransferMLPRegressor only, to compare.
     n_splits : int
-        Folds.
+        Number of folds.
     n_repeats : int
-        Rounds, each with a shuffling of its own ("published": unshuffled, as in the script).
+        Rounds, each shuffled anew ("published": not shuffled, as in the script).
     groups : {"formula", "chemical_system", "element"}, array-like of shape (n_rows,), or None
-        What never stands on both sides of a split.
+        What stays on one side of every split.
     source : str, DataFrame, tuple or None
-        Source task in place of the estimator's own. Labels are known by their names: those of a
-        plain array are taken to be none of the target's.
+        Source task that replaces the one in the estimator's parameters. Its labels are recognised
+        by name; an array without a name counts as other labels than the target's.
     random_state : int or None
         Seed of folds and networks; None draws one, which the result names.
     splitter : scikit-learn splitter, or iterable of (train, test), optional
-        In place of the K-folds: ``ShuffleSplit(15, test_size=0.4)``, ``LeaveOneElementOut()``.
+        Replaces the K-folds: ``ShuffleSplit(15, test_size=0.4)``, ``LeaveOneElementOut()``.
     features : sequence of str, optional
         Columns of `df` that the estimator sees.
     n_jobs : int or None
-        Processes for estimators other than the networks, as joblib counts them.
+        Number of processes, as joblib counts them; networks are trained in this one.
     client : dask.distributed.Client, optional
-        Cluster to run on instead: a split is a task; networks are one stack, and one task.
+        Cluster to run on instead. Each split is a task; a stack of networks is one task.
     progress : bool
         Whether to show a progress bar.
 
     Returns
     -------
     CrossValidationResult
-        Of a classifier, AUROC and AUPRC are those of its probabilities, F1 and accuracy those of
-        what its own ``predict`` decides.
+        AUROC and AUPRC score a classifier's probabilities, F1 and accuracy what its ``predict``
+        decides.
 
     Raises
     ------
@@ -119,176 +118,251 @@ def cross_validate(
     >>> bool(result.r2.mean > 0.6)
     True
     """
-    check_protocol(protocol, estimator, groups)
-    check_client(client)
     if random_state is None:
         random_state = int(np.random.SeedSequence().generate_state(1)[0])
-    data = read_data(estimator, df, target, features)
-    splits = make_splits(
-        data,
-        estimator,
-        protocol,
-        n_splits=n_splits,
-        n_repeats=n_repeats,
-        groups=groups,
-        splitter=splitter,
-        random_state=random_state,
-    )
-    predictions, decisions = predict_splits(
-        estimator,
-        data,
-        splits,
-        protocol,
-        source=source,
-        random_state=random_state,
-        n_jobs=n_jobs,
-        client=client,
-        progress=progress,
-    )
-    return CrossValidationResult(
-        protocol=protocol,
-        target=data.target,
-        unit=data.unit,
-        task=data.task,
-        estimator=repr(estimator),
-        y=data.y,
-        predictions=predictions,
-        decisions=decisions,
-        splits=tuple(splits),
-        rows=data.rows,
-        formulas=data.formulas,
-        settings={
-            "n_splits": n_splits if splitter is None else None,
-            "n_repeats": predictions.shape[0],
-            "splitter": None if splitter is None else repr(splitter),
-            "groups": name_groups(groups),
-            "source": None if source is None else _name_source(source),
-            "random_state": random_state,
-        },
-        data_sha256=data.sha256,
-        versions=library_versions(),
-    )
+    run = ProtocolRun.prepare(
+        estimator, df, target, protocol, source=source, features=features, n_jobs=n_jobs,
+        client=client, progress=progress,
+    )  # fmt: skip
+    plan = SplitPlan(protocol, n_splits, n_repeats, groups, splitter, random_state)
+    return run.result(run.splits(plan), plan)
 
 
-def check_protocol(protocol: str, estimator: Any, groups: Any) -> None:
-    """Raise ValueError where there is no such protocol, or not for this estimator."""
-    check_estimator(estimator)
-    if protocol not in PROTOCOLS:
-        raise ValueError(
-            f"expected protocol to be one of {', '.join(map(repr, PROTOCOLS))}, got {protocol!r}"
-        )
-    if protocol != "published":
-        return
-    if not isinstance(estimator, TransferMLPRegressor):
-        raise ValueError(  # noqa: TRY004 (the protocol is what does not fit)
-            "expected a TransferMLPRegressor with protocol='published', got "
-            f"{type(estimator).__name__}: the published order carries a network's weights from fit "
-            "to fit; use 'leak_free' or 'strict'"
-        )
-    if groups is not None:
-        raise ValueError(
-            "expected groups=None with protocol='published', got groups: the published folds know "
-            "none"
-        )
+class HeldOut(NamedTuple):
+    """Predictions of rows that an estimator was not fitted to.
+
+    Attributes
+    ----------
+    predictions : ndarray
+        A classifier's are probabilities of its second class.
+    decisions : ndarray or None
+        Whether a classifier's ``predict`` says its second class, as 1 or 0; None for regression.
+    """
+
+    predictions: NDArray[np.float64]
+    decisions: NDArray[np.float64] | None
 
 
-def make_splits(
-    data: EvaluationData,
-    estimator: Any,
-    protocol: str,
-    *,
-    n_splits: int,
-    n_repeats: int,
-    groups: Any,
-    splitter: Any,
-    random_state: int,
-) -> list[Split]:
-    """Return the splits of a protocol."""
-    check_whole("random_state", random_state, 0)
-    if splitter is not None:
-        by_element = isinstance(groups, str) and groups == "element"
-        if by_element:
+@dataclass(frozen=True, eq=False)
+class ProtocolRun:
+    """An estimator and its data under a protocol, ready for any splits and labels.
+
+    Attributes
+    ----------
+    estimator : scikit-learn regressor or binary classifier
+    data : EvaluationData
+    inputs : Materials, DataFrame, list or ndarray
+        The materials as the estimator takes them, described where it lets them be.
+    protocol : {"leak_free", "strict", "published"}
+    source_tasks : SourceTasks
+    n_jobs, client, progress
+        As in :func:`cross_validate`.
+    """
+
+    estimator: Any
+    data: EvaluationData
+    inputs: Any
+    protocol: Protocol
+    source_tasks: SourceTasks
+    n_jobs: int | None
+    client: Any
+    progress: bool
+
+    @classmethod
+    def prepare(
+        cls,
+        estimator: Any,
+        df: Any,
+        target: Any,
+        protocol: Protocol,
+        *,
+        source: Any = None,
+        features: Sequence[str] | None = None,
+        n_jobs: int | None = None,
+        client: Any = None,
+        progress: bool = False,
+    ) -> Self:
+        """Read and check everything but the splits; arguments as in :func:`cross_validate`."""
+        check_estimator(estimator)
+        if protocol not in PROTOCOLS:
             raise ValueError(
-                "expected groups='element' without a splitter, got both: pass ElementKFold() as "
-                "the splitter"
+                f"expected protocol to be one of {', '.join(map(repr, PROTOCOLS))}, got "
+                f"{protocol!r}"
             )
-        return splits_of(
-            splitter, data.table, data.y, group_labels(data.table, groups, len(data.y))
+        if protocol == "published" and not isinstance(estimator, TransferMLPRegressor):
+            raise ValueError(
+                "expected a TransferMLPRegressor with protocol='published', got "
+                f"{type(estimator).__name__}: the published order carries a network's weights from "
+                "fit to fit; use 'leak_free' or 'strict'"
+            )
+        check_client(client)
+        data = read_data(estimator, df, target, features)
+        source_tasks = SourceTasks.of(estimator, source)
+        inputs = data.inputs_for(estimator)
+        return cls(estimator, data, inputs, protocol, source_tasks, n_jobs, client, progress)
+
+    def splits(self, plan: SplitPlan, y: NDArray[Any] | None = None) -> list[Split]:
+        """Split the rows as planned; K-folds of a classifier are stratified by y."""
+        return plan.make(
+            self.data.table,
+            self.data.compositions,
+            self.data.y if y is None else y,
+            stratify=is_classifier(self.estimator),
         )
-    if protocol == "published":
-        check_whole("n_splits", n_splits, 2)
-        check_whole("n_repeats", n_repeats, 1)
-        # the same contiguous folds in every round, as scikit-learn's KFold gives without shuffling
-        folds = list(KFold(n_splits).split(data.y))
-        return [
-            Split(number, fold, train, test)
-            for number in range(n_repeats)
-            for fold, (train, test) in enumerate(folds)
-        ]
-    return kfold_splits(
-        data.table,
-        data.y,
-        n_splits=n_splits,
-        n_repeats=n_repeats,
-        groups=groups,
-        random_state=random_state,
-        stratify=is_classifier(estimator),
-    )
 
+    def predict(
+        self, splits: Sequence[Split], random_state: int, y: NDArray[Any] | None = None
+    ) -> HeldOut:
+        """Predict every tested row by a model that was fitted under the protocol.
 
-def predict_splits(
-    estimator: Any,
-    data: EvaluationData,
-    splits: Sequence[Split],
-    protocol: str,
-    *,
-    source: Any,
-    random_state: int,
-    n_jobs: int | None = None,
-    client: Any = None,
-    progress: bool = False,
-) -> HeldOut:
-    """Predict every tested row under a protocol, in arrays of shape (n_rounds, n_rows)."""
-    sources = fit_source(estimator, source)
-    tested = None
-    clears = protocol == "strict" or (
-        protocol == "leak_free" and knows_labels(estimator, sources, data.target)
-    )
-    if clears and sources:
-        reduced = [own.reduced_formula for own in as_compositions(data.table)]
-        tested = [[reduced[row] for row in split.test] for split in splits]
-    if isinstance(estimator, TransferMLPRegressor):
-        from matminer_phonon_tl.evaluation._stacked import clean_predictions, published_predictions
+        Parameters
+        ----------
+        splits : sequence of Split
+        random_state : int
+            Seed of the networks; any other estimator keeps the seed it has.
+        y : ndarray of shape (n_rows,), optional
+            Labels in place of the data's.
 
-        own: Any = next(iter(sources.values()), None)
-        published = protocol == "published"
-        if tested is not None:
-            own = [without_formulas(own, formulas) for formulas in tested]
+        Returns
+        -------
+        HeldOut
+            Arrays of shape (n_rounds, n_rows), NaN where a row was not tested.
+        """
+        y = self.data.y if y is None else y
+        tested = self._formulas_to_remove(splits)
+        if isinstance(self.estimator, TransferMLPRegressor):
+            return self._predict_by_networks(splits, random_state, y, tested)
+        labels = self.data.labels(y)
+        folds = list(zip(splits, tested, strict=True))
+        if self.client is None:
+            results = Parallel(n_jobs=self.n_jobs, return_as="generator")(
+                delayed(fit_and_predict)(
+                    self.estimator, self.inputs, labels, self.source_tasks, *fold
+                )
+                for fold in folds
+            )
+        else:
+            # the materials travel once; pure=False: two estimators may print alike and still differ
+            shared = self.client.scatter(
+                [self.inputs, labels, self.source_tasks], broadcast=True, hash=False
+            )
+            futures = [
+                self.client.submit(fit_and_predict, self.estimator, *shared, *fold, pure=False)
+                for fold in folds
+            ]
+            results = (future.result() for future in futures)
+        shape = (max(split.round for split in splits) + 1, len(y))
+        predictions, decisions = np.full(shape, np.nan), np.full(shape, np.nan)
+        hidden = None if self.progress else True
+        bar = tqdm(results, total=len(splits), desc="folds", disable=hidden)
+        for split, held_out in zip(splits, bar, strict=True):
+            predictions[split.round, split.test] = _check_predictions(held_out.predictions, split)
+            if held_out.decisions is not None:
+                decisions[split.round, split.test] = held_out.decisions
+        return HeldOut(predictions, decisions if is_classifier(self.estimator) else None)
+
+    def result(
+        self, splits: Sequence[Split], plan: SplitPlan, **settings: Any
+    ) -> CrossValidationResult:
+        """Predict the splits of a plan and return everything that is needed to judge the scores.
+
+        Parameters
+        ----------
+        splits : sequence of Split
+        plan : SplitPlan
+        **settings
+            Further settings that the result is to name.
+        """
+        predictions, decisions = self.predict(splits, plan.random_state)
+        given = self.source_tasks.for_fit
+        named = type(given).__name__ if given is not None and not isinstance(given, str) else given
+        return CrossValidationResult(
+            protocol=self.protocol,
+            target=self.data.target,
+            unit=self.data.unit,
+            task=self.data.task,
+            estimator=repr(self.estimator),
+            y=self.data.y,
+            predictions=predictions,
+            decisions=decisions,
+            splits=tuple(splits),
+            rows=self.data.rows,
+            formulas=self.data.formulas,
+            settings={**plan.as_settings(len(predictions)), "source": named, **settings},
+            data_sha256=self.data.sha256,
+            versions=library_versions(),
+        )
+
+    def _formulas_to_remove(self, splits: Sequence[Split]) -> Sequence[list[str] | None]:
+        """Return, for each split, the reduced formulas that no source task may hold."""
+        removes = self.protocol == "strict" or (
+            self.protocol == "leak_free"
+            and self.source_tasks.know_labels(self.estimator, self.data.target)
+        )
+        if not removes or not self.source_tasks.tables:
+            return [None] * len(splits)
+        reduced = [c.reduced_formula for c in as_compositions(self.data.compositions)]
+        return [[reduced[row] for row in split.test] for split in splits]
+
+    def _predict_by_networks(
+        self,
+        splits: Sequence[Split],
+        random_state: int,
+        y: NDArray[Any],
+        tested: Sequence[list[str] | None],
+    ) -> HeldOut:
+        """Train the networks of all splits as one stack, here or on the cluster."""
+        from matminer_phonon_tl.evaluation.network_protocols import (
+            clean_predictions,
+            published_predictions,
+        )
+
+        published = self.protocol == "published"
+        tables: Any = next(iter(self.source_tasks.tables), None)
+        if tested[0] is not None:
+            tables = [without_formulas(tables, formulas or ()) for formulas in tested]
         train: Any = published_predictions if published else clean_predictions
-        labels = data.y[None] if published else data.y
         job = partial(
-            train, estimator, data.X, labels, splits, own, random_state,
-            progress=progress and client is None,
+            train, self.estimator, self.inputs, y[None] if published else y, splits, tables,
+            random_state, progress=self.progress and self.client is None,
         )  # fmt: skip
-        # one stack, wherever it is trained
-        members = job() if client is None else client.submit(job, pure=False).result()
+        members = job() if self.client is None else self.client.submit(job, pure=False).result()
         return HeldOut((members[0] if published else members).mean(axis=0), None)
-    return ordinary_predictions(
-        estimator,
-        data,
-        splits,
-        sources=sources,
-        tested_formulas=tested,
-        n_jobs=n_jobs,
-        client=client,
-        progress=progress,
-    )
 
 
-def name_groups(groups: Any) -> str | None:
-    """What a result calls the groups it was asked to keep together."""
-    return groups if isinstance(groups, str | None) else "given"
+def fit_and_predict(
+    estimator: Any,
+    inputs: Any,
+    labels: NDArray[Any],
+    source_tasks: SourceTasks,
+    split: Split,
+    tested_formulas: Sequence[str] | None,
+) -> HeldOut:
+    """Fit a clone to the training rows of a split and predict its tested rows."""
+    if tested_formulas is not None:
+        source_tasks = source_tasks.without(tested_formulas)
+    model = clone(estimator)
+    source_tasks.fit(model, take(inputs, split.train), labels[split.train])
+    X_test = take(inputs, split.test)
+    predicted = np.asarray(model.predict(X_test))
+    if not is_classifier(model):
+        return HeldOut(predicted.astype(np.float64), None)
+    decisions = (predicted == model.classes_[1]).astype(np.float64)
+    if not hasattr(model, "predict_proba"):
+        return HeldOut(decisions, decisions)
+    return HeldOut(np.asarray(model.predict_proba(X_test), dtype=np.float64)[:, 1], decisions)
 
 
-def _name_source(source: Any) -> str:
-    return source if isinstance(source, str) else type(source).__name__
+def _check_predictions(predicted: NDArray[np.float64], split: Split) -> NDArray[np.float64]:
+    if predicted.shape != (len(split.test),):
+        raise ValueError(
+            f"expected a prediction for each of {len(split.test)} rows, got shape "
+            f"{predicted.shape}: the estimator must have one output"
+        )
+    bad = np.flatnonzero(~np.isfinite(predicted))
+    if len(bad):
+        raise ValueError(
+            f"expected finite predictions, got {predicted[bad[0]]} for row {split.test[bad[0]]} in "
+            f"round {split.round}, fold {split.fold}: the estimator cannot be scored"
+        )
+    return predicted

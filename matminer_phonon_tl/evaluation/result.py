@@ -1,4 +1,4 @@
-"""What a cross-validation found, frozen, with all that is needed to judge it."""
+"""The result of a cross-validation, with everything that is needed to judge its scores."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from matminer_phonon_tl.evaluation.scores import Score, average_rounds, score_predictions
 from matminer_phonon_tl.evaluation.splits import Split
 from matminer_phonon_tl.exceptions import ModelFormatError
-from matminer_phonon_tl.models.serialization import write_atomically
+from matminer_phonon_tl.files import write_atomically
 
 PROTOCOLS: Mapping[str, str] = {
     "leak_free": "everything is fitted inside the training fold; source weights are copied",
@@ -30,9 +30,9 @@ PROTOCOLS: Mapping[str, str] = {
 SCHEMA_VERSION = 1
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CrossValidationResult:
-    """Held-out predictions and their scores, never without the protocol they were made by.
+    """Held-out predictions and their scores, with the protocol that they were made under.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class CrossValidationResult:
         Unit of labels, predictions, MAE and RMSE; empty where none is known.
     task : {"regression", "classification"}
     estimator : str
-        The estimator as it prints itself.
+        What the estimator's ``repr`` says.
     y : ndarray of shape (n_rows,)
         Labels.
     predictions : ndarray of shape (n_rounds, n_rows)
@@ -51,19 +51,19 @@ class CrossValidationResult:
     splits : tuple of Split
         Rows by position.
     rows : tuple of str
-        What each row is called: material_id, or its index label.
+        Name of each row: its material_id, its index label, or its position.
     formulas : tuple of str or None
         Formula of each row.
     settings : mapping
         Folds, rounds, groups, source, seed.
     data_sha256 : str
-        Of formulas (or matrix) and labels.
+        Hash of formulas (or matrix) and labels.
     versions : mapping
-        Of the libraries that took part.
+        Version of each library that took part.
     decisions : ndarray of shape (n_rounds, n_rows), or None
-        What a classifier's own ``predict`` said: 1 for the positive class, 0 for the other, NaN
-        where a row was not tested. None of a regression, and where only probabilities are known,
-        of which one half then decides.
+        What a classifier's ``predict`` says: 1 for the positive class, 0 for the other, NaN where a
+        row was not tested. None for a regression. None also where only probabilities are known;
+        then a probability of one half or more is positive.
     """
 
     protocol: str
@@ -129,11 +129,19 @@ class CrossValidationResult:
             )
         return self.scores[name]
 
+    @property
+    def title(self) -> str:
+        """Target, unit, protocol and rounds, without which no score is printed."""
+        unit = f", {self.unit}" if self.unit else ""
+        return f"{self.target}{unit} [{self.protocol}, {self.n_rounds} rounds]"
+
     def __str__(self) -> str:
         """Say target, protocol and scores in one line."""
-        unit = f", {self.unit}" if self.unit else ""
-        scores = "; ".join(map(str, self.scores.values()))
-        return f"{self.target}{unit} [{self.protocol}, {self.n_rounds} rounds]: {scores}"
+        return f"{self.title}: {'; '.join(map(str, self.scores.values()))}"
+
+    def __repr__(self) -> str:
+        """Say the same; all the arrays would fill pages."""
+        return f"<{type(self).__name__} {self}>"
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row for each prediction.
@@ -224,13 +232,13 @@ class CrossValidationResult:
                 decisions=None if decisions is None else np.array(decisions, dtype=np.float64),
                 splits=tuple(
                     Split(
-                        own["round"],
-                        own["fold"],
-                        np.array(own["train"], dtype=np.intp),
-                        np.array(own["test"], dtype=np.intp),
-                        own["name"],
+                        split["round"],
+                        split["fold"],
+                        np.array(split["train"], dtype=np.intp),
+                        np.array(split["test"], dtype=np.intp),
+                        split["name"],
                     )
-                    for own in content["splits"]
+                    for split in content["splits"]
                 ),
                 rows=tuple(content["rows"]),
                 formulas=None if formulas is None else tuple(formulas),

@@ -1,8 +1,8 @@
 """Scores of held-out predictions: in each round, over the rounds, and of averaged predictions.
 
-The paper averages a material's predictions over its fifteen rounds before it scores them. That is
-the score of an ensemble of fifteen models, and a little better than what one model reaches; both
-are given, under their own names.
+The paper averages a material's predictions over its fifteen rounds before it scores them. This is
+the score of an ensemble of fifteen models, a little better than the score of one model. Both are
+given, under different names.
 """
 
 import warnings
@@ -37,30 +37,29 @@ CLASSIFICATION_SCORES: Mapping[str, Callable[[Array, Array], float]] = {
     "auprc": average_precision_score,
     "accuracy": lambda y, decided: accuracy_score(y, decided == 1),
 }
-"""Of the probability of the positive class, but for those of :data:`OF_DECISIONS`."""
+"""Scores of the probability of the positive class, or of decisions (:data:`OF_DECISIONS`)."""
 
 OF_DECISIONS = frozenset({"f1", "accuracy"})
-"""Scores of what a classifier decides, which need not be a probability above one half."""
-
-LOWER_IS_BETTER = frozenset({"mae", "rmse"})
+"""Scores of what a classifier decides, which need not mean a probability above one half."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """One score of one evaluation.
+    """A score: its mean and spread over the rounds, and its value for averaged predictions.
 
     Attributes
     ----------
     name : str
         "mae", "rmse", "r2"; "f1", "auroc", "auprc", "accuracy".
     mean : float
-        Over the rounds: what one model reaches.
+        Mean over the rounds: what one model reaches.
     std : float
-        Spread over the rounds (ddof 1; NaN for a single round). It tells how far the draw of folds
-        and seeds matters, and is no error bar for new materials: every round has the same ones.
+        Standard deviation over the rounds (ddof 1; NaN for a single round). It tells how much the
+        draw of folds and seeds matters. It is not an error bar for new materials, because every
+        round has the same materials.
     of_averaged : float
-        Of the predictions averaged over the rounds, the paper's way; of decisions, of what most
-        rounds decide.
+        Score of the predictions averaged over the rounds, the paper's way; for decisions, of what
+        most rounds decide.
     per_round : tuple of float
         NaN where a round cannot be scored: R2 of a single row, AUROC of a single class.
     """
@@ -104,9 +103,9 @@ def score_predictions(
     task : {"regression", "classification"}
     decisions : ndarray of shape (n_rounds, n_rows), optional
         What a classifier decided: 1 for the positive class, 0 for the other, NaN where a row was
-        not tested. f1 and accuracy are theirs, whatever the probabilities are; averaged, a row is
-        positive if at least half of the rounds that tested it say so. Without them, positive is a
-        probability, or an averaged one, of one half and more.
+        not tested. f1 and accuracy score these, whatever the probabilities are. Averaged, a row is
+        positive if at least half of the rounds that tested it say so. Without decisions, a
+        probability of one half or more is positive.
 
     Returns
     -------

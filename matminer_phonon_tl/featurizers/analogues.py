@@ -1,9 +1,10 @@
 """Phonons of the structures a composition would have if it crystallised as its relatives do.
 
 The structure of a new compound is unknown, but compounds of like elements in like amounts often
-share one. The elements are put into the structures of the nearest relatives, the cell is scaled by
-the covalent radii, and the spring model of :mod:`spring_model` gives each of them bands. Averaged
-over the relatives, these bands know what no average over elements does: who is bonded to whom.
+share one. The elements are put into the structures of the nearest relatives, each cell is scaled by
+the covalent radii, and the spring model of :mod:`~matminer_phonon_tl.featurizers.spring_model`
+gives its bands. The mean over the relatives knows what no mean over elements does: which atoms are
+bonded.
 """
 
 from collections import defaultdict
@@ -16,14 +17,16 @@ from pymatgen.core import Element, Structure
 from sklearn.exceptions import NotFittedError
 
 from matminer_phonon_tl.citations import LIU_2020
-from matminer_phonon_tl.composition_array import flatten_valid
-from matminer_phonon_tl.compositions import composition_values
+from matminer_phonon_tl.compositions import FlatCompositions, composition_values, flatten_valid
 from matminer_phonon_tl.exceptions import CompositionError
-from matminer_phonon_tl.featurizers._base import CompositionFeaturizer
-from matminer_phonon_tl.featurizers._exchanged import describe_exchanged
-from matminer_phonon_tl.featurizers._prototypes import Prototype, cells, prototypes
+from matminer_phonon_tl.featurizers.composition_featurizer import CompositionFeaturizer
 from matminer_phonon_tl.featurizers.element_table import ElementTable
-from matminer_phonon_tl.flat_compositions import FlatCompositions
+from matminer_phonon_tl.featurizers.exchanged_structures import (
+    Prototype,
+    describe_exchanged,
+    elements_in_order,
+    make_prototypes,
+)
 
 ANALOGUE_COLUMNS = {
     "analogue_gap": "(bottom of branch 4 - top of branch 3) / highest frequency",
@@ -34,35 +37,35 @@ ANALOGUE_COLUMNS = {
 }
 """Meaning of each column, a mean over the relatives' structures."""
 
-_UNITS_OF_LIKENESS = {"en_pauling": 0.6, "covalent_radius_cordero": 30.0}
-_GROUPS, _ROWS = 6.0, 1.5
-"""Differences in electronegativity, radius (pm), group and period that count alike."""
+_PROPERTY_UNITS = {"en_pauling": 0.6, "covalent_radius_cordero": 30.0}
+_GROUPS, _PERIODS = 6.0, 1.5
+"""Differences in electronegativity, radius (pm), group and period that count as equal."""
 _DECAY_OF_WEIGHT = 1.0
 SMALLEST_VOLUME = 1.0
-"""No atom of a solid takes less, Angstrom^3: diamond has 5.7."""
+"""Lower bound of the volume per atom of a solid, Angstrom^3: diamond has 5.7."""
 LONGEST_EDGE = 1e3
-"""Angstrom, of a cell of a dozen atoms."""
+"""Upper bound of a cell's edges, Angstrom; cells have a dozen atoms."""
 
 
 class AnalogueDescriptors(CompositionFeaturizer):
     """Spring-model bands of a composition in the structures of its nearest relatives.
 
     A relative has other elements in the same amounts per primitive cell; elements of equal amounts
-    are matched in the order of their electronegativities. Structures of the asked formula itself
-    are never used, so a material of the library is described as a new one would be.
+    are matched in the order of their electronegativities. Structures of the formula itself are
+    never used, so a material of the library is described as if it were new.
 
     Parameters
     ----------
     n_analogues : int
         Nearest relatives to average over, weighted by exp(-distance) beyond the nearest.
     max_sites : int
-        Larger cells get no relatives: the cost grows with the cube, and no material of the shipped
-        set with more than 12 atoms in its cell has an acoustic-optical gap.
+        Larger cells get no relatives: the cost grows with the cube of the size, and no material of
+        the shipped set with more than 12 atoms in its cell has an acoustic-optical gap.
 
     Attributes
     ----------
-    prototypes_ : list
-        The structures that were given to :meth:`fit`, of at most ``max_sites`` sites.
+    prototypes_ : list of Prototype
+        The structures of at most ``max_sites`` sites that were given to :meth:`fit`.
 
     Notes
     -----
@@ -86,7 +89,7 @@ class AnalogueDescriptors(CompositionFeaturizer):
     _reason_of_nan = "no relatives of known structure"
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002
-        """Take structures as the library.
+        """Take structures as the library of relatives.
 
         Parameters
         ----------
@@ -103,8 +106,9 @@ class AnalogueDescriptors(CompositionFeaturizer):
         for row, structure in enumerate(structures):
             if not isinstance(structure, Structure) or not structure.is_ordered:
                 raise CompositionError(
-                    f"row {row}: expected an ordered Structure for the library of relatives, got "
-                    f"{type(structure).__name__}: leave it out"
+                    "expected an ordered Structure for the library of relatives, got "
+                    f"{type(structure).__name__}: leave it out",
+                    row=row,
                 )
         if not structures:
             raise CompositionError("expected structures for the library of relatives, got none")
@@ -116,7 +120,7 @@ class AnalogueDescriptors(CompositionFeaturizer):
                 "relatives, got none: raise max_sites"
             )
         return self._take(
-            prototypes(
+            make_prototypes(
                 [structure.lattice.matrix for structure in kept],
                 [np.array([row_of(site.specie.symbol) for site in each]) for each in kept],
                 [structure.frac_coords for structure in kept],
@@ -125,12 +129,12 @@ class AnalogueDescriptors(CompositionFeaturizer):
 
     def get_library(self) -> dict[str, NDArray[Any]]:
         """Return the library as arrays; :meth:`from_library` restores it."""
-        own = self.prototypes_
+        library = self.prototypes_
         return {
-            "counts": np.array([len(each.of_site) for each in own], dtype=np.int32),
-            "lattices": np.array([each.lattice for each in own]),
-            "elements": np.concatenate([each.of_site for each in own]).astype(np.int16),
-            "coordinates": np.concatenate([each.coordinates for each in own]),
+            "counts": np.array([len(each.of_site) for each in library], dtype=np.int32),
+            "lattices": np.array([each.lattice for each in library]),
+            "elements": np.concatenate([each.of_site for each in library]).astype(np.int16),
+            "coordinates": np.concatenate([each.coordinates for each in library]),
         }
 
     @classmethod
@@ -140,13 +144,16 @@ class AnalogueDescriptors(CompositionFeaturizer):
         Parameters
         ----------
         library : dict
-            ``counts`` (n,), ``lattices`` (n, 3, 3) in Angstrom, ``elements`` (n_sites,) as rows of
-            the element table and fractional ``coordinates`` (n_sites, 3).
+            The arrays of :meth:`get_library`: sites of each crystal ``counts`` (n,), ``lattices``
+            (n, 3, 3) in Angstrom, ``elements`` (n_sites,) as rows of the element table, and
+            fractional ``coordinates`` (n_sites, 3).
+        **params
+            ``n_analogues`` and ``max_sites``.
 
         Raises
         ------
         ValueError
-            If these do not describe crystals.
+            If the arrays do not describe crystals of at most ``max_sites`` sites.
         """
         counts, lattices = library["counts"], library["lattices"]
         elements, coordinates = library["elements"], library["coordinates"]
@@ -167,26 +174,27 @@ class AnalogueDescriptors(CompositionFeaturizer):
             raise ValueError(f"expected crystals of at most {featurizer.max_sites} sites a cell")
         ends = np.cumsum(counts)[:-1]
         return featurizer._take(
-            prototypes(
+            make_prototypes(
                 list(lattices),
                 np.split(elements.astype(np.intp), ends),
                 np.split(coordinates, ends),
             )
         )
 
-    def _take(self, library_of: list[Prototype]) -> Self:
-        self.prototypes_ = library_of
-        library: dict[tuple[float, ...], list[int]] = defaultdict(list)
-        for number, prototype in enumerate(library_of):
-            library[prototype.amounts].append(number)
-        self._library = {
-            amounts: (np.array(members), np.array([library_of[m].elements for m in members]))
-            for amounts, members in library.items()
+    def _take(self, library: list[Prototype]) -> Self:
+        """Keep the library, sorted by the amounts in the cell."""
+        self.prototypes_ = library
+        numbers: dict[tuple[float, ...], list[int]] = defaultdict(list)
+        for number, prototype in enumerate(library):
+            numbers[prototype.amounts].append(number)
+        self._by_amounts = {
+            amounts: (np.array(members), np.array([library[m].elements for m in members]))
+            for amounts, members in numbers.items()
         }
         return self
 
     def count(self, compositions: Any) -> NDArray[np.intp]:
-        """How many relatives each composition is described by, shape (n_compositions,)."""
+        """Count the relatives that describe each composition, shape (n_compositions,)."""
         values = self._values(compositions)
         counts = np.zeros(len(values), dtype=np.intp)
         flat, rows, _ = flatten_valid(values, self._index_of)
@@ -194,23 +202,16 @@ class AnalogueDescriptors(CompositionFeaturizer):
         return counts
 
     def __sklearn_is_fitted__(self) -> bool:
-        """Say whether there are relatives to look for."""
-        return hasattr(self, "_library")
+        """Say whether there is a library."""
+        return hasattr(self, "_by_amounts")
 
     def feature_labels(self) -> list[str]:
-        """Names of the columns."""
+        """Return the names of the columns."""
         return list(ANALOGUE_COLUMNS)
 
     def citations(self) -> list[str]:
-        """BibTeX entry of the paper whose question the descriptors serve."""
+        """Return the BibTeX entry of the paper whose question the descriptors serve."""
         return [LIU_2020]
-
-    def implementors(self) -> list[str]:
-        """Who wrote this featurizer."""
-        return ["The matminer-phonon-tl developers"]
-
-    def _index_of(self, symbol: str) -> int:
-        return ElementTable.shipped().index_of(symbol)
 
     def _describe(self, flat: FlatCompositions) -> NDArray[np.float64]:
         found = self._relatives(flat)
@@ -223,22 +224,22 @@ class AnalogueDescriptors(CompositionFeaturizer):
             return total / weight[:, None]
 
     def _relatives(self, flat: FlatCompositions) -> "_Relatives":
-        """The nearest relatives of each row: one entry a pair."""
-        if not hasattr(self, "_library"):
+        """Find the nearest relatives of each row: one entry for each pair."""
+        if not hasattr(self, "_by_amounts"):
             raise NotFittedError(
                 "expected a library of structures before compositions, got none: call fit first"
             )
-        likeness = _element_distances()
+        between_elements = _element_distances()
         by_amounts: dict[tuple[float, ...], list[tuple[int, NDArray[np.intp]]]] = defaultdict(list)
-        for row, (elements, amounts) in enumerate(cells(flat)):
-            if tuple(amounts) in self._library:
+        for row, (elements, amounts) in enumerate(elements_in_order(flat)):
+            if tuple(amounts) in self._by_amounts:
                 by_amounts[tuple(amounts)].append((row, elements))
         rows, prototypes, weights, placed = [], [], [], []
         for key, members in by_amounts.items():
-            numbers, theirs = self._library[key]
-            asked = np.array([elements for _, elements in members])
-            distance = likeness[asked[:, None, :], theirs[None, :, :]].mean(axis=2)
-            distance[(asked[:, None, :] == theirs[None, :, :]).all(axis=2)] = np.inf
+            numbers, known_elements = self._by_amounts[key]
+            asked = np.array([elements for _, elements in members])[:, None, :]
+            distance = between_elements[asked, known_elements].mean(axis=2)
+            distance[(asked == known_elements).all(axis=2)] = np.inf
             nearest = np.argsort(distance, axis=1, kind="stable")[:, : self.n_analogues]
             apart = np.take_along_axis(distance, nearest, axis=1)
             for (row, elements), chosen, far in zip(members, nearest, apart, strict=True):
@@ -256,7 +257,7 @@ class AnalogueDescriptors(CompositionFeaturizer):
 
 
 class _Relatives(NamedTuple):
-    """Pairs of a composition and a structure it is put into."""
+    """Pairs of a composition and a structure that it is put into."""
 
     row: NDArray[np.intp]
     prototype: NDArray[np.intp]
@@ -267,15 +268,15 @@ class _Relatives(NamedTuple):
 
 @cache
 def _element_distances() -> NDArray[np.float64]:
-    """How unlike two elements are, shape (n_elements, n_elements), by table row."""
+    """Return how unlike elements are, shape (n_elements, n_elements), by table row."""
     table = ElementTable.shipped()
     known = [Element(symbol) for symbol in table.row_of]
     inner_shells = [{"d": 1.0, "f": 2.0}.get(element.block, 0.0) for element in known]
     place = np.column_stack(
         [
-            *(table.column(name) / unit for name, unit in _UNITS_OF_LIKENESS.items()),
+            *(table.column(name) / unit for name, unit in _PROPERTY_UNITS.items()),
             np.array([element.group for element in known]) / _GROUPS,
-            np.array([element.row for element in known]) / _ROWS,
+            np.array([element.row for element in known]) / _PERIODS,
             np.array(inner_shells),
         ]
     )

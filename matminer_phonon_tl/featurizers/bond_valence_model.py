@@ -1,10 +1,10 @@
-"""Phonons of a structure of charged atoms on bond-valence springs: a guess at the bands, no fit.
+"""Phonons of charged atoms on bond-valence springs: a guess at the bands without any fit.
 
 Two atoms at distance d share a bond of valence s = exp((R0 - d) / 0.37 Angstrom). It is a spring
 of stiffness s between them, and it moves charge: s times the ionicity of the bond (Pauling) goes to
 the more electronegative atom. The charges attract and repel each other by Coulomb's law, which
-softens transverse optical branches and lifts longitudinal ones; their long range is summed by
-Ewald's method. What is left is as in :mod:`~matminer_phonon_tl.featurizers.spring_model`.
+softens transverse optical branches and lifts longitudinal ones; Ewald's method sums its long range.
+The rest is as in :mod:`~matminer_phonon_tl.featurizers.spring_model`.
 
 References
 ----------
@@ -34,7 +34,7 @@ VALENCE_DECAY = 0.37
 WEAKEST_BOND = 1e-3
 """Bonds below this share of the strongest one's valence are left out."""
 BENDING = 0.05
-"""Stiffness across a spring, as a share of that along it."""
+"""Stiffness across a spring as a share of the stiffness along it."""
 COULOMB = 0.2
 """Coulomb's constant, screened, in units of a valence-one bond's stiffness times Angstrom cubed:
 14.4 eV Angstrom over a permittivity of 5, against 14.4 eV per square Angstrom."""
@@ -51,19 +51,19 @@ Tensors = NDArray[np.float64]
 
 
 def describe_bond_valence_model(structure: Structure) -> list[float]:
-    """Columns of one structure, in the order of ``BOND_VALENCE_COLUMNS``."""
+    """Compute the columns of one structure, in the order of ``BOND_VALENCE_COLUMNS``."""
     return describe_frequencies(bond_valence_frequencies(structure))
 
 
 def bond_valence_frequencies(
     structure: Structure, *, coulomb: float = COULOMB, splitting: float = SPLITTING
 ) -> NDArray[np.float64]:
-    """Frequencies of the bond-valence model.
+    """Compute the frequencies of the bond-valence model.
 
     Parameters
     ----------
     structure : Structure
-        Of elements in the table; a disordered site has the mean properties of its elements.
+        Elements of the table only; a disordered site has the mean properties of its elements.
     coulomb : float
         Strength of the charges, see :data:`COULOMB`; 0 leaves the springs alone.
     splitting : float
@@ -91,7 +91,7 @@ def bond_valence_frequencies(
 
     forces = _springs(valence, along)
     forces += charges[centre, neighbour, None, None] * _screened(distance, along, splitting)
-    # Whoever is moved with all others feels nothing.
+    # Acoustic sum rule: a crystal that is moved as a whole feels no force.
     at_rest = -_ewald_waves(structure, np.zeros(3), charges, splitting).real.sum(axis=1)
     np.add.at(at_rest, centre, forces)
 
@@ -119,7 +119,7 @@ def bond_valence(
     other_softness: NDArray[np.float64],
     distance: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Valence of bonds, from O'Keeffe and Brese's two parameters of each atom and the length."""
+    """Compute bond valences from O'Keeffe and Brese's two parameters of each atom and lengths."""
     product_ = radius * other_radius
     difference = np.sqrt(softness) - np.sqrt(other_softness)
     shortening = product_ * difference**2 / (softness * radius + other_softness * other_radius)
@@ -128,10 +128,10 @@ def bond_valence(
 
 @cache
 def element_parameters() -> NDArray[np.float64]:
-    """O'Keeffe and Brese's radius (Angstrom) and electronegativity of the table's elements.
+    """Return O'Keeffe and Brese's radius (Angstrom) and electronegativity of each table element.
 
-    They give 75; a line through these, over covalent radius and Pauling's electronegativity, gives
-    the rest (correlations 0.94 and 0.90).
+    They give 75 elements; straight lines through these, over the covalent radius and Pauling's
+    electronegativity, give the rest (correlations 0.94 and 0.90).
     """
     from pymatgen.analysis.bond_valence import BV_PARAMS
 
@@ -151,21 +151,21 @@ def element_parameters() -> NDArray[np.float64]:
 
 
 def _site_properties(structure: Structure) -> NDArray[np.float64]:
-    """Radius, softness, electronegativity and mass of each site, shape (4, n_sites)."""
+    """Return radius, softness, electronegativity and mass of each site, shape (4, n_sites)."""
     parameters, row_of = element_parameters(), ElementTable.shipped().row_of
-    own = [
+    bonding = [
         sum(parameters[row_of[member.symbol]] * share for member, share in site.species.items())
         / site.species.num_atoms
         for site in structure
     ]
-    table = [
+    others = [
         [site_mean(site, name) for name in ("en_pauling", "atomic_weight")] for site in structure
     ]
-    return np.hstack([own, table]).T
+    return np.hstack([bonding, others]).T
 
 
 def _springs(valence: NDArray[np.float64], along: NDArray[np.float64]) -> Tensors:
-    """Force constants of the springs, shape (n_pairs, 3, 3)."""
+    """Compute the force constants of the springs, shape (n_pairs, 3, 3)."""
     directions = along[:, :, None] * along[:, None, :]
     return valence[:, None, None] * ((1 - BENDING) * directions + BENDING * np.eye(3))
 
@@ -173,7 +173,7 @@ def _springs(valence: NDArray[np.float64], along: NDArray[np.float64]) -> Tensor
 def _screened(
     distance: NDArray[np.float64], along: NDArray[np.float64], splitting: float
 ) -> Tensors:
-    """Second derivatives of erfc(splitting d) / d, the short-ranged part of Coulomb's law."""
+    """Differentiate erfc(splitting d) / d, the short-ranged part of Coulomb's law, twice."""
     screened = erfc(splitting * distance)
     tail = 2 * splitting / np.sqrt(np.pi) * np.exp(-((splitting * distance) ** 2))
     slope = -(screened / distance**2 + tail / distance)
@@ -186,7 +186,7 @@ def _screened(
 def _ewald_waves(
     structure: Structure, q: NDArray[np.float64], charges: NDArray[np.float64], splitting: float
 ) -> NDArray[np.complex128]:
-    """The rest of Coulomb's law, summed over waves q + G; shape (n_sites, n_sites, 3, 3)."""
+    """Sum the rest of Coulomb's law over waves q + G; shape (n_sites, n_sites, 3, 3)."""
     reciprocal = structure.lattice.reciprocal_lattice
     longest = 7.0 * splitting  # exp(-12) is left out
     # A plane of waves is at least 2 pi / (longest edge of the cell) from the next.

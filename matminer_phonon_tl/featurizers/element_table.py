@@ -44,7 +44,7 @@ class ElementTable:
     table : DataFrame or None
         Symbols as index, one numeric column a property; None for the shipped table.
     impute_nan : bool
-        Let the mean over the other elements stand in for missing elements and figures.
+        Replace missing elements and figures by the mean over the other elements.
     """
 
     def __init__(self, table: pd.DataFrame | None = None, *, impute_nan: bool = False) -> None:
@@ -52,7 +52,7 @@ class ElementTable:
         values = frame.to_numpy(dtype=np.float64, copy=True)
         if impute_nan:
             mean = np.nanmean(values, axis=0)
-            # One row more: the mean element, for symbols that have no row of their own.
+            # One more row, the mean element, for symbols that have no row.
             values = np.vstack([np.where(np.isnan(values), mean, values), mean])
         values.flags.writeable = False  # shared by all who ask for the shipped table
         self.values = values
@@ -65,31 +65,43 @@ class ElementTable:
         self.lacking = set(frame.index[frame.isna().any(axis=1)])
 
     @staticmethod
-    @cache
     def shipped(impute_nan: bool = False) -> "ElementTable":
-        """Return the shipped table, prepared once."""
-        return ElementTable(impute_nan=impute_nan)
+        """Return the shipped table, one and the same object each time."""
+        return _prepared(bool(impute_nan))
 
     def column(self, name: str) -> NDArray[np.float64]:
-        """One property of all elements, shape (n_elements,)."""
+        """Return one property of all elements, shape (n_elements,)."""
         return self.values[:, self.properties.index(name)]
 
     def index_of(self, symbol: str) -> int:
-        """Row of an element; the mean element where imputation is asked for."""
+        """Return the row of an element, or of the mean element if imputation is on and it has none.
+
+        Raises
+        ------
+        UnknownElementError
+            If the element has no row, or one with missing figures, and ``impute_nan`` is off.
+        """
         row = self.row_of.get(symbol)
         if row is not None and (self.impute_nan or symbol not in self.lacking):
             return row
         if row is not None:
             raise UnknownElementError(
                 f"expected a complete row of {symbol} in elemental_info, got one with missing "
-                "figures: complete it, or let impute_nan=True put the means in"
+                "figures: complete it, or let impute_nan=True put the means in",
+                symbol=symbol,
             )
         if self.impute_nan:
             return len(self.values) - 1
         raise UnknownElementError(
             f"expected elements of the descriptor table ({self.range}), got {symbol}, which has no "
-            "row in it: leave the compound out, or give a table that covers it as elemental_info"
+            "row in it: leave the compound out, or give a table that covers it as elemental_info",
+            symbol=symbol,
         )
+
+
+@cache
+def _prepared(impute_nan: bool) -> ElementTable:
+    return ElementTable(impute_nan=impute_nan)
 
 
 def _checked(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """A compact set of descriptors that follow from the physics of lattice vibrations."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,20 +8,19 @@ from numpy.typing import NDArray
 from pymatgen.core import Structure
 
 from matminer_phonon_tl.citations import LIU_2020
-from matminer_phonon_tl.compositions import as_composition
+from matminer_phonon_tl.compositions import FlatCompositions, as_composition
 from matminer_phonon_tl.exceptions import CompositionError
-from matminer_phonon_tl.featurizers._base import CompositionFeaturizer
 from matminer_phonon_tl.featurizers.bond_valence_model import (
     BOND_VALENCE_COLUMNS,
     describe_bond_valence_model,
 )
+from matminer_phonon_tl.featurizers.composition_featurizer import CompositionFeaturizer
 from matminer_phonon_tl.featurizers.element_table import ElementTable
 from matminer_phonon_tl.featurizers.spring_model import (
     SPRING_COLUMNS,
     describe_spring_model,
     site_mean,
 )
-from matminer_phonon_tl.flat_compositions import FlatCompositions
 
 COMPOSITION_COLUMNS = {
     "log_mass_ratio": "ln(M_heavy / M_light): in the diatomic chain the gap opens with the ratio",
@@ -45,7 +45,7 @@ COMPOSITION_COLUMNS = {
 GEOMETRY_COLUMNS = {
     "volume_per_atom": "Angstrom^3: the longer the bonds, the softer",
     "density": "g/cm3: with the stiffness it gives the speed of sound",
-    "packing_fraction": "volume of the covalent spheres over that of the cell",
+    "packing_fraction": "share of the cell's volume that the covalent spheres fill",
     "space_group": "international number: symmetry makes branches meet",
     "bond_length": "mean nearest-neighbour distance, Angstrom",
     "bond_length_spread": "relative spread of the nearest-neighbour distances",
@@ -54,20 +54,20 @@ GEOMETRY_COLUMNS = {
 }
 """Physics of each column that the structure gives without a model."""
 MODEL_COLUMNS = {"covalent": SPRING_COLUMNS, "bond_valence": BOND_VALENCE_COLUMNS}
-"""Columns of each model that springs hold together."""
+"""Physics of the columns of each spring model."""
 STRUCTURE_COLUMNS = {**GEOMETRY_COLUMNS, **SPRING_COLUMNS}
 """Physics of each column that needs the structure, with the default springs."""
 
 NEIGHBOUR_SHELL = 1.2
 """Atoms within this many nearest-neighbour distances are neighbours."""
 SHORTEST_DISTANCE = 0.3
-"""No two atoms of a solid come so near, Angstrom; H2 has 0.74."""
+"""No two atoms of a solid are nearer than this, Angstrom; H2 has 0.74."""
 SYMPREC = 0.1
 """Tolerance of the symmetry search, Angstrom; as the Materials Project's."""
 
 
 class LatticeDynamicsDescriptors(CompositionFeaturizer):
-    """Masses, charges and sizes: what a lattice vibration feels, in a few columns.
+    """Masses, charges and sizes of the atoms, which govern lattice vibrations, in a few columns.
 
     ``COMPOSITION_COLUMNS`` and ``STRUCTURE_COLUMNS`` in this module say what each column is and
     why it matters. "Light" and "heavy" are the elements of lowest and highest atomic mass.
@@ -77,8 +77,8 @@ class LatticeDynamicsDescriptors(CompositionFeaturizer):
     use_structure : bool
         Append the structure columns; every input must then be a Structure.
     springs : {"covalent", "bond_valence"}
-        Model behind the last of these: springs whose stiffness follows the covalent radii, or
-        bond-valence springs between charged atoms, which tell gaps better.
+        Spring model behind the last structure columns: springs whose stiffness follows from the
+        covalent radii, or bond-valence springs between charged atoms, which predict gaps better.
 
     References
     ----------
@@ -97,16 +97,12 @@ class LatticeDynamicsDescriptors(CompositionFeaturizer):
         self.springs = springs
 
     def feature_labels(self) -> list[str]:
-        """Names of the columns."""
+        """Return the names of the columns."""
         return [*COMPOSITION_COLUMNS, *(self._structure_columns() if self.use_structure else ())]
 
     def citations(self) -> list[str]:
-        """BibTeX entry of the paper whose question the descriptors serve."""
+        """Return the BibTeX entry of the paper whose question the descriptors serve."""
         return [LIU_2020]
-
-    def implementors(self) -> list[str]:
-        """Who wrote this featurizer."""
-        return ["The matminer-phonon-tl developers"]
 
     @property
     def _column(self) -> str:
@@ -119,9 +115,6 @@ class LatticeDynamicsDescriptors(CompositionFeaturizer):
             )
         return [*GEOMETRY_COLUMNS, *MODEL_COLUMNS[self.springs]]
 
-    def _index_of(self, symbol: str) -> int:
-        return ElementTable.shipped().index_of(symbol)
-
     def _describe(self, flat: FlatCompositions) -> NDArray[np.float64]:
         return _describe_compositions(flat)
 
@@ -131,32 +124,20 @@ class LatticeDynamicsDescriptors(CompositionFeaturizer):
         features, errors = super()._featurize_valid(values, first_row)
         if not self.use_structure:
             return features, errors
-        n_composition = len(COMPOSITION_COLUMNS)
-        n_structure = len(self._structure_columns())
-        features = np.hstack([features, np.full((len(values), n_structure), np.nan)])
-        for row, value in enumerate(values):
-            if first_row + row in errors:
-                continue
-            if not isinstance(value, Structure):
-                errors[first_row + row] = CompositionError(
-                    f"row {first_row + row}: expected a Structure because use_structure=True, got "
-                    f"{type(value).__name__}: give structures, or set use_structure=False"
-                )
-                features[row] = np.nan
-                continue
-            try:
-                features[row, n_composition:] = describe_structure(value, self.springs)
-            except (ValueError, ArithmeticError) as error:  # LinAlgError is a ValueError
-                errors[first_row + row] = CompositionError(
-                    f"row {first_row + row}: expected a structure with a lattice to vibrate, got "
-                    f"{value.composition.reduced_formula}, of which {error}"
-                )
-                features[row] = np.nan
-        return features, dict(sorted(errors.items()))
+        n_columns = len(self._structure_columns())
+        described = np.full((len(values), n_columns), np.nan)
+        good = [row for row in range(len(values)) if first_row + row not in errors]
+        found, refused = describe_structures([values[row] for row in good], self.springs)
+        described[good] = found
+        for place, error in refused.items():
+            row = good[place]
+            errors[first_row + row] = error.at_row(first_row + row)
+            features[row] = np.nan
+        return np.hstack([features, described]), dict(sorted(errors.items()))
 
 
 def _describe_compositions(flat: FlatCompositions) -> NDArray[np.float64]:
-    """Composition columns of shape (n_rows, n_columns), for all rows at once."""
+    """Compute ``COMPOSITION_COLUMNS`` for all rows at once."""
     table = ElementTable.shipped()
     n_rows = len(flat.counts)
     if n_rows == 0:
@@ -207,8 +188,50 @@ def _describe_compositions(flat: FlatCompositions) -> NDArray[np.float64]:
     return np.column_stack([columns[name] for name in COMPOSITION_COLUMNS])
 
 
-def describe_structure(structure: Structure, springs: str = "covalent") -> list[float]:
-    """``GEOMETRY_COLUMNS`` and ``MODEL_COLUMNS[springs]`` of one structure."""
+def describe_structures(
+    values: Sequence[Any], springs: str = "covalent", geometry: NDArray[np.float64] | None = None
+) -> tuple[NDArray[np.float64], dict[int, CompositionError]]:
+    """Compute ``GEOMETRY_COLUMNS`` and ``MODEL_COLUMNS[springs]`` of many structures.
+
+    Parameters
+    ----------
+    values : sequence of Structure
+    springs : {"covalent", "bond_valence"}
+    geometry : ndarray of shape (n_structures, n_geometry_columns), optional
+        The first columns, where they are known; NaN in rows that have none.
+
+    Returns
+    -------
+    described : ndarray of shape (n_structures, n_columns)
+        NaN in rows that cannot be described.
+    errors : dict of row to CompositionError
+        Why each of these rows cannot.
+    """
+    describe_model = describe_spring_model if springs == "covalent" else describe_bond_valence_model
+    described = np.full((len(values), len(GEOMETRY_COLUMNS) + len(MODEL_COLUMNS[springs])), np.nan)
+    errors: dict[int, CompositionError] = {}
+    for row, value in enumerate(values):
+        if not isinstance(value, Structure):
+            errors[row] = CompositionError(
+                f"expected a Structure because use_structure=True, got {type(value).__name__}: "
+                "give structures, or set use_structure=False",
+                row=row,
+            )
+            continue
+        try:
+            shape = describe_geometry(value) if geometry is None else geometry[row]
+            described[row] = [*shape, *describe_model(value)]
+        except (ValueError, ArithmeticError) as error:  # LinAlgError is a ValueError
+            errors[row] = CompositionError(
+                "expected a structure with a lattice to vibrate, got "
+                f"{value.composition.reduced_formula}, of which {error}",
+                row=row,
+            )
+    return described, errors
+
+
+def describe_geometry(structure: Structure) -> list[float]:
+    """Compute ``GEOMETRY_COLUMNS`` of one structure."""
     composition = as_composition(structure.composition)
     if not structure.is_valid(tol=SHORTEST_DISTANCE):
         raise ValueError(f"two atoms are nearer than {SHORTEST_DISTANCE} Angstrom: check the sites")
@@ -232,7 +255,6 @@ def describe_structure(structure: Structure, springs: str = "covalent") -> list[
     between_heavy = distance[is_heavy[centre] & is_heavy[neighbour]]
     # None within the sphere: at least that far.
     heavy_distance = between_heavy.min() if len(between_heavy) else cutoff
-    describe_model = describe_spring_model if springs == "covalent" else describe_bond_valence_model
     _, space_group = structure.get_space_group_info(symprec=SYMPREC)
     return [
         volume / n_sites,
@@ -243,5 +265,4 @@ def describe_structure(structure: Structure, springs: str = "covalent") -> list[
         float(nearest.std() / nearest.mean()),
         float(coordination),
         float(heavy_distance),
-        *describe_model(structure),
     ]

@@ -1,11 +1,11 @@
-"""Phonons of a structure held together by generic springs: a guess at the bands, with no fit.
+"""Phonons of a structure held together by generic springs: a guess at the bands without any fit.
 
 Every pair of near atoms is joined by a spring whose stiffness falls off exponentially with the
 distance over the sum of the covalent radii; the same two numbers serve all materials. Frequencies
-are in arbitrary units and only their ratios mean something - but whether branch 4 lies above
-branch 3 is such a ratio, and it depends on the masses and on who is bonded to whom.
+are in arbitrary units and only their ratios mean something. Whether branch 4 lies above branch 3 is
+such a ratio; it depends on the masses and on which atoms are bonded.
 
-The dynamical matrix is that of Born and von Karman,
+Born and von Karman's dynamical matrix is
 D_ij(q) = (delta_ij sum_k K_ik - sum_R K_ij(R) exp(2 pi i q R)) / sqrt(m_i m_j),
 with K = k ((1 - t) e e^T + t 1) of a spring of stiffness k along e and bending share t.
 
@@ -23,9 +23,9 @@ from pymatgen.core import PeriodicSite, Structure
 from matminer_phonon_tl.featurizers.element_table import ElementTable
 
 DECAY = 8.0
-"""Stiffness exp(-DECAY (d / d0 - 1)) at distance d, d0 the sum of the covalent radii."""
+"""The stiffness at distance d is exp(-DECAY (d / d0 - 1)); d0 is the sum of the covalent radii."""
 BENDING = 0.2
-"""Stiffness across a spring, as a share of that along it; keeps every structure stable."""
+"""Stiffness across a spring as a share of the stiffness along it; keeps every structure stable."""
 REACH = 1.7
 """Atoms within this many sums of their covalent radii are joined."""
 
@@ -43,7 +43,7 @@ SPRING_COLUMNS = {
 
 
 def _q_points() -> NDArray[np.float64]:
-    """A 3 x 3 x 3 mesh and the corners, edges and faces of the zone, in reciprocal coordinates."""
+    """Make a 3 x 3 x 3 mesh and the zone's corners, edges and faces, in reciprocal coordinates."""
     thirds = product((0.0, 1 / 3, 2 / 3), repeat=3)
     halves = product((0.0, 0.5), repeat=3)
     return np.array(sorted({*thirds, *halves}))
@@ -53,12 +53,12 @@ Q_POINTS = _q_points()
 
 
 def spring_frequencies(structure: Structure) -> NDArray[np.float64]:
-    """Frequencies of the spring model.
+    """Compute the frequencies of the spring model.
 
     Parameters
     ----------
     structure : Structure
-        Of elements in the table; a disordered site has the mean mass and radius of its elements.
+        Elements of the table only; a disordered site has the mean mass and radius of its elements.
 
     Returns
     -------
@@ -98,14 +98,14 @@ def spring_frequencies(structure: Structure) -> NDArray[np.float64]:
 
 
 def describe_spring_model(structure: Structure) -> list[float]:
-    """Columns of one structure, in the order of ``SPRING_COLUMNS``."""
+    """Compute the columns of one structure, in the order of ``SPRING_COLUMNS``."""
     return describe_frequencies(spring_frequencies(structure))
 
 
 def describe_frequencies(frequencies: NDArray[np.float64]) -> list[float]:
-    """What ``SPRING_COLUMNS`` tells of bands, ascending, of shape (n_q, 3 n_sites).
+    """Compute ``SPRING_COLUMNS`` from bands of shape (n_q, 3 n_sites), ascending at each q point.
 
-    A cell of one atom has no branch 4: its place is taken by the top of branch 3.
+    A cell of one atom has no branch 4: the top of branch 3 replaces it.
     """
     smallest = np.finfo(float).tiny
     highest = max(frequencies.max(), smallest)
@@ -125,7 +125,7 @@ def describe_frequencies(frequencies: NDArray[np.float64]) -> list[float]:
 
 
 def site_mean(site: PeriodicSite, name: str) -> float:
-    """Property of a site: the mean over the elements that share it."""
+    """Return a property of a site, the mean over the elements that share it."""
     table = ElementTable.shipped()
     values = table.column(name)
     total = sum(

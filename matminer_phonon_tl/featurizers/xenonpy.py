@@ -1,6 +1,7 @@
 """XenonPy's 290 composition descriptors as a matminer featurizer."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from matminer_phonon_tl.citations import LIU_2020, YAMADA_2019
+from matminer_phonon_tl.compositions import FlatCompositions
 from matminer_phonon_tl.exceptions import FeaturizationWarning, MissingExtraError
-from matminer_phonon_tl.featurizers._base import CompositionFeaturizer
+from matminer_phonon_tl.featurizers.composition_featurizer import CompositionFeaturizer
 from matminer_phonon_tl.featurizers.element_table import ElementTable
-from matminer_phonon_tl.flat_compositions import FlatCompositions
 
 POOLINGS = ("ave", "sum", "var", "max", "min")
 
@@ -30,11 +31,11 @@ class XenonPyDescriptors(CompositionFeaturizer):
     Parameters
     ----------
     elemental_info : DataFrame, optional
-        Element properties of one's own: symbols as index, one numeric column a property. Default:
+        Other element properties: symbols as index, one numeric column for each property. Default:
         XenonPy's completed table of the 94 elements H-Pu, shipped with the package.
     impute_nan : bool
-        Let the mean over all elements stand in for an element or a figure that the table lacks,
-        with a warning that names it. Default: an unknown element is an error.
+        Replace an element or a figure that the table lacks by the mean over all elements, with a
+        warning that names the element. Default: an unknown element is an error.
     backend : {"native", "xenonpy"}
         Compute with this package's vectorised code, or call XenonPy itself (needs the extra
         ``xenonpy``); the two agree to 1e-12.
@@ -69,28 +70,32 @@ class XenonPyDescriptors(CompositionFeaturizer):
         return [f"{pooling}:{name}" for pooling in POOLINGS for name in properties]
 
     def citations(self) -> list[str]:
-        """BibTeX entries of the descriptors and of the paper that uses them."""
+        """Return the BibTeX entries of the descriptors and of the paper that uses them."""
         return [YAMADA_2019, LIU_2020]
-
-    def implementors(self) -> list[str]:
-        """Who wrote this featurizer."""
-        return ["The matminer-phonon-tl developers"]
 
     def _table(self) -> ElementTable:
         if self.elemental_info is None:
-            return ElementTable.shipped(bool(self.impute_nan))
+            return ElementTable.shipped(self.impute_nan)
         return ElementTable(self.elemental_info, impute_nan=self.impute_nan)
 
-    def _index_of(self, symbol: str) -> int:
+    @property
+    def _index_of(self) -> Callable[[str], int]:
         table = self._table()
-        if self.impute_nan and (symbol not in table.row_of or symbol in table.lacking):
-            warnings.warn(
-                f"{symbol} has no complete row in the element table: means over the other elements "
-                "stand in for what it lacks",
-                FeaturizationWarning,
-                stacklevel=2,
-            )
-        return table.index_of(symbol)
+        if not self.impute_nan:
+            return table.index_of
+
+        # A new function each time, so that a CompositionArray asks, and this warns, every time.
+        def index_of(symbol: str) -> int:
+            if symbol not in table.row_of or symbol in table.lacking:
+                warnings.warn(
+                    f"{symbol} has no complete row in the element table: means over the other "
+                    "elements stand in for what it lacks",
+                    FeaturizationWarning,
+                    stacklevel=2,
+                )
+            return table.index_of(symbol)
+
+        return index_of
 
     def _describe(self, flat: FlatCompositions) -> NDArray[np.float64]:
         if self.backend == "native":
@@ -106,7 +111,7 @@ def pool(flat: FlatCompositions, properties: NDArray[np.float64]) -> NDArray[np.
     Parameters
     ----------
     flat : FlatCompositions
-        Of n compositions.
+        n compositions.
     properties : ndarray of shape (n_elements, n_properties)
 
     Returns

@@ -1,4 +1,4 @@
-"""Which descriptors moved a prediction, as bars."""
+"""Draw which descriptors moved a prediction, as bars."""
 
 from typing import Any
 
@@ -15,10 +15,11 @@ def plot_explanation(explanation: Any, row: int = 0, *, n: int = 10, title: str 
     explanation : Explanation
         As :func:`matminer_phonon_tl.models.explain` gives it.
     row : int
-        Which of its materials.
+        Number of the material.
     n : int
-        How many descriptors; what the others add stands below them as one bar.
+        How many descriptors to draw; the sum of the others stands below them as one bar.
     title : str
+        What is predicted.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Phonon bands and their density of states, with the gap and the speeds of sound."""
+"""Draw phonon bands and their density of states, with the gap and the speeds of sound."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -33,8 +33,9 @@ def plot_phonon(
     """Draw phonon bands and their density of states, with the gap and the speeds of sound.
 
     The acoustic branches are blue; the widest gap is an orange band with its width, and is called
-    acoustic-optical where it is that; the dashed red lines start at Gamma with the fitted speeds
-    of sound. For an unstable structure none of these is drawn, and the figure says so.
+    acoustic-optical if it separates these branches; the dashed red lines start at Gamma and rise
+    with the fitted speeds of sound. For an unstable structure the figure says so and shows
+    neither gap nor speeds.
 
     Parameters
     ----------
@@ -132,7 +133,7 @@ def _draw_bands(axes: "Axes", bands: PhononBands, x: NDArray[np.float64]) -> Non
         axes.axvline(position, color="0.85", linewidth=0.8, zorder=0)
     axes.axhline(0.0, color="0.6", linewidth=0.8, zorder=0)
     axes.set_xlim(x[0], x[-1])
-    # the grid of a density of states goes on below and above
+    # a density of states reaches below and above the bands
     room = 0.04 * float(wavenumbers.max() - min(0.0, wavenumbers.min()))
     axes.set_ylim(min(0.0, float(wavenumbers.min())) - room, float(wavenumbers.max()) + room)
     axes.set_ylabel("frequency / cm$^{-1}$")

@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from matminer_phonon_tl.exceptions import MissingExtraError
-from matminer_phonon_tl.models._descriptors import Materials, descriptor_labels, descriptor_matrix
 from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
+from matminer_phonon_tl.models.materials import Materials
 from matminer_phonon_tl.models.phonon_regressor import PhononRegressor
 
 BACKGROUND = 20
@@ -39,8 +39,8 @@ class Explanation:
 
     def top(self, row: int = 0, n: int = 10) -> "pd.Series[float]":
         """Return the largest contributions to the prediction of one material, by size."""
-        own = self.contributions.iloc[row]
-        return own.reindex(own.abs().sort_values(ascending=False).index)[:n]
+        found = self.contributions.iloc[row]
+        return found.reindex(found.abs().sort_values(ascending=False).index)[:n]
 
 
 def explain(
@@ -66,7 +66,7 @@ def explain(
     background : as X
         Training materials; twenty are drawn from them.
     unit : str
-        Of what is predicted.
+        Unit of what is predicted.
     random_state : int
         Seed of the draw and of the orders.
 
@@ -91,10 +91,9 @@ def explain(
             "'matminer-phonon-tl[explain]'"
         ) from error
     asked, known = Materials.of(X), Materials.of(background)
-    n_known = len(known.compositions)
-    drawn = np.random.default_rng(random_state).permutation(n_known)[:BACKGROUND]
-    D, labels = _described(model, asked)
-    reference, _ = _described(model, known.take(np.sort(drawn)))
+    drawn = np.random.default_rng(random_state).permutation(len(known))[:BACKGROUND]
+    D, labels = model.describe(asked), model.descriptor_labels()
+    reference = model.describe(known.take(np.sort(drawn)))
     base, contributions = np.empty(len(D)), np.empty(D.shape)
     for row in range(len(D)):
         predict = _for_one(model, asked, row)
@@ -113,22 +112,10 @@ def explain(
     )
 
 
-def _described(
-    model: PhononRegressor | PhononGapClassifier, X: Materials
-) -> tuple[NDArray[np.float64], list[str]]:
-    """Descriptors as the model sees them, and their names."""
-    if isinstance(model, PhononRegressor):
-        return model.describe(X), model.descriptor_labels()
-    name, use_structure = model.descriptors, bool(model.use_structure)
-    D = descriptor_matrix(X, name, use_structure=use_structure)
-    return D, descriptor_labels(name, use_structure=use_structure)
-
-
 def _for_one(
     model: PhononRegressor | PhononGapClassifier, asked: Materials, row: int
 ) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-    """The model as a function of descriptors alone, for one material."""
+    """Return the model as a function of descriptors alone, for one material."""
     if isinstance(model, PhononGapClassifier):
         return lambda D: model.predict_proba(D)[:, 1]
-    composition = asked.compositions[row]
-    return lambda D: model.predict_described(D, [composition] * len(D))[0]
+    return lambda D: model.predict_described(D, asked.take(np.full(len(D), row)))[0]

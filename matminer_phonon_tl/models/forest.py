@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from matminer_phonon_tl.exceptions import ModelFormatError
+from matminer_phonon_tl.models.state import check_arrays
 
 ROWS_AT_ONCE = 512
-"""So few that all that a walk touches stays in a core's cache."""
+"""Rows that walk together: few enough for a core's cache."""
 LEVELS_AT_ONCE = 4
-"""Between two looks at who has reached a leaf."""
+"""Levels to walk before rows that have reached a leaf are taken out."""
 LEAF = -1
 
 
@@ -27,7 +28,7 @@ class Forest:
     feature : ndarray of int16, shape (n_nodes,)
         Column that a node compares; -1 at a leaf.
     threshold : ndarray of float64, shape (n_nodes,)
-        A row goes left where its value is at most this. Only of inner nodes; 0 at a leaf.
+        A row goes left where its value is at most this; 0 at a leaf.
     children : ndarray of int32, shape (n_nodes, 2)
         Left and right child, counted over the whole forest; -1 at a leaf.
     probability : ndarray of float64, shape (n_nodes,)
@@ -85,7 +86,7 @@ class Forest:
         )
 
     def predict_by_tree(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Probability of the positive class from each tree.
+        """Return the probability of the positive class from each tree.
 
         Parameters
         ----------
@@ -104,7 +105,7 @@ class Forest:
         return result
 
     def predict_positive(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Mean over the trees, shape (n_rows,); equal to scikit-learn's to the last bit."""
+        """Return the mean over the trees, equal to scikit-learn's to the last bit."""
         return mean_of_trees(self.predict_by_tree(X))
 
     def _predict_block(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -132,7 +133,7 @@ class Forest:
 
     @cached_property
     def _walk(self) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.intp]]:
-        """The nodes as a walk wants them: small, and leaves that lead to themselves."""
+        """Return nodes for walking: small arrays, in which leaves lead to themselves."""
         leaf = self.feature == LEAF
         # The largest float32 at most the threshold splits float32 values as the threshold does.
         with np.errstate(over="ignore"):
@@ -145,7 +146,7 @@ class Forest:
         return np.where(leaf, 0, self.feature).astype(np.intp), threshold, children.ravel()
 
     def get_state(self) -> dict[str, Any]:
-        """The forest as plain arrays, each figure once: leaves have no threshold and no feature."""
+        """Return plain arrays, each figure once: leaves have no threshold and no feature."""
         leaf = self.feature == LEAF
         return {
             "feature": self.feature,
@@ -159,14 +160,24 @@ class Forest:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
-        """Restore and check a forest: every path must lead forward to a leaf of its own tree."""
-        feature = _vector(state["feature"], "i2", "feature")
-        threshold = _vector(state["threshold"], "f8", "threshold")
-        probability = _vector(state["probability"], "f8", "probability")
-        right = _vector(state["right"], "i4", "right")
-        roots = _vector(state["roots"], "i4", "roots")
-        n_features = state["n_features"]
-        if type(n_features) is not int or not 0 < n_features < 2**15:
+        """Rebuild a forest; every path must lead forward to a leaf of the tree it starts in."""
+        check_arrays(
+            state,
+            "a forest",
+            {
+                "feature": (np.int16, ("n_nodes",)),
+                "threshold": (np.float64, ("n_inner",)),
+                "right": (np.int32, ("n_inner",)),
+                "probability": (np.float64, ("n_leaves",)),
+                "roots": (np.int32, ("n_trees",)),
+                "n_features": int,
+            },
+        )
+        feature, threshold, probability = (
+            state[name] for name in ("feature", "threshold", "probability")
+        )
+        right, roots, n_features = (state[name] for name in ("right", "roots", "n_features"))
+        if not 0 < n_features < 2**15:
             raise ModelFormatError(f"expected the number of features, got {n_features!r}")
         n_nodes, leaf = len(feature), feature == LEAF
         inner = np.flatnonzero(~leaf)
@@ -174,7 +185,7 @@ class Forest:
             "at least one tree": len(roots) > 0 and n_nodes > 0 and roots[0] == 0,
             "trees in order": bool((np.diff(roots) > 0).all() and (roots < n_nodes).all()),
             "features of the matrix": bool(((feature >= LEAF) & (feature < n_features)).all()),
-            "a threshold for each inner node": len(threshold) == len(right) == len(inner),
+            "a threshold for each inner node": len(threshold) == len(inner),
             "a probability for each leaf": len(probability) == leaf.sum(),
             "probabilities in 0-1": bool(((probability >= 0) & (probability <= 1)).all()),
         }
@@ -183,7 +194,7 @@ class Forest:
             raise ModelFormatError(f"expected a forest to have {', '.join(failed)}: it is damaged")
         tree_end = np.repeat(np.append(roots[1:], n_nodes), np.diff(np.append(roots, n_nodes)))
         if not ((right > inner + 1) & (right < tree_end[inner])).all():
-            raise ModelFormatError("expected each node's children to follow it in its own tree")
+            raise ModelFormatError("expected each node's children to follow it in the same tree")
         children = np.full((n_nodes, 2), LEAF, dtype=np.int32)
         children[inner, 0] = inner + 1
         children[inner, 1] = right
@@ -194,14 +205,8 @@ class Forest:
 
 
 def mean_of_trees(by_tree: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean over the first axis; equal to scikit-learn's to the last bit."""
+    """Return the mean over the first axis, equal to scikit-learn's to the last bit."""
     total = np.zeros(by_tree.shape[1])
     for tree in by_tree:  # one after another, as scikit-learn adds: pairwise sums differ
         total += tree
     return total / len(by_tree)
-
-
-def _vector(value: Any, dtype: str, name: str) -> NDArray[Any]:
-    if not isinstance(value, np.ndarray) or value.ndim != 1 or value.dtype != np.dtype(dtype):
-        raise ModelFormatError(f"expected {name} of a forest as a vector of {dtype}")
-    return value

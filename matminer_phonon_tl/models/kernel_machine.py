@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, eigh, solve_triangular
 
 from matminer_phonon_tl.exceptions import ModelFormatError
+from matminer_phonon_tl.models.state import check_arrays
 
 KERNELS = ("matern15", "matern25", "rbf")
 _STATE = ("kernel", "amplitude", "length_scale", "weights", "offset", "noise")
@@ -22,10 +23,9 @@ BLOCK_ROWS = 192
 the rows that BLAS kernels take at a time (8, 12, 16, 24, 48): what is left over, they may sum in
 another order, and a row's last bit would tell where in the block it stood."""
 INDUCING_ROWS = 500
-"""Of more points, so many stand for all where the spread is found: the cost grows with their
-square."""
+"""Inducing points for the spread of a larger machine; the cost grows with their square."""
 HYPERPARAMETER_ROWS = 400
-"""So many rows tell a few hyperparameters as well as all do; the cost grows with their cube."""
+"""Rows enough to find a few hyperparameters; the cost of the search grows with their cube."""
 _LENGTH_BOUNDS = (0.1, 1e3)
 _SVR_COST, _SVR_TUBE = 8.0, 0.025
 
@@ -117,18 +117,18 @@ class KernelMachine:
         ).solved_for(X, z)
 
     def solved_for(self, X: NDArray[np.float64], z: NDArray[np.float64]) -> "KernelMachine":
-        """The same process, its hyperparameters kept, conditioned on other labels."""
+        """Condition the process on other labels; its hyperparameters are kept."""
         machine = KernelMachine(
             self.kernel, self.amplitude, self.length_scale, X, np.zeros(len(X)), 0.0, self.noise
         )
-        covariance = machine._own_covariance()
+        covariance = machine._training_covariance()
         covariance[np.diag_indices_from(covariance)] += (self.noise or 0.0) + _JITTER
         machine.weights = cho_solve((cholesky(covariance, lower=True), True), z)
         return machine
 
     @classmethod
     def fit_support_vectors(cls, X: NDArray[np.float64], z: NDArray[np.float64]) -> Self:
-        """Fit a support vector machine with a Gaussian kernel; arguments as for the process."""
+        """Fit a support vector machine with a Gaussian kernel to standardised rows and labels."""
         from sklearn.svm import SVR
 
         gamma = 1.0 / X.shape[1]
@@ -147,42 +147,38 @@ class KernelMachine:
         """Predict standardised labels, shape (n_rows,)."""
         return evaluate([self], X, spread=False)[0][0]
 
-    def predict_std(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Predicted spread of new labels, shape (n_rows,); zero for a support vector machine."""
-        return evaluate([self], X)[0][1]
-
     def get_state(self) -> dict[str, Any]:
-        """Plain values and arrays; the points are the model's to keep."""
+        """Return plain values and arrays; the points are stored once for all machines."""
         return {name: getattr(self, name) for name in _STATE}
 
     @classmethod
     def from_state(cls, state: dict[str, Any], points: NDArray[np.float64]) -> Self:
-        """Restore and check."""
+        """Rebuild a machine on its points, which are checked already."""
+        numbers = ["amplitude", "offset", *(["noise"] if state["noise"] is not None else [])]
+        check_arrays(
+            state,
+            "a kernel machine",
+            {
+                "kernel": str,
+                "length_scale": (np.float64, ("n_scales",)),
+                "weights": (np.float64, (len(points),)),
+                **dict.fromkeys(numbers, float),
+            },
+        )
         machine = {name: state[name] for name in _STATE}
-        arrays = [machine[name] for name in ("length_scale", "weights")]
-        numbers = [machine["amplitude"], machine["offset"]]
-        if machine["noise"] is not None:
-            numbers.append(machine["noise"])
-        checks = {
-            f"one of the kernels {KERNELS}": machine["kernel"] in KERNELS,
-            "arrays of float64": all(
-                isinstance(a, np.ndarray) and a.dtype == np.float64 for a in arrays
-            ),
-            "finite numbers": all(type(n) is float for n in numbers),
-        }
-        failed = [name for name, passed in checks.items() if not passed]
-        if failed:
-            raise ModelFormatError(f"expected a kernel machine to have {', '.join(failed)}")
-        length_scale, weights = arrays
-        n_points, n_features = points.shape
-        shapes_fit = weights.shape == (n_points,) and length_scale.shape in ((1,), (n_features,))
+        length_scale = machine["length_scale"]
+        if machine["kernel"] not in KERNELS:
+            raise ModelFormatError(f"expected a kernel machine with one of the kernels {KERNELS}")
         positive = machine["amplitude"] > 0 and (length_scale > 0).all()
-        if not shapes_fit or not positive or (machine["noise"] or 0) < 0:
-            raise ModelFormatError("expected a kernel machine's arrays to fit each other")
+        fits = len(length_scale) in (1, points.shape[1])
+        if not fits or not positive or (machine["noise"] or 0) < 0:
+            raise ModelFormatError(
+                "expected a kernel machine with positive scales, one or one a descriptor"
+            )
         return cls(points=points, **machine)
 
     def covariance(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Of points at such distances, in units of the length scale."""
+        """Return the covariance of points at given distances, in units of the length scale."""
         if self.kernel == "rbf":
             return self.amplitude * np.exp(-0.5 * distance**2)
         root = np.sqrt(3.0 if self.kernel == "matern15" else 5.0)
@@ -196,15 +192,15 @@ class KernelMachine:
         return polynomial
 
     def mean(self, covariance: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Prediction where the covariances with the points are such."""
+        """Predict from the covariances with the training points, shape (n_rows, n_used)."""
         return self.offset + covariance @ self.weights[self.used]
 
     def spread(self, covariance: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Spread where the covariances with the points are such.
+        """Predict the spread from the covariances with the training points.
 
-        Of at most :data:`INDUCING_ROWS` points, that of the process. Of more, that of the sparse
-        process of Titsias (2009) on points chosen as by Burt et al. (2020), which is a little
-        wider: 1 % in the mean with 500 of 1245.
+        With at most :data:`INDUCING_ROWS` points it is exact. With more it is the spread of the
+        sparse process of Titsias (2009), on inducing points chosen as by Burt et al. (2020), which
+        is a little wider: 1 % in the mean with 500 of 1245 points.
         """
         if self.noise is None:
             return np.zeros(len(covariance))
@@ -217,16 +213,16 @@ class KernelMachine:
         return np.sqrt(np.maximum(variance, self.noise))
 
     def _exact_root(self) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-        """Points, and the matrix R with which they explain |R k|^2 of the variance."""
-        covariance = self._own_covariance()
+        """Return points and a matrix R: covariances k with them explain |R k|^2 of the variance."""
+        covariance = self._training_covariance()
         covariance[np.diag_indices_from(covariance)] += (self.noise or 0.0) + _JITTER
         factor = cholesky(covariance, lower=True)
         # A product with the inverted factor is four times as fast as solving for a few rows.
         return np.arange(len(factor)), solve_triangular(factor, np.eye(len(factor)), lower=True)
 
     def _sparse_root(self) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-        """Likewise, of a few points that stand for all."""
-        covariance = self._own_covariance()
+        """Return the same for a sparse process on a few inducing points."""
+        covariance = self._training_covariance()
         points = _pivots(covariance, INDUCING_ROWS)
         among = covariance[np.ix_(points, points)]
         among[np.diag_indices_from(among)] += _JITTER * self.amplitude
@@ -237,8 +233,8 @@ class KernelMachine:
         share = np.sqrt(np.maximum(gain, 0.0) / (1.0 + np.maximum(gain, 0.0)))
         return points, share[:, None] * (directions.T @ inverse)
 
-    def _own_covariance(self) -> NDArray[np.float64]:
-        """Of the training points with each other."""
+    def _training_covariance(self) -> NDArray[np.float64]:
+        """Covariance of the training points with each other."""
         scaled = self.points / self.length_scale
         return self.covariance(_Places(scaled).distances_from(scaled))
 
@@ -262,7 +258,7 @@ def evaluate(
     Returns
     -------
     list of (prediction, spread)
-        Of each machine, both of shape (n_rows,); the spread is zero where it is not asked for.
+        One pair a machine, each of shape (n_rows,); the spread is zero where it is not asked for.
     """
     results = [(np.empty(len(X)), np.zeros(len(X))) for _ in machines]
     for first in range(0, len(X), BLOCK_ROWS):
@@ -281,7 +277,7 @@ def evaluate(
 
 
 class _Places:
-    """Points that distances are measured from.
+    """Reference points that distances are measured from.
 
     Parameters
     ----------
@@ -293,7 +289,7 @@ class _Places:
         self._squares = np.einsum("ij,ij->i", points, points)
 
     def distances_from(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Euclidean, by one matrix product; off by 1e-8 of the rows' size at most."""
+        """Return Euclidean distances, by one matrix product, to 1e-8 of the rows' size."""
         squared = X @ self._double
         squared += np.einsum("ij,ij->i", X, X)[:, None]
         squared += self._squares
@@ -301,7 +297,7 @@ class _Places:
 
 
 def _pivots(covariance: NDArray[np.float64], most: int) -> NDArray[np.intp]:
-    """Points of which each is the one that those before it tell the least about."""
+    """Greedy pivoted Cholesky: each new point has the largest variance left unexplained."""
     left = np.diag(covariance).copy()
     least = 1e-8 * left.max()
     rows = np.empty((most, len(left)))
@@ -315,7 +311,7 @@ def _pivots(covariance: NDArray[np.float64], most: int) -> NDArray[np.intp]:
 
 
 def _some(n_rows: int) -> NDArray[np.intp]:
-    """Rows on which hyperparameters are found: all, or an even random choice of them."""
+    """Return rows to find hyperparameters on: all, or a random choice of them."""
     if n_rows <= HYPERPARAMETER_ROWS:
         return np.arange(n_rows)
     return np.sort(np.random.default_rng(0).choice(n_rows, HYPERPARAMETER_ROWS, replace=False))

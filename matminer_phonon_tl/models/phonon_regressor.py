@@ -1,27 +1,37 @@
 """Regression of a phonon property on physics: kernel machines with intervals that hold."""
 
-from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-from pymatgen.core import Composition
+from pymatgen.core import Composition, Structure
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from matminer_phonon_tl.exceptions import TrainingError
+from matminer_phonon_tl.exceptions import ModelFormatError, TrainingError
 from matminer_phonon_tl.featurizers.analogues import ANALOGUE_COLUMNS, AnalogueDescriptors
-from matminer_phonon_tl.models._conformal import held_out_scores, reach
-from matminer_phonon_tl.models._descriptors import Materials, descriptor_labels
-from matminer_phonon_tl.models._inputs import check_target
-from matminer_phonon_tl.models._kernel_ensemble import MEMBERS, KernelEnsemble
-from matminer_phonon_tl.models._regressor_source import more_rows, read_source, relatives_of
-from matminer_phonon_tl.models._regressor_state import read_state, write_state
-from matminer_phonon_tl.models._target_transform import check_transform, label_bounds
+from matminer_phonon_tl.files import data_hash
+from matminer_phonon_tl.models.conformal import held_out_scores, reach
+from matminer_phonon_tl.models.kernel_ensemble import MEMBERS, KernelEnsemble
 from matminer_phonon_tl.models.kernel_machine import HYPERPARAMETER_ROWS
-from matminer_phonon_tl.models.serialization import JSONModel, data_hash
+from matminer_phonon_tl.models.materials import Materials, check_target, descriptor_labels
+from matminer_phonon_tl.models.serialization import JSONModel
+from matminer_phonon_tl.models.source_tasks import load_source
+from matminer_phonon_tl.models.state import check_arrays
+from matminer_phonon_tl.models.target_transform import check_transform, label_bounds
 
 LEAST_ROWS = 20
+_SAME_LABEL = 1e-9
+"""Relative and absolute difference below which two labels of a composition are one."""
+_LIBRARY_FIELDS: Any = {
+    "counts": (np.int32, ("n_structures",)),
+    "lattices": (np.float64, ("n_structures", 3, 3)),
+    "elements": (np.int16, ("n_sites",)),
+    "coordinates": (np.float64, ("n_sites", 3)),
+}
+_MOST_RELATIVES = 100
+"""Most relatives, and most sites in a cell, of a file: more would only cost time and memory."""
 
 
 class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
@@ -129,35 +139,35 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         """
         transform = self._check_options()
         self._forget_card()
-        own = Materials.of(X)
-        labels = check_target(y, len(own.compositions), "y")
+        materials = Materials.of(X)
+        labels = check_target(y, len(materials), "y")
         if len(labels) < LEAST_ROWS:
             raise TrainingError(
                 f"expected at least {LEAST_ROWS} materials to fit to, got {len(labels)}: give more"
             )
-        table = read_source(self.source if source is None else source)
+        table = _read_source(self.source if source is None else source)
         self.relatives_ = None
         if self.analogues:
-            self.relatives_ = AnalogueDescriptors().fit(relatives_of(table))
-        others = more_rows(table, self.target, own.compositions, labels)
-        D, compositions = self._describe(own), list(own.compositions)
-        n_own = len(labels)
-        if len(others):
-            theirs = Materials(others)
-            D = np.vstack([D, self._describe(theirs)])
-            compositions += theirs.compositions
-            labels = np.append(labels, others[self.target].to_numpy(dtype=np.float64))
+            self.relatives_ = AnalogueDescriptors().fit(_ordered_structures(table))
+        D = self._describe(materials)
+        n_scored = len(labels)
+        more = _more_rows(table, self.target, materials, labels)
+        if more is not None:
+            others, other_labels = more
+            D = np.vstack([D, self._describe(others)])
+            materials = Materials.of([*materials.compositions, *others.compositions])
+            labels = np.append(labels, other_labels)
         # Single precision, so that a file holds half as much and restores the same model.
         D = D.astype(np.float32).astype(np.float64)
-        self.ensemble_ = KernelEnsemble.fit(self.members, transform, D, labels, compositions)
+        self.ensemble_ = KernelEnsemble.fit(self.members, transform, D, labels, materials)
         self.scores_ = np.empty(0)
         if self.intervals:
-            self.scores_ = self._held_out_scores(D, labels, compositions, n_own)
+            self.scores_ = self._held_out_scores(D, labels, materials, n_scored)
         self.non_negative_ = bool((labels >= 0).all())
         self.n_features_in_ = D.shape[1]
         self.training_data_ = {
-            "rows": n_own,
-            "rows_from_source": len(labels) - n_own,
+            "rows": n_scored,
+            "rows_from_source": len(labels) - n_scored,
             "sha256": data_hash(self.ensemble_.descriptors, labels),
         }
         return self
@@ -202,9 +212,7 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         materials = Materials.of(X)
         mean, std = self._predict(materials)
         least, most = label_bounds(
-            self.ensemble_.transform,
-            materials.compositions,
-            non_negative=self.non_negative_,
+            self.ensemble_.transform, materials, non_negative=self.non_negative_
         )
         # The prediction itself may lie beyond a bound; an interval holds it all the same.
         lower = np.minimum(mean, np.maximum(mean - factor * std, least))
@@ -212,15 +220,24 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         return (mean, lower, upper, std) if return_std else (mean, lower, upper)
 
     def count_relatives(self, X: Any) -> NDArray[np.intp]:
-        """How many relatives' structures each material borrowed; 0 without ``analogues``."""
+        """Return how many relatives' structures each material borrows; 0 without ``analogues``."""
         check_is_fitted(self)
-        compositions = Materials.of(X).compositions
+        materials = Materials.of(X)
         if self.relatives_ is None:
-            return np.zeros(len(compositions), dtype=np.intp)
-        return self.relatives_.count(compositions)
+            return np.zeros(len(materials), dtype=np.intp)
+        return self.relatives_.count(materials.compositions)
+
+    def lacks_relatives(self, X: Any) -> NDArray[np.bool_]:
+        """Say which materials have the training mean in place of their relatives' bands."""
+        check_is_fitted(self)
+        materials = Materials.of(X)
+        if self.relatives_ is None:
+            return np.zeros(len(materials), dtype=bool)
+        borrowed = self._borrow(materials, self.relatives_)
+        return np.asarray(np.isnan(borrowed).all(axis=1))
 
     def describe(self, X: Any) -> NDArray[np.float64]:
-        """Descriptors of materials, named by :meth:`descriptor_labels`.
+        """Return the descriptors of materials, named by :meth:`descriptor_labels`.
 
         A material without relatives has the training mean in their columns.
         """
@@ -228,23 +245,23 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         return self.ensemble_.scaling.filled(self._describe(Materials.of(X)))
 
     def descriptor_labels(self) -> list[str]:
-        """Names of the descriptors, in order."""
+        """Return the names of the descriptors, in order."""
         labels = descriptor_labels(self.descriptors, use_structure=bool(self.use_structure))
         return labels + (list(ANALOGUE_COLUMNS) if self.analogues else [])
 
     def predict_described(
-        self, D: NDArray[np.float64], compositions: Sequence[Composition]
+        self, D: NDArray[np.float64], materials: Any
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Labels and spreads for descriptors that :meth:`describe` gave.
+        """Predict labels and spreads for descriptors that :meth:`describe` gave.
 
         Parameters
         ----------
         D : ndarray of shape (n_materials, n_descriptors)
-        compositions : sequence of Composition
+        materials : as in ``fit``
             For the atoms and masses that the target's transform needs.
         """
         check_is_fitted(self)
-        return self.ensemble_.predict(D, compositions)
+        return self.ensemble_.predict(D, materials)
 
     def __sklearn_is_fitted__(self) -> bool:
         """Say whether there is anything to predict with."""
@@ -257,23 +274,30 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         return check_transform(self.target_transform)
 
     def _describe(self, materials: Materials) -> NDArray[np.float64]:
-        """Descriptors; NaN where a material has no relatives."""
+        """Describe materials; NaN where one has no relatives."""
         D = materials.matrix(self.descriptors, use_structure=self.use_structure)
         if self.relatives_ is None:
             return D
-        borrowed, _ = self.relatives_.describe_valid(materials.compositions)
-        return np.hstack([D, borrowed])
+        return np.hstack([D, self._borrow(materials, self.relatives_)])
+
+    @staticmethod
+    def _borrow(materials: Materials, relatives: AnalogueDescriptors) -> NDArray[np.float64]:
+        """Bands of the materials in their relatives' structures; NaN where there are none."""
+        # The fitted library is the key: another model has another one.
+        return materials.once(
+            relatives, lambda: relatives.describe_valid(materials.compositions)[0]
+        )
 
     def _predict(self, materials: Materials) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         check_is_fitted(self)
-        return self.predict_described(self._describe(materials), materials.compositions)
+        return self.predict_described(self._describe(materials), materials)
 
     def _held_out_scores(
         self,
         D: NDArray[np.float64],
         labels: NDArray[np.float64],
-        compositions: list[Composition],
-        n_own: int,
+        materials: Materials,
+        n_scored: int,
     ) -> NDArray[np.float64]:
         whole = self.ensemble_
         # Amplitude, noise and one length scale cannot remember the rows of a large fold; of a small
@@ -283,30 +307,137 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         def fit_and_predict(
             train: NDArray[np.intp], test: NDArray[np.intp]
         ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-            known = [compositions[row] for row in train]
             fold = KernelEnsemble.fit(
-                self.members, whole.transform, D[train], labels[train], known, like
+                self.members, whole.transform, D[train], labels[train], materials.take(train), like
             )
-            return fold.predict(D[test], [compositions[row] for row in test])
+            return fold.predict(D[test], materials.take(test))
 
         return held_out_scores(
             fit_and_predict,
             labels,
-            [composition.reduced_formula for composition in compositions],
-            n_own=n_own,
+            materials.reduced_formulas(),
+            n_scored=n_scored,
             cv=self.cv,
             random_state=self.random_state,
         )
 
     def _json_params(self) -> dict[str, Any]:
-        """A source that is a table stays behind; what was taken from it is in the state."""
+        """Leave a source that is a table behind: what was taken from it is in the state."""
         params = self.get_params(deep=False)
         if not isinstance(params["source"], str):
             params["source"] = None
         return params
 
-    def _get_state(self) -> dict[str, Any] | None:
-        return write_state(self) if hasattr(self, "ensemble_") else None
+    def get_state(self) -> dict[str, Any] | None:
+        """Return what fitting left; None before ``fit``."""
+        if not hasattr(self, "ensemble_"):
+            return None
+        relatives = self.relatives_
+        return {
+            **self.ensemble_.get_state(),
+            "non_negative": self.non_negative_,
+            "scores": self.scores_,
+            "relatives": None
+            if relatives is None
+            else {**relatives.get_params(), "library": relatives.get_library()},
+            "training_data": self.training_data_,
+        }
 
-    def _set_state(self, state: dict[str, Any]) -> Self:
-        return read_state(self, state)
+    @classmethod
+    def from_state(cls, state: dict[str, Any], **params: Any) -> Self:
+        """Rebuild a fitted regressor from :meth:`get_state` and its parameters."""
+        model = cls(**params)
+        transform = model._check_options()
+        check_arrays(
+            state,
+            "a regressor",
+            {"scores": (np.float64, ("n_scores",)), "non_negative": bool, "training_data": dict},
+        )
+        scores = state["scores"]
+        ordered = not len(scores) or (scores[0] >= 0 and (np.diff(scores) >= 0).all())
+        if not ordered or bool(len(scores)) != bool(model.intervals):
+            raise ModelFormatError("expected ascending scores, and none without intervals")
+        n_features = len(model.descriptor_labels())
+        ensemble = KernelEnsemble.from_state(state, model.members, transform, n_features)
+        model.relatives_ = _read_relatives(state["relatives"], wanted=bool(model.analogues))
+        model.ensemble_ = ensemble
+        model.scores_ = scores
+        model.non_negative_ = state["non_negative"]
+        model.training_data_ = state["training_data"]
+        model.n_features_in_ = n_features
+        return model
+
+
+def _read_relatives(relatives: Any, *, wanted: bool) -> AnalogueDescriptors | None:
+    if (relatives is not None) != wanted:
+        raise ModelFormatError("expected relatives' structures just where analogues=True")
+    if relatives is None:
+        return None
+    check_arrays(relatives, "relatives", {"n_analogues": int, "max_sites": int, "library": dict})
+    library = relatives["library"]
+    counts = {name: relatives[name] for name in ("n_analogues", "max_sites")}
+    if not all(0 < count <= _MOST_RELATIVES for count in counts.values()):
+        raise ModelFormatError(f"expected numbers of relatives and sites up to {_MOST_RELATIVES}")
+    check_arrays(library, "the relatives' library", _LIBRARY_FIELDS)
+    try:
+        return AnalogueDescriptors.from_library(library, **counts)
+    except ValueError as error:
+        raise ModelFormatError(str(error)) from error
+
+
+def _read_source(source: Any) -> pd.DataFrame | None:
+    """Return a source as a table, or raise ValueError."""
+    if source is None:
+        return None
+    if isinstance(source, str) and source == "structures":
+        return load_source(source)
+    if isinstance(source, pd.DataFrame) and "composition" in source.columns:
+        return source
+    got = (
+        f"a DataFrame with the columns {list(source.columns)}"
+        if isinstance(source, pd.DataFrame)
+        else repr(source)
+    )
+    raise ValueError(
+        "expected source as 'structures', None or a DataFrame with a column 'composition' (and "
+        f"'structure'), got {got}"
+    )
+
+
+def _ordered_structures(source: pd.DataFrame | None) -> list[Structure]:
+    """Structures of a source that compositions can be put into."""
+    if source is None or "structure" not in source.columns:
+        raise TrainingError(
+            "expected a source with a column 'structure' because analogues=True, got none: give "
+            "one, or set analogues=False"
+        )
+    return [s for s in source["structure"] if isinstance(s, Structure) and s.is_ordered]
+
+
+def _more_rows(
+    source: pd.DataFrame | None,
+    target: str | None,
+    materials: Materials,
+    labels: NDArray[np.float64],
+) -> tuple[Materials, NDArray[np.float64]] | None:
+    """Return the rows of the source with the target's label that are no training rows already.
+
+    Gaps of zero are left out: the regressor of ``phonon_bandgap`` learns how large a gap is.
+    """
+    if source is None or target is None or target not in source.columns:
+        return None
+    values = source[target].to_numpy(dtype=np.float64)
+    known = np.isfinite(values)
+    if target == "phonon_bandgap":
+        known &= values > 0
+    seen: dict[Composition, list[float]] = {}
+    for composition, label in zip(materials.compositions, labels, strict=True):
+        seen.setdefault(composition, []).append(float(label))
+    others = Materials.of(source)
+    for row, composition in enumerate(others.compositions):
+        trained_on = seen.get(composition, [np.nan])
+        known[row] &= not np.isclose(
+            trained_on, values[row], rtol=_SAME_LABEL, atol=_SAME_LABEL
+        ).any()
+    fresh = np.flatnonzero(known)
+    return (others.take(fresh), values[fresh]) if len(fresh) else None

@@ -8,7 +8,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from matminer_phonon_tl.compositions import composition_values
 from matminer_phonon_tl.exceptions import ModelFormatError, TrainingError
-from matminer_phonon_tl.models._descriptors import descriptor_labels, descriptor_matrix
 from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
 from matminer_phonon_tl.models.phonon_regressor import PhononRegressor
 from matminer_phonon_tl.models.regressor_choice import SETTINGS, make_regressor
@@ -101,14 +100,10 @@ class PhononPipe(BaseEstimator, JSONModel):
         """
         check_is_fitted(self)
         _check_column(df, target)
-        model = self.model_
-        if isinstance(model, PhononRegressor):
-            D, labels = model.describe(df), model.descriptor_labels()
-        else:
-            options = {"use_structure": bool(model.use_structure)}
-            D = descriptor_matrix(df, model.descriptors, **options)
-            labels = descriptor_labels(model.descriptors, **options)
-        return pd.DataFrame(D, columns=labels, index=df.index).assign(**{target: df[target]})
+        described = pd.DataFrame(
+            self.model_.describe(df), columns=self.model_.descriptor_labels(), index=df.index
+        )
+        return described.assign(**{target: df[target]})
 
     def __sklearn_is_fitted__(self) -> bool:
         """Say whether there is anything to predict with."""
@@ -130,19 +125,23 @@ class PhononPipe(BaseEstimator, JSONModel):
             random_state=self.random_state,
         )
 
-    def _get_state(self) -> dict[str, Any] | None:
+    def get_state(self) -> dict[str, Any] | None:
+        """Return what fitting left; None before ``fit``."""
         return {"model": self.model_, "target": self.target_} if hasattr(self, "model_") else None
 
-    def _set_state(self, state: dict[str, Any]) -> Self:
+    @classmethod
+    def from_state(cls, state: dict[str, Any], **params: Any) -> Self:
+        """Rebuild a fitted pipe from :meth:`get_state` and its parameters."""
         model, target = state["model"], state["target"]
         if not isinstance(model, PhononRegressor | PhononGapClassifier):
             raise ModelFormatError("expected a regressor or a gap classifier in a pipe")
         if not isinstance(target, str):
             raise ModelFormatError("expected the name of the target of a pipe")
         check_is_fitted(model)
-        self.model_, self.target_ = model, target
-        self.training_data_ = model.training_data_
-        return self
+        pipe = cls(**params)
+        pipe.model_, pipe.target_ = model, target
+        pipe.training_data_ = model.training_data_
+        return pipe
 
 
 def _check_table(df: Any) -> None:

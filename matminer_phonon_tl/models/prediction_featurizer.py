@@ -7,11 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matminer_phonon_tl.citations import LIU_2020
-from matminer_phonon_tl.composition_array import flatten_valid
-from matminer_phonon_tl.compositions import name_row
 from matminer_phonon_tl.exceptions import CompositionError
-from matminer_phonon_tl.featurizers._base import CompositionFeaturizer
-from matminer_phonon_tl.featurizers.element_table import ElementTable
+from matminer_phonon_tl.featurizers.composition_featurizer import CompositionFeaturizer
 from matminer_phonon_tl.models.predictor import PhononPredictor
 
 PREDICTED = (
@@ -63,13 +60,6 @@ class PhononTLFeaturizer(CompositionFeaturizer):
         """BibTeX entry of the paper."""
         return [LIU_2020]
 
-    def implementors(self) -> list[str]:
-        """Who wrote this featurizer."""
-        return ["The matminer-phonon-tl developers"]
-
-    def _index_of(self, symbol: str) -> int:
-        return ElementTable.shipped().index_of(symbol)
-
     @property
     def _column(self) -> str:
         return "structure" if self._asked.use_structure else super()._column
@@ -85,16 +75,7 @@ class PhononTLFeaturizer(CompositionFeaturizer):
     def _featurize_valid(
         self, values: Sequence[Any], first_row: int = 0
     ) -> tuple[NDArray[np.float64], dict[int, CompositionError]]:
-        # As they came: of a structure the predictor takes the primitive cell.
-        frame = self._asked.predict(values, conditional=self.conditional)
-        errors = {
-            first_row + row: self._error_of(values[row], sentence, first_row + row)
-            for row, sentence in enumerate(frame["error"])
-            if sentence is not None
-        }
-        return frame[list(PREDICTED)].to_numpy(dtype=np.float64), errors
-
-    def _error_of(self, value: Any, sentence: str, row: int) -> CompositionError:
-        """The error that other featurizers raise; failing it, the predictor's sentence."""
-        _, _, refused = flatten_valid([value], self._index_of, row)
-        return refused.get(row) or name_row(CompositionError(sentence), row)
+        # As they came: the predictor reduces a structure to its primitive cell.
+        frame, errors, _ = self._asked.predict_rows(values, conditional=self.conditional)
+        named = {first_row + row: error.at_row(first_row + row) for row, error in errors.items()}
+        return frame[list(PREDICTED)].to_numpy(dtype=np.float64), dict(sorted(named.items()))

@@ -1,41 +1,67 @@
 """Predict all phonon properties of a compound: has it a gap, and how large is everything."""
 
+import warnings
 from importlib.resources import as_file, files
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from pymatgen.core import Composition
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from matminer_phonon_tl.composition_array import CompositionArray
-from matminer_phonon_tl.compositions import composition_values
+from matminer_phonon_tl.compositions import CompositionArray, composition_values
 from matminer_phonon_tl.datasets.load import UNITS
-from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError
+from matminer_phonon_tl.exceptions import CellSizeWarning, CompositionError, ModelFormatError
 from matminer_phonon_tl.featurizers.element_table import ElementTable
-from matminer_phonon_tl.models._cells import KnownCells, check_formula_units, read_cell
-from matminer_phonon_tl.models._descriptors import Materials
-from matminer_phonon_tl.models._inputs import check_columns
-from matminer_phonon_tl.models._notes import note_averages
-from matminer_phonon_tl.models._prediction_frame import (
-    GAP,
-    PARTS,
-    TARGETS,
-    empty_frame,
-    formula_of,
-    note_known_cells,
-    warn_of_cells,
-)
-from matminer_phonon_tl.models._target_transform import atoms_per_formula_unit
 from matminer_phonon_tl.models.applicability import Applicability
+from matminer_phonon_tl.models.cells import KnownCells, check_formula_units, read_cell
 from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
+from matminer_phonon_tl.models.materials import Materials
 from matminer_phonon_tl.models.phonon_regressor import PhononRegressor
-from matminer_phonon_tl.models.regressor_choice import default_classifier, make_regressor
+from matminer_phonon_tl.models.regressor_choice import SETTINGS, default_classifier, make_regressor
 from matminer_phonon_tl.models.serialization import JSONModel, load_model
+
+TARGETS = tuple(SETTINGS)
+GAP = "phonon_bandgap"
+PARTS = ("", "_lower", "_upper", "_std")
+
+COLUMNS = (
+    "formula",
+    "has_phonon_bandgap",
+    "has_gap_probability",
+    "has_gap_probability_std",
+    *(f"{GAP}{part}" for part in PARTS),
+    "phonon_bandgap_expected",
+    *(f"{target}{part}" for target in TARGETS if target != GAP for part in PARTS),
+    "heat_capacity_per_atom",
+    "applicability",
+    "unseen_elements",
+    "in_domain",
+    "note",
+    "error",
+)
+"""Columns of a prediction, in order."""
 
 IN_DOMAIN = 0.05
 """Applicability below which a compound counts as unlike the training materials."""
+NO_RELATIVES = "no relatives of known structure: the gap comes of averages"
+_TEXTS = ("unseen_elements", "note", "error")
+_ANSWERS = ("has_phonon_bandgap", "in_domain")
+_FORMULAS_NAMED = 5
+
+
+class Prediction(NamedTuple):
+    """A prediction, with what its notes and errors say as fields."""
+
+    frame: pd.DataFrame
+    """What :meth:`PhononPredictor.predict` returns."""
+    errors: dict[int, CompositionError]
+    """Why a row could not be predicted, by its position."""
+    other_cells: list[int]
+    """Positions of rows given as formulas of which training materials have cells of other sizes."""
 
 
 class PhononPredictor(BaseEstimator, JSONModel):
@@ -43,8 +69,8 @@ class PhononPredictor(BaseEstimator, JSONModel):
 
     As the paper advises, in two steps: a compound that is judged to have no acoustic-optical gap
     gets the probability of one and no value for it. The regressor of the gap is trained on the
-    materials that have one; those of speed of sound and heat capacity on all, which is better for
-    a compound at large (docs/accuracy.md has both figures).
+    materials that have one; the regressors of speed of sound and heat capacity on all, which is
+    better for a compound at large (docs/accuracy.md has both figures).
 
     Parameters
     ----------
@@ -64,6 +90,7 @@ class PhononPredictor(BaseEstimator, JSONModel):
     classifier_ : PhononGapClassifier
     regressors_ : dict of target to regressor
     applicability_ : Applicability
+    known_cells_ : KnownCells
 
     References
     ----------
@@ -134,9 +161,9 @@ class PhononPredictor(BaseEstimator, JSONModel):
         classifier = self.classifier
         if classifier is None:
             classifier = default_classifier(self.random_state, structure=self.use_structure)
-        materials = Materials(df)  # described once for all models
+        materials = Materials.of(df)  # described once for all models
         gapped = np.flatnonzero(df["has_phonon_bandgap"].to_numpy(dtype=bool))
-        # disable=None: tqdm's own "only on a terminal".
+        # disable=None shows the bar only on a terminal.
         hidden = None if progress is None else not progress
         with tqdm(total=1 + len(TARGETS), desc="Training", unit="model", disable=hidden) as bar:
             bar.set_postfix_str("gap or no gap")
@@ -151,8 +178,8 @@ class PhononPredictor(BaseEstimator, JSONModel):
                 else:
                     self.regressors_[target] = model.fit(materials, labels)
             bar.update()
-        self.applicability_ = Applicability.fit(materials.compositions)
-        self._known_cells = KnownCells.fit(materials.compositions)
+        self.applicability_ = Applicability.fit(materials)
+        self.known_cells_ = KnownCells.fit(materials)
         return self
 
     def predict(
@@ -170,19 +197,19 @@ class PhononPredictor(BaseEstimator, JSONModel):
         Parameters
         ----------
         X : DataFrame with a ``composition``, ``formula`` or ``structure`` column, Series, sequence
-            Of formulas, Compositions, Structures or dicts of element to amount. A formula is used
-            as written: ``InN`` is a primitive cell of two atoms, ``In2N2`` one of four. Of a
-            Structure its primitive cell is taken.
+            Formulas, Compositions, Structures or dicts of element to amount. A formula is used as
+            written: ``InN`` is a primitive cell of two atoms, ``In2N2`` one of four. A Structure
+            is reduced to its primitive cell.
         conditional : bool
             Give the gap that a compound would have if it had one, also where it is judged to have
             none.
         level : float
             Share of new compounds whose property the intervals are to hold.
         n_formula_units : int, or one for each row, optional
-            So many reduced formula units make the primitive cell, whatever the formula says.
+            Reduced formula units per primitive cell; overrides the cell that the formula implies.
         negligible : float
             Probability of a gap below which its size is not computed and the expected gap is given
-            as 0; for lists so long that the gaps of compounds without one cost too much.
+            as 0. It saves time on long lists of compounds, most of which have no gap.
         warn : bool
             Give the warning below; the column ``note`` says the same without it.
 
@@ -212,35 +239,66 @@ class PhononPredictor(BaseEstimator, JSONModel):
         CellSizeWarning
             If a formula stands for another cell than training materials of that formula have.
         """
+        prediction = self.predict_rows(
+            X,
+            conditional=conditional,
+            level=level,
+            n_formula_units=n_formula_units,
+            negligible=negligible,
+        )
+        if prediction.other_cells and warn:
+            _warn_of_cells(prediction.frame["formula"].iloc[prediction.other_cells].tolist())
+        return prediction.frame
+
+    def predict_rows(
+        self,
+        X: Any,
+        *,
+        conditional: bool = False,
+        level: float = 0.9,
+        n_formula_units: Any = None,
+        negligible: float = 0.0,
+    ) -> Prediction:
+        """Predict as :meth:`predict` does, without its warning, and say more of each row.
+
+        Parameters
+        ----------
+        X, conditional, level, n_formula_units, negligible
+            As in :meth:`predict`.
+
+        Returns
+        -------
+        Prediction
+        """
         check_is_fitted(self)
-        if isinstance(X, pd.DataFrame) and self.use_structure and "structure" in X.columns:
-            values = X["structure"].tolist()
-        else:
-            values = composition_values(X)
+        values = _values(X, self.use_structure)
         if isinstance(negligible, bool) or not 0 <= negligible <= 1:
             raise ValueError(f"expected negligible as a probability in 0-1, got {negligible!r}")
-        asked, rows, errors = self._read(values, n_formula_units)
-        frame = empty_frame(values)
-        frame["error"] = [errors.get(row) for row in range(len(values))]
-        if rows:
-            places = np.array(rows)
-            for name, column in self._columns(asked, conditional, level, negligible).items():
-                frame.loc[places, name] = column
-            formulas = frame["formula"].tolist()
-            for place, row in enumerate(rows):
+        materials, rows, errors = self._read(values, n_formula_units)
+        frame = _empty_frame(values)
+        frame["error"] = [
+            errors[row].reason if row in errors else None for row in range(len(values))
+        ]
+        other_cells: list[int] = []
+        if len(rows):
+            columns, averaged = self._columns(materials, conditional, level, negligible)
+            for name, column in columns.items():
+                frame.loc[rows, name] = column
+            formulas, notes = frame["formula"].tolist(), frame["note"].tolist()
+            for place, (is_known, others) in enumerate(self.known_cells_.look_up(materials)):
+                row = int(rows[place])
                 if n_formula_units is not None or not isinstance(values[row], str):
-                    formulas[row] = formula_of(asked.compositions[place])
+                    formulas[row] = _formula_of(materials.compositions[place])
+                notes[row] = _note(is_known=is_known, others=others, averaged=averaged[place])
+                # A structure leaves no doubt, nor does a number of formula units.
+                if others and n_formula_units is None and isinstance(values[row], str):
+                    other_cells.append(row)
             frame["formula"] = pd.Series(formulas, dtype=object)
-            doubtful = note_known_cells(frame, rows, self._known_cells.look_up(asked.compositions))
-            # A structure leaves no doubt, nor does a number of formula units.
-            written = [values[row] for row in doubtful if isinstance(values[row], str)]
-            if written and warn and n_formula_units is None:
-                warn_of_cells(written)
-            note_averages(frame, rows, asked, self.regressors_[GAP])
+            frame["note"] = pd.Series(notes, dtype=object)
         if isinstance(X, pd.DataFrame | pd.Series):
             frame.index = X.index
         frame.attrs["units"] = {name: UNITS[name] for name in (*TARGETS, "heat_capacity_per_atom")}
-        return frame
+        return Prediction(frame, errors, other_cells)
 
     def __sklearn_is_fitted__(self) -> bool:
         """Say whether there is anything to predict with."""
@@ -248,53 +306,51 @@ class PhononPredictor(BaseEstimator, JSONModel):
 
     def _read(
         self, values: list[Any], n_formula_units: Any
-    ) -> tuple[Materials, list[int], dict[int, str]]:
-        """The good rows as materials, which rows these are, and a sentence for each other one."""
-        cells, rows, errors = [], [], {}
+    ) -> tuple[Materials, NDArray[np.intp], dict[int, CompositionError]]:
+        """Read the good rows as materials; say which rows these are, and what is wrong with others.
+
+        Each value is read once, and each structure reduced to its primitive cell once.
+        """
+        cells: list[Any] = []
+        rows: list[int] = []
+        errors: dict[int, CompositionError] = {}
         units = check_formula_units(n_formula_units, len(values))
         for row, (value, n) in enumerate(zip(values, units, strict=True)):
             try:
                 cells.append(read_cell(value, n, needs_structure=self.use_structure))
                 rows.append(row)
             except CompositionError as error:
-                errors[row] = str(error)
+                errors[row] = error.at_row(row)
         compositions, good, bad = CompositionArray.read_valid(cells)
-        for number, refusal in bad.items():
-            errors[rows[number]] = str(refusal).removeprefix(f"row {number}: ")
+        for place, refused in bad.items():
+            errors[rows[place]] = refused.at_row(rows[place])
         # What is a composition may still hold an element that the table does not know.
-        _, known, unknown = compositions.flat_valid(ElementTable.shipped().index_of)
-        for number, refusal in unknown.items():
-            errors[rows[good[number]]] = str(refusal)
-        rows = [rows[number] for number in good[known]]
+        flat, known, unknown = compositions.flat_valid(ElementTable.shipped().index_of)
+        for place, refused in unknown.items():
+            row = rows[good[place]]
+            errors[row] = refused.at_row(row)
+        kept = np.array(rows, dtype=np.intp)[good[known]]
         models = (self.classifier_, *self.regressors_.values())
         wanted = sorted({model.descriptors for model in models if model.use_structure})
-        if not wanted:
-            return Materials(compositions.take(known)), rows, errors
-        asked = Materials([cells[number] for number in good[known]])
-        if self.use_structure:
-            asked, rows = self._describable(asked, rows, wanted, errors)
-        return asked, rows, errors
-
-    def _describable(
-        self, asked: Materials, rows: list[int], wanted: list[str], errors: dict[int, str]
-    ) -> tuple[Materials, list[int]]:
-        """Leave out the structures that have no descriptors, and say why in ``errors``."""
-        bad = asked.find_errors(wanted)
-        for number, error in bad.items():
-            errors[rows[number]] = str(error).removeprefix(f"row {number}: ")
-        if not bad:
-            return asked, rows
-        good = np.array([number for number in range(len(rows)) if number not in bad], dtype=np.intp)
-        return asked.take(good), [rows[number] for number in good]
+        structures = [cells[place] for place in good[known]] if wanted else None
+        materials = Materials(compositions.take(known), structures, flat=flat)
+        if not self.use_structure or not wanted:
+            return materials, kept, errors
+        undescribed = materials.find_errors(wanted)
+        for place, refused in undescribed.items():
+            row = int(kept[place])
+            errors[row] = refused.at_row(row)
+        described = np.setdiff1d(np.arange(len(kept)), list(undescribed))
+        return materials.take(described), kept[described], errors
 
     def _columns(
-        self, asked: Materials, conditional: bool, level: float, negligible: float
-    ) -> dict[str, Any]:
-        compositions = asked.compositions
-        probability, spread = self.classifier_.predict_gap(asked)
-        has_gap = probability >= self.classifier_.threshold_
-        unseen = self.applicability_.unseen_elements(asked)
-        rank = self.applicability_.rank(asked)
+        self, materials: Materials, conditional: bool, level: float, negligible: float
+    ) -> tuple[dict[str, Any], NDArray[np.bool_]]:
+        """Predicted columns, and which materials' gaps come of averages, without relatives."""
+        probability, spread = self.classifier_.predict_gap(materials)
+        has_gap = probability >= self.classifier_.threshold
+        unseen = self.applicability_.unseen_elements(materials)
+        rank = self.applicability_.rank(materials)
         columns: dict[str, Any] = {
             "has_phonon_bandgap": has_gap,
             "has_gap_probability": probability,
@@ -303,34 +359,43 @@ class PhononPredictor(BaseEstimator, JSONModel):
             "unseen_elements": [", ".join(symbols) for symbols in unseen],
             "in_domain": (rank >= IN_DOMAIN) & ~np.array([bool(s) for s in unseen]),
         }
+        averaged = np.zeros(len(materials), dtype=bool)
         for target, regressor in self.regressors_.items():
-            needed = np.ones(len(compositions), dtype=bool)
+            needed = np.ones(len(materials), dtype=bool)
             if target == GAP and not conditional:
                 needed = has_gap | (probability >= negligible)
-            parts = np.full((len(PARTS), len(compositions)), np.nan)
+            parts = np.full((len(PARTS), len(materials)), np.nan)
             chosen = np.flatnonzero(needed)
             if len(chosen):
-                of_these = asked if needed.all() else asked.take(chosen)
-                parts[:, chosen] = regressor.predict_interval(of_these, level, return_std=True)
+                part = materials if needed.all() else materials.take(chosen)
+                parts[:, chosen] = regressor.predict_interval(part, level, return_std=True)
+                if target == GAP:
+                    averaged[chosen] = regressor.lacks_relatives(part)
             if target == GAP:
+                shown = has_gap | conditional
                 columns["phonon_bandgap_expected"] = np.where(needed, probability * parts[0], 0.0)
-                parts[:, ~(has_gap | conditional)] = np.nan
+                parts[:, ~shown] = np.nan
+                averaged &= shown
             columns |= {f"{target}{part}": v for part, v in zip(PARTS, parts, strict=True)}
-        atoms = atoms_per_formula_unit(compositions)
-        columns["heat_capacity_per_atom"] = columns["heat_capacity"] / atoms
-        return columns
+        columns["heat_capacity_per_atom"] = (
+            columns["heat_capacity"] / materials.atoms_per_formula_unit
+        )
+        return columns, averaged
 
-    def _get_state(self) -> dict[str, Any] | None:
+    def get_state(self) -> dict[str, Any] | None:
+        """Return what fitting left; None before ``fit``."""
         if not hasattr(self, "applicability_"):
             return None
         return {
             "classifier": self.classifier_,
             "regressors": self.regressors_,
             "applicability": self.applicability_.get_state(),
-            "known_cells": self._known_cells.get_state(),
+            "known_cells": self.known_cells_.get_state(),
         }
 
-    def _set_state(self, state: dict[str, Any]) -> Self:
+    @classmethod
+    def from_state(cls, state: dict[str, Any], **params: Any) -> Self:
+        """Rebuild a fitted predictor from :meth:`get_state` and its parameters."""
         classifier, regressors = state["classifier"], state["regressors"]
         if not isinstance(classifier, PhononGapClassifier) or set(regressors) != set(TARGETS):
             raise ModelFormatError(
@@ -338,10 +403,73 @@ class PhononPredictor(BaseEstimator, JSONModel):
             )
         if not all(isinstance(r, PhononRegressor) for r in regressors.values()):
             raise ModelFormatError("expected regressors that predict intervals")
-        for model in (classifier, *regressors.values()):
-            check_is_fitted(model)
-        self.classifier_ = classifier
-        self.regressors_ = {target: regressors[target] for target in TARGETS}
-        self._known_cells = KnownCells.from_state(state["known_cells"])
-        self.applicability_ = Applicability.from_state(state["applicability"])
-        return self
+        for fitted in (classifier, *regressors.values()):
+            check_is_fitted(fitted)
+        model = cls(**params)
+        model.classifier_ = classifier
+        model.regressors_ = {target: regressors[target] for target in TARGETS}
+        model.known_cells_ = KnownCells.from_state(state["known_cells"])
+        model.applicability_ = Applicability.from_state(state["applicability"])
+        return model
+
+
+def check_columns(df: pd.DataFrame, needed: list[str]) -> None:
+    """Refuse a table that lacks what a predictor is trained on."""
+    missing = [name for name in needed if name not in df.columns]
+    if missing:
+        raise ValueError(
+            f"expected a DataFrame with the columns {needed}, got none named {missing}"
+        )
+
+
+def _values(X: Any, use_structure: bool) -> list[Any]:
+    """What stands for each row: a predictor of structures looks for those first."""
+    if isinstance(X, pd.DataFrame) and use_structure and "structure" in X.columns:
+        return X["structure"].tolist()
+    return composition_values(X)
+
+
+def _empty_frame(values: list[Any]) -> pd.DataFrame:
+    """All columns, with their types and nothing in them but the formulas."""
+    n_rows = len(values)
+    columns: dict[str, Any] = {name: np.full(n_rows, np.nan) for name in COLUMNS}
+    columns["formula"] = pd.Series([_formula_of(value) for value in values], dtype=object)
+    for name in _ANSWERS:
+        columns[name] = pd.array([pd.NA] * n_rows, dtype="boolean")
+    for name in _TEXTS:
+        columns[name] = pd.Series([None] * n_rows, dtype=object)
+    return pd.DataFrame(columns)
+
+
+def _formula_of(value: Any) -> str:
+    """What stands in the column ``formula``."""
+    if isinstance(value, str):
+        return value
+    composition = getattr(value, "composition", value)
+    if isinstance(composition, Composition) and len(composition):
+        return composition.formula.replace(" ", "")
+    return str(value)
+
+
+def _note(*, is_known: bool, others: list[int], averaged: bool) -> str:
+    """What else there is to know: what was trained on is remembered rather than predicted."""
+    note = "trained on this formula" if is_known or others else ""
+    if others:
+        words = " and ".join(str(size) for size in others)
+        note += f", {'also ' if is_known else ''}in cells of {words} atoms"
+    if averaged:
+        note += f"; {NO_RELATIVES}" if note else NO_RELATIVES
+    return note
+
+
+def _warn_of_cells(formulas: list[str]) -> None:
+    """Warn once of all formulas that may stand for another cell."""
+    named = ", ".join(formulas[:_FORMULAS_NAMED])
+    more = f" and {len(formulas) - _FORMULAS_NAMED} more" if len(formulas) > _FORMULAS_NAMED else ""
+    warnings.warn(
+        f"training materials of these formulas have primitive cells of other sizes than written: "
+        f"{named}{more}; the column note has the sizes: if one is meant, write the whole cell "
+        "(In2N2), set n_formula_units, or give the structure",
+        CellSizeWarning,
+        stacklevel=3,
+    )

@@ -1,4 +1,4 @@
-"""Models as JSON: safe to load from a stranger, exact, and their own card.
+"""Models as JSON: safe to load from a stranger, exact, with a card of what they are.
 
 A model file is plain JSON, gzipped where its name ends in ``.gz``:
 
@@ -9,16 +9,12 @@ A model file is plain JSON, gzipped where its name ends in ``.gz``:
 
 Against attacks stands something else: no name in a file is ever imported. Classes come from
 :data:`MODEL_CLASSES`, arrays are base64 of little-endian bytes whose size is checked before
-anything is allocated, and every class checks its own state.
+anything is allocated, and every class checks the state it is rebuilt from.
 """
 
 import gzip
-import hashlib
 import json
-import os
-import tempfile
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,7 +24,8 @@ from monty.json import MSONable
 from matminer_phonon_tl._version import __version__
 from matminer_phonon_tl.citations import LIU_2020
 from matminer_phonon_tl.exceptions import ModelFormatError
-from matminer_phonon_tl.models._json_values import decode, encode
+from matminer_phonon_tl.files import library_versions, sha256_of, write_atomically
+from matminer_phonon_tl.models.state import decode, encode
 from matminer_phonon_tl.untrusted_json import parse_json, unpack
 
 SCHEMA_VERSION = 1
@@ -43,7 +40,7 @@ MODEL_CLASSES = {
 """The classes a file may name, and where this package keeps them."""
 
 MAX_FILE_BYTES = 256 * 2**20
-"""Of a model file, and of the JSON it unpacks to."""
+"""Largest model file, and largest JSON that it unpacks to."""
 
 _MODEL_KEYS = {"params", "state", "schema_version"}
 
@@ -51,18 +48,26 @@ _MODEL_KEYS = {"params", "state", "schema_version"}
 class JSONModel(MSONable):
     """Base of the models that travel as JSON.
 
-    A subclass is a scikit-learn estimator (``get_params``) with ``_get_state``, what fitting left
-    as plain values, arrays and other models (None before ``fit``), and ``_set_state``, which checks
-    such a state and takes it on, raising ModelFormatError.
+    A subclass is a scikit-learn estimator (``get_params``) with :meth:`get_state` and
+    :meth:`from_state`, see :mod:`~matminer_phonon_tl.models.state`.
     """
 
     card_: dict[str, Any]
     """What the model says of itself: training data, scores with their protocol, units."""
 
-    def _get_state(self) -> dict[str, Any] | None:
+    def get_state(self) -> dict[str, Any] | None:
+        """Return what fitting left; None before ``fit``."""
         raise NotImplementedError
 
-    def _set_state(self, state: dict[str, Any]) -> Self:
+    @classmethod
+    def from_state(cls, state: dict[str, Any], **params: Any) -> Self:
+        """Rebuild a fitted model from what :meth:`get_state` gave and its parameters.
+
+        Raises
+        ------
+        ModelFormatError
+            If the state is not what fitting with these parameters leaves.
+        """
         raise NotImplementedError
 
     def _json_params(self) -> dict[str, Any]:
@@ -70,7 +75,7 @@ class JSONModel(MSONable):
         return self.get_params(deep=False)  # type: ignore[attr-defined]
 
     def _card(self) -> dict[str, Any]:
-        """What is known of any model, and what was recorded of this one."""
+        """Return what is known of any model, and what was recorded about this one."""
         return {
             "versions": library_versions(),
             "training_data": getattr(self, "training_data_", None),
@@ -80,13 +85,13 @@ class JSONModel(MSONable):
         }
 
     def _forget_card(self) -> None:
-        """A model that is fitted anew is not the one whose scores its card holds."""
+        """Drop the card: its scores are not those of a model that is fitted anew."""
         self.__dict__.pop("card_", None)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the model as JSON-ready plain values; :meth:`from_dict` restores it exactly.
 
-        But for a ``random_state`` that is a generator: it has no JSON, and None stands for it.
+        A ``random_state`` that is a generator has no JSON; None is written in its place.
         """
         params = self._json_params()
         if isinstance(params.get("random_state"), np.random.RandomState):
@@ -97,7 +102,7 @@ class JSONModel(MSONable):
             "@version": __version__,
             "schema_version": SCHEMA_VERSION,
             "params": {name: encode(value) for name, value in params.items()},
-            "state": encode(self._get_state()),
+            "state": encode(self.get_state()),
             "card": self._card(),
         }
 
@@ -119,7 +124,7 @@ class JSONModel(MSONable):
         return model
 
     def save(self, json_path: str | Path, *_: Any, **__: Any) -> None:  # type: ignore[override]
-        """Write the model as JSON (monty's own ``save`` would pickle what it cannot encode)."""
+        """Write the model as JSON (``save`` of monty would pickle what it cannot encode)."""
         save_model(self, json_path)
 
     @classmethod
@@ -233,38 +238,15 @@ def parse_document(content: bytes) -> dict[str, Any]:
 
 
 def content_hash(document: dict[str, Any]) -> str:
-    """Digest (sha256, hex) of a model document without its own ``sha256`` field."""
+    """Return the sha256 of a model document without its field ``sha256``, in hex."""
     rest = {key: value for key, value in document.items() if key != "sha256"}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256_of(text)
 
 
 def decode_model(document: dict[str, Any]) -> Any:
     """Build the model that a checked document describes."""
     return _decode_model(document, depth=0)
-
-
-def data_hash(*parts: Any) -> str:
-    """Digest (sha256, hex) of training data: arrays by their bytes, anything else by its repr."""
-    digest = hashlib.sha256()
-    for part in parts:
-        if isinstance(part, np.ndarray):
-            digest.update(f"{part.dtype.str}{part.shape}".encode())
-            digest.update(np.ascontiguousarray(part).tobytes())
-        else:
-            digest.update(repr(part).encode())
-    return digest.hexdigest()
-
-
-def library_versions() -> dict[str, str]:
-    """Versions of what a model's figures may depend on, without importing any of it."""
-    versions = {"matminer-phonon-tl": __version__}
-    for name in ("numpy", "scikit-learn", "imbalanced-learn", "torch", "matminer", "pymatgen"):
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return versions
 
 
 def _decode_model(document: dict[str, Any], depth: int) -> Any:
@@ -285,41 +267,23 @@ def _decode_model(document: dict[str, Any], depth: int) -> Any:
         raise ModelFormatError("expected params as an object and state as an object or null")
     if not isinstance(card, dict | None):
         raise ModelFormatError("expected the card as an object")
-    # The module is this package's own, looked up by the allowed name.
+    # A module of this package, looked up by the allowed name.
     cls = getattr(import_module(MODEL_CLASSES[name]), name)
     unknown = params.keys() - set(cls._get_param_names())
     if unknown:
         raise ModelFormatError(f"expected the parameters of {name}, got also {sorted(unknown)}")
     try:
-        model = cls(
-            **{key: decode(value, _decode_model, depth + 1) for key, value in params.items()}
-        )
-        if card:
-            model.card_ = card
+        settings = {key: decode(value, _decode_model, depth + 1) for key, value in params.items()}
         if state is None:
-            return model
-        return model._set_state(decode(state, _decode_model, depth + 1))
+            model = cls(**settings)
+        else:
+            model = cls.from_state(decode(state, _decode_model, depth + 1), **settings)
     except ModelFormatError:
         raise
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise ModelFormatError(
             f"expected the state of a {name}, got something else ({type(error).__name__}: {error})"
         ) from error
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: a crash on the way leaves an older file as it was."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp files are private; a model file is as readable as any other new file.
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    if card:
+        model.card_ = card
+    return model

@@ -3,9 +3,13 @@
 from importlib import import_module
 from typing import Any
 
-_MODULES = {"TransferMLPRegressor": "transfer", "train_folds": "stacked_mlp"}
+_MODULES = {
+    "TrainingSettings": "settings",
+    "TransferMLPRegressor": "transfer",
+    "train_folds": "engine",
+}
 
-__all__ = ["TransferMLPRegressor", "train_folds"]
+__all__ = ["TrainingSettings", "TransferMLPRegressor", "train_folds"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,24 +1,65 @@
 """Transfer learning from electronic to phonon properties, as a scikit-learn estimator."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from numbers import Integral
 from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from matminer_phonon_tl.models._descriptor_input import DescriptorInput, read_input
-from matminer_phonon_tl.models._target_transform import check_transform, inverse_transform
+from matminer_phonon_tl.exceptions import ModelFormatError
+from matminer_phonon_tl.models.materials import DescriptorInput, read_input
 from matminer_phonon_tl.models.serialization import JSONModel
-from matminer_phonon_tl.models.source_tasks import SourceData, resolve_source
-from matminer_phonon_tl.networks._network import predict_all
-from matminer_phonon_tl.networks._transfer_fit import fit_together
-from matminer_phonon_tl.networks._transfer_settings import recommended_settings
-from matminer_phonon_tl.networks._transfer_state import read_state, write_state
+from matminer_phonon_tl.models.target_transform import (
+    check_transform,
+    inverse_transform,
+    transform_target,
+)
+from matminer_phonon_tl.networks.engine import train_folds
+from matminer_phonon_tl.networks.jobs import network_seeds
+from matminer_phonon_tl.networks.network import TrainedNetwork, check_array, predict_all
+from matminer_phonon_tl.networks.settings import TrainingSettings, member_widths
+from matminer_phonon_tl.networks.source_networks import (
+    SourceTask,
+    read_source_task,
+    train_source_networks,
+)
 
 _FROM_CONSTRUCTOR: Any = type(
     "_FromConstructor", (), {"__repr__": lambda _self: "<the constructor's source>"}
 )()
+
+_MULTITASK: dict[str, Any] = {
+    "source": "multitask",
+    "learning_rate": 0.0005,
+    "transfer_batch_norm": True,
+}
+RECOMMENDED: dict[str | None, dict[str, Any]] = {
+    None: _MULTITASK,
+    "heat_capacity": {**_MULTITASK, "target_transform": "per_atom"},
+    "speed_of_sound": _MULTITASK,
+    # no source helped the gap by more than the spread over repeats; the descriptors did
+    "phonon_bandgap": {
+        "source": None,
+        "descriptors": "lattice_dynamics",
+        "target_transform": "sqrt",
+    },
+}
+"""Parameters that measured best without leakage, by target; see docs/performance.md."""
+
+_STATE_FORMAT = 1
+_STATE_KEYS = {
+    "format",
+    "n_features",
+    "feature_names",
+    "networks",
+    "source_networks",
+    "loss_curves",
+    "source_record",
+}
 
 
 class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
@@ -28,8 +69,8 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
     trained on 1245 electronic band gaps, their linear weights copied, and the whole network trained
     again on the target. :meth:`recommended` gives the settings that measured best without leakage.
 
-    Everything that is fitted (scalers, BatchNorm, weights) is fitted on the rows given to ``fit``.
-    Source weights are copied, never changed.
+    Scalers, BatchNorm and weights are fitted to the rows given to ``fit`` and to no others. Source
+    weights are copied, never changed.
 
     Parameters
     ----------
@@ -38,13 +79,13 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         is the prediction.
     source : str, DataFrame, tuple or None
         What is learned first. "bandgap": the shipped 1245 electronic band gaps. "multitask": five
-        properties of the materials without acoustic-optical gap, see
+        properties of the materials without acoustic-optical gap; see
         :func:`~matminer_phonon_tl.models.source_tasks.load_source`. A DataFrame with a column
-        ``composition`` and columns of labels, or ``(X_source, Y_source)``; several columns of
-        labels make a multi-task source, NaN where a label is missing. None: nothing, the non-TL
-        model.
+        ``composition`` and columns of labels, or ``(X_source, Y_source)``. Several columns of
+        labels make a multi-task source, NaN where a label is missing. None: nothing; the model is
+        trained on the target alone.
     epochs, source_epochs : int
-        Passes over the target's rows and over the source's.
+        Passes over the rows of the target and of the source.
     learning_rate, source_learning_rate : float
         Adam's step size for the target and for the source.
     weight_decay : float
@@ -54,14 +95,14 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
     batch_size : int or None
         Largest number of rows in a batch, for source and target; None takes all rows at once.
     transfer_layers : {"all", "first", "second", "third", "none"}, tuple of int, or None
-        Hidden layers that start from the source's weights, counted from 0 in a tuple.
+        Hidden layers that start from the source network's weights, counted from 0 in a tuple.
     frozen_layers : {"all", "first", "second", "third", "none"}, tuple of int, or None
         Hidden layers whose linear weights are not trained on the target (their BatchNorm is).
     transfer_batch_norm : bool
-        Whether the transferred layers' BatchNorm starts from the source's, and descriptors are
-        scaled as for the source. The paper starts it anew.
+        Whether the BatchNorm of the transferred layers starts from the source network's, and
+        descriptors are scaled as for the source. In the paper it starts anew.
     target_transform : {"none", "sqrt", "log", "per_atom"} or None
-        What is learned in place of the label. "per_atom" divides by the number of atoms in the
+        What is learned instead of the label. "per_atom" divides by the number of atoms in the
         reduced formula unit and needs compositions.
     descriptors : {"xenonpy", "lattice_dynamics", "both"}
         How compositions are described: 290 pooled element properties, the compact physics set of
@@ -70,16 +111,16 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         A torch device.
     random_state : int, RandomState or None
         Seed of initial weights, dropout and batches. With None every fit differs, and trains its
-        source anew. A file keeps no RandomState, but None.
+        source networks anew. A model file holds None in place of a RandomState.
     verbose : bool
         Whether to show progress bars.
 
     Attributes
     ----------
     networks_ : tuple of TrainedNetwork
-        The members.
+        The members of the ensemble.
     source_networks_ : tuple of TrainedNetwork
-        The networks they started from; empty without source.
+        The networks that the members started from, unchanged; empty without source.
     loss_curves_ : ndarray of shape (n_members, epochs)
         Mean squared error in each epoch over the variance of the transformed labels.
     source_record_ : dict or None
@@ -145,17 +186,17 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
     def recommended(cls, target: str | None = None, **params: Any) -> Self:
         """Return an estimator with the settings that measured best without leakage.
 
-        Measured by benchmarks/transfer_accuracy.py on the 124 gapped materials and chosen among a
-        dozen settings on the same folds, so their scores are a little kinder than the next compound
-        will be. Multi-task sources hold ungapped polymorphs of some tested formulas: an evaluation
-        hands in a source without tested formulas, ``fit(X, y, source=...)``.
+        They were measured by benchmarks/transfer_accuracy.py on the 124 gapped materials and chosen
+        among a dozen settings on the same folds, so new compounds will score slightly worse. A
+        multi-task source holds ungapped polymorphs of some gapped formulas. An evaluation must pass
+        a source without the tested formulas, ``fit(X, y, source=...)``.
 
         Parameters
         ----------
         target : {"phonon_bandgap", "speed_of_sound", "heat_capacity"}, optional
-            What is to be learned; None for a property not among these.
+            Property to learn; None for any other property.
         **params
-            Parameters of the constructor that are to differ.
+            Parameters of the constructor that replace the recommended ones.
 
         Returns
         -------
@@ -165,17 +206,20 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         Raises
         ------
         ValueError
-            If the target is none of these.
+            If the target is unknown.
 
         Examples
         --------
         >>> TransferMLPRegressor.recommended("heat_capacity").target_transform
         'per_atom'
         """
-        return cls(**{**recommended_settings(target), **params})
+        if target not in RECOMMENDED:
+            known = ", ".join(map(repr, RECOMMENDED))
+            raise ValueError(f"expected a target among {known}, got {target!r}")
+        return cls(**{**RECOMMENDED[target], **params})
 
     def fit(self, X: Any, y: Any, source: Any = _FROM_CONSTRUCTOR) -> Self:
-        """Train on the source, if that has not been done, and on the target from copies.
+        """Train on the source, unless that was done before, and then on the target.
 
         Parameters
         ----------
@@ -185,7 +229,8 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         y : array-like of shape (n_samples,)
             The target.
         source : str, DataFrame, tuple or None
-            In place of the constructor's, for this fit.
+            What is learned first in this fit. By default that is the constructor's source; None
+            means no source.
 
         Returns
         -------
@@ -200,8 +245,8 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         """
         given, y = read_input(self, X, y, fitting=True)
         self._forget_card()
-        sources = [self._resolve(source, given)]
-        fit_together([self], given, y, [np.arange(len(y))], sources)
+        tasks = [self.read_source(given, source)]
+        self._fit_together([self], given, y, [np.arange(len(y))], tasks)
         return self
 
     def fit_folds(
@@ -215,21 +260,21 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
     ) -> list[Self]:
         """Fit a clone to each fold, all of them trained together.
 
-        This is what makes a cross-validation of networks affordable. Each clone is what
-        ``clone(self).fit`` would make of the fold's rows.
+        This makes a cross-validation of networks affordable. Each clone becomes what
+        ``clone(self).fit`` would make it with the fold's rows.
 
         Parameters
         ----------
         X, y
             As in `fit`, for all rows.
         folds : sequence of ndarray of int
-            Row numbers each clone is fitted to.
+            Row numbers that each clone is fitted to.
         source : str, DataFrame, tuple, None, or list of these
-            As in `fit`; a list gives each fold a source of its own.
+            As in `fit`; a list holds a source for each fold.
         seeds : sequence of int, optional
             Seed of each clone's training on the target, in place of one derived from
-            ``random_state``. The source networks keep theirs, so that repeated cross-validations
-            with new seeds share them.
+            ``random_state``. The seeds of the source networks stay the same, so that repeated
+            cross-validations with new seeds share these networks.
 
         Returns
         -------
@@ -243,25 +288,157 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
                     f"expected a source for each of {len(folds)} folds, got {len(source)}: pass "
                     "one source for all of them, or a list of that length"
                 )
-            sources = [self._resolve(own, given) for own in source]
+            tasks = [self.read_source(given, fold_source) for fold_source in source]
         else:
-            sources = [self._resolve(source, given)] * len(folds)
+            tasks = [self.read_source(given, source)] * len(folds)
         clones = [clone(self) for _ in folds]
-        for own in clones:
-            own.n_features_in_ = self.n_features_in_
+        for fitted in clones:
+            fitted.n_features_in_ = self.n_features_in_
             if hasattr(self, "feature_names_in_"):
-                own.feature_names_in_ = self.feature_names_in_
-        fit_together(clones, given, y, folds, sources, seeds)
+                fitted.feature_names_in_ = self.feature_names_in_
+        self._fit_together(clones, given, y, folds, tasks, seeds)
         return clones
 
-    def _resolve(self, source: Any, given: DescriptorInput) -> SourceData | None:
-        source = self.source if source is _FROM_CONSTRUCTOR else source
-        return resolve_source(
-            source,
+    def training_settings(self) -> TrainingSettings:
+        """Return the settings of the training on the target.
+
+        Returns
+        -------
+        TrainingSettings
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range.
+        """
+        return TrainingSettings(
+            epochs=self.epochs,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            dropout=self.dropout,
+            batch_size=self.batch_size,
+            transfer_layers=self.transfer_layers,
+            frozen_layers=self.frozen_layers,
+            transfer_batch_norm=self.transfer_batch_norm,
+            device=self.device,
+        )
+
+    def read_source(
+        self, given: DescriptorInput, source: Any = _FROM_CONSTRUCTOR
+    ) -> SourceTask | None:
+        """Read what is learned before the target.
+
+        Parameters
+        ----------
+        given : DescriptorInput
+            The materials of the target.
+        source : str, DataFrame, tuple or None
+            As in `fit`.
+
+        Returns
+        -------
+        SourceTask or None
+            None without source.
+        """
+        return read_source_task(
+            self.source if source is _FROM_CONSTRUCTOR else source,
             given.matrix.shape[1],
             has_compositions=given.compositions is not None,
             descriptors=self.descriptors,
         )
+
+    def starting_networks(
+        self, tasks: Sequence[SourceTask | None], seed: int | None
+    ) -> list[TrainedNetwork]:
+        """Return the source networks that members start from, trained now or before.
+
+        Parameters
+        ----------
+        tasks : sequence of SourceTask or None
+            The source of each fold.
+        seed : int or None
+            As from `integer_seed`.
+
+        Returns
+        -------
+        list of TrainedNetwork
+            One for each member of each fold; empty without source or transferred layers.
+
+        Raises
+        ------
+        ValueError
+            If only some folds have a source.
+        """
+        widths = member_widths(self.hidden_layer_sizes)
+        given = [task for task in tasks if task is not None]
+        if not given or not self.training_settings().layer_numbers(
+            "transfer_layers", len(widths[0])
+        ):
+            return []
+        if len(given) < len(tasks):
+            raise ValueError(
+                "expected a source for every fold or for none, got None for some: fit the folds "
+                "without source in a call of their own"
+            )
+        source_settings = TrainingSettings(
+            epochs=self.source_epochs,
+            learning_rate=self.source_learning_rate,
+            weight_decay=self.weight_decay,
+            dropout=self.dropout,
+            batch_size=self.batch_size,
+            device=self.device,
+        )
+        source_seeds = network_seeds(seed, 2 * len(widths))[::2]
+        return train_source_networks(
+            [task for task in given for _ in widths],
+            widths * len(given),
+            source_seeds * len(given),
+            source_settings,
+            progress=bool(self.verbose),
+        )
+
+    def _fit_together(
+        self,
+        estimators: Sequence[Self],
+        given: DescriptorInput,
+        y: np.ndarray,
+        folds: Sequence[np.ndarray],
+        tasks: Sequence[SourceTask | None],
+        seeds: Sequence[int] | None = None,
+    ) -> None:
+        """Train the members of all folds as one stack, and set the fitted attributes."""
+        widths = member_widths(self.hidden_layer_sizes)
+        learned = transform_target(check_transform(self.target_transform), y, given.compositions)
+        n_members, n_folds = len(widths), len(folds)
+        seed = integer_seed(self.random_state)
+        if seeds is None:
+            # even seeds are those of the source networks
+            target_seeds = network_seeds(seed, 2 * n_members)[1::2] * n_folds
+        elif len(seeds) != n_folds:
+            raise ValueError(
+                f"expected a seed for each of {n_folds} folds, got {len(seeds)}: pass as many, or "
+                "None"
+            )
+        else:
+            target_seeds = [s for fold_seed in seeds for s in network_seeds(fold_seed, n_members)]
+        settings = self.training_settings()
+        initial = self.starting_networks(tasks, seed)
+        stack = train_folds(
+            given.matrix,
+            learned,
+            [fold for fold in folds for _ in widths],
+            widths * n_folds,
+            replace(settings, transfer_scaler=settings.transfer_batch_norm and bool(initial)),
+            target_seeds,
+            initial=initial or None,
+            progress=bool(self.verbose),
+        )
+        for number, (estimator, task) in enumerate(zip(estimators, tasks, strict=True)):
+            members = slice(number * n_members, (number + 1) * n_members)
+            estimator.networks_ = stack.networks[members]
+            estimator.source_networks_ = tuple(initial[members])
+            estimator.loss_curves_ = stack.loss_curves[members]
+            estimator.source_record_ = None if task is None else task.record()
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Predict the target.
@@ -276,7 +453,7 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples,), or a tuple of two
-            Mean over the members in the target's unit, and their standard deviation.
+            Mean over the members, and their standard deviation, in the unit of the target.
 
         Raises
         ------
@@ -305,37 +482,13 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_members, n_samples)
-            In the target's unit.
+            In the unit of the target.
         """
         check_is_fitted(self, "networks_")
         given = read_input(self, X, fitting=False)
-        return inverse_transform(
-            check_transform(self.target_transform),
-            predict_all(self.networks_, given.matrix)[:, :, 0],
-            given.compositions,
+        return predict_target(
+            self.networks_, given.matrix, given.compositions, self.target_transform
         )
-
-    def source_state(self) -> dict[str, np.ndarray]:
-        """Return the source networks' weights as they were before the target was seen.
-
-        Returns
-        -------
-        dict of str to ndarray
-            Copies, named ``member_0/hidden_0_weights`` and so on.
-
-        Raises
-        ------
-        ValueError
-            If the model was fitted without source.
-        """
-        check_is_fitted(self, "networks_")
-        if not self.source_networks_:
-            raise ValueError("expected a model with a source, got one that was fitted without")
-        return {
-            f"member_{number}/{name}": array
-            for number, network in enumerate(self.source_networks_)
-            for name, array in network.state().items()
-        }
 
     def _json_params(self) -> dict[str, Any]:
         params = self.get_params(deep=False)
@@ -343,8 +496,124 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
             params["source"] = getattr(self, "source_record_", None)
         return params
 
-    def _get_state(self) -> dict[str, Any] | None:
-        return write_state(self) if hasattr(self, "networks_") else None
+    def get_state(self) -> dict[str, Any] | None:
+        """Return what fitting left; None before ``fit``."""
+        if not hasattr(self, "networks_"):
+            return None
+        names = getattr(self, "feature_names_in_", None)
+        return {
+            "format": _STATE_FORMAT,
+            "n_features": int(self.n_features_in_),
+            "feature_names": None if names is None else [str(name) for name in names],
+            "networks": [network.get_state() for network in self.networks_],
+            "source_networks": [network.get_state() for network in self.source_networks_],
+            "loss_curves": np.array(self.loss_curves_),
+            "source_record": self.source_record_,
+        }
 
-    def _set_state(self, state: dict[str, Any]) -> Self:
-        return read_state(self, state)
+    @classmethod
+    def from_state(cls, state: dict[str, Any], **params: Any) -> Self:
+        """Rebuild a fitted model from :meth:`get_state` and its parameters."""
+        model = cls(**params)
+        if not isinstance(state, dict) or set(state) != _STATE_KEYS:
+            got = sorted(state) if isinstance(state, dict) else type(state).__name__
+            raise ModelFormatError(
+                f"expected a state with the keys {sorted(_STATE_KEYS)}, got {got}"
+            )
+        if state["format"] != _STATE_FORMAT:
+            raise ModelFormatError(
+                f"expected state format {_STATE_FORMAT}, got {state['format']!r}: load it with the "
+                "version of this package that wrote it"
+            )
+        n_features = state["n_features"]
+        if type(n_features) is not int or n_features < 1:
+            raise ModelFormatError(f"expected a positive number of features, got {n_features!r}")
+        names = state["feature_names"]
+        if names is not None and (
+            not isinstance(names, list)
+            or len(names) != n_features
+            or not all(isinstance(name, str) for name in names)
+        ):
+            raise ModelFormatError(f"expected {n_features} feature names or none, got {names!r}")
+        try:
+            widths = member_widths(model.hidden_layer_sizes)
+        except ValueError as error:
+            raise ModelFormatError(str(error)) from error
+        networks = _read_networks("networks", state["networks"], widths, n_features)
+        sources = _read_networks(
+            "source_networks",
+            state["source_networks"],
+            widths if state["source_networks"] else [],
+            n_features,
+        )
+        if any(network.n_outputs != 1 for network in networks):
+            raise ModelFormatError("expected networks with one output, got several")
+        curves = check_array("loss_curves", state["loss_curves"], 2)
+        if curves.shape[0] != len(widths):
+            raise ModelFormatError(
+                f"expected {len(widths)} loss curves, got an array of shape {curves.shape}"
+            )
+        record = state["source_record"]
+        if not isinstance(record, dict | None):
+            raise ModelFormatError(f"expected a record of the source, got {type(record).__name__}")
+        model.n_features_in_ = n_features
+        if names is not None:
+            model.feature_names_in_ = np.array(names, dtype=object)
+        model.networks_ = networks
+        model.source_networks_ = sources
+        model.loss_curves_ = curves
+        model.source_record_ = record
+        return model
+
+
+def predict_target(
+    networks: Sequence[TrainedNetwork],
+    descriptors: np.ndarray,
+    compositions: Sequence[Any] | None,
+    target_transform: str | None,
+) -> np.ndarray:
+    """Predict the target with networks that were trained on a transform of it.
+
+    Parameters
+    ----------
+    networks : sequence of TrainedNetwork
+        Each with one output.
+    descriptors : ndarray of shape (n_samples, n_features)
+        Unscaled descriptors.
+    compositions : sequence of Composition, or None
+        The materials, where the transform needs them.
+    target_transform : str or None
+        As in `TransferMLPRegressor`.
+
+    Returns
+    -------
+    ndarray of shape (n_networks, n_samples)
+        In the unit of the target.
+    """
+    return inverse_transform(
+        check_transform(target_transform),
+        predict_all(networks, descriptors)[:, :, 0],
+        compositions,
+    )
+
+
+def integer_seed(random_state: Any) -> int | None:
+    """Return an integer as it is, the next integer of a generator, and None for None."""
+    if random_state is None:
+        return None
+    if isinstance(random_state, Integral):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31))
+
+
+def _read_networks(
+    name: str, states: Any, widths: list[tuple[int, ...]], n_features: int
+) -> tuple[TrainedNetwork, ...]:
+    """Return the networks of a file, one for each entry of `widths`."""
+    if not isinstance(states, list) or len(states) != len(widths):
+        got = f"{len(states)}" if isinstance(states, list) else type(states).__name__
+        raise ModelFormatError(f"expected {len(widths)} {name}, got {got}")
+    return tuple(
+        TrainedNetwork.from_state(state, widths[number], n_features, f"{name}[{number}]")
+        for number, state in enumerate(states)
+    )

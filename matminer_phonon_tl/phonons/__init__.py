@@ -6,16 +6,29 @@ types and returns a number in the unit that its docstring states.
 
 from typing import Any
 
+from matminer_phonon_tl.phonons.debye import debye_temperature
 from matminer_phonon_tl.phonons.frequencies import establish_unit
-from matminer_phonon_tl.phonons.gap import SpectralGap, acoustic_optical_gap, largest_gap
+from matminer_phonon_tl.phonons.gap import (
+    AcousticOpticalEdges,
+    SpectralGap,
+    acoustic_optical_edges,
+    acoustic_optical_gap,
+    largest_gap,
+)
 from matminer_phonon_tl.phonons.heat_capacity import heat_capacity
 from matminer_phonon_tl.phonons.model_crystals import (
     debye_dos,
     diatomic_chain,
     zincblende_springs,
 )
-from matminer_phonon_tl.phonons.sound import SoundVelocity, sound_velocities, speed_of_sound
-from matminer_phonon_tl.phonons.spectrum import debye_temperature, last_dos_peak, mean_frequency
+from matminer_phonon_tl.phonons.properties import PhononProperties, phonon_properties
+from matminer_phonon_tl.phonons.sound import (
+    DirectionalSpeeds,
+    SoundVelocity,
+    directional_speeds,
+    sound_velocities,
+    speed_of_sound,
+)
 from matminer_phonon_tl.phonons.stability import (
     ImaginaryModes,
     has_imaginary_modes,
@@ -23,22 +36,26 @@ from matminer_phonon_tl.phonons.stability import (
 )
 
 __all__ = [
+    "AcousticOpticalEdges",
+    "DirectionalSpeeds",
     "ImaginaryModes",
     "PhononBandFeaturizer",
     "PhononDOSFeaturizer",
+    "PhononProperties",
     "SoundVelocity",
     "SpectralGap",
+    "acoustic_optical_edges",
     "acoustic_optical_gap",
     "debye_dos",
     "debye_temperature",
     "diatomic_chain",
+    "directional_speeds",
     "establish_unit",
     "has_imaginary_modes",
     "heat_capacity",
     "imaginary_modes",
     "largest_gap",
-    "last_dos_peak",
-    "mean_frequency",
+    "phonon_properties",
     "sound_velocities",
     "speed_of_sound",
     "zincblende_springs",

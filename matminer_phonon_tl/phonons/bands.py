@@ -1,7 +1,7 @@
 """Phonon bands in THz and 1/Angstrom, read from any common form of document."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -128,6 +128,28 @@ def read_bands(
         reciprocal_matrix=reciprocal,
         labels=_labels(fields["labels_dict"]),
         structure=structure,
+    )
+
+
+def joined_bands(first: PhononBands, *others: PhononBands) -> PhononBands:
+    """Join the bands of one crystal at several sets of wave vectors.
+
+    Parameters
+    ----------
+    first, *others : PhononBands
+        Bands of the same primitive cell.
+
+    Returns
+    -------
+    PhononBands
+        All wave vectors, in the order given.
+    """
+    every = (first, *others)
+    return replace(
+        first,
+        frequencies=np.concatenate([bands.frequencies for bands in every], axis=1),
+        q_fractional=np.concatenate([bands.q_fractional for bands in every]),
+        q_cartesian=np.concatenate([bands.q_cartesian for bands in every]),
     )
 
 

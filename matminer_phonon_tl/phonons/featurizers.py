@@ -9,7 +9,6 @@ from matminer_phonon_tl.phonons.bands import read_bands
 from matminer_phonon_tl.phonons.gap import acoustic_optical_gap_of, largest_gap_of
 from matminer_phonon_tl.phonons.heat_capacity import heat_capacity
 from matminer_phonon_tl.phonons.sound import speed_of_sound_of
-from matminer_phonon_tl.phonons.spectrum import debye_temperature, last_dos_peak, mean_frequency
 from matminer_phonon_tl.phonons.stability import imaginary_modes_of
 from matminer_phonon_tl.units import THZ_TO_CM1
 
@@ -154,16 +153,10 @@ class PhononBandFeaturizer(BaseFeaturizer):
 
 
 class PhononDOSFeaturizer(BaseFeaturizer):
-    """Heat capacity, last peak, mean frequency and Debye temperature of a phonon DOS.
+    """Heat capacity of a phonon density of states.
 
-    Features, with their units in the label:
-
-    - heat capacity per mole of formula units and of atoms at each temperature, see
-      :func:`~matminer_phonon_tl.phonons.heat_capacity`
-    - last DOS peak, the target of ``matbench_phonons``, see
-      :func:`~matminer_phonon_tl.phonons.last_dos_peak`
-    - mean frequency, see :func:`~matminer_phonon_tl.phonons.mean_frequency`
-    - Debye temperature, see :func:`~matminer_phonon_tl.phonons.debye_temperature`
+    Features, with their units in the label: heat capacity per mole of formula units and of atoms
+    at each temperature, see :func:`~matminer_phonon_tl.phonons.heat_capacity`.
 
     Parameters
     ----------
@@ -180,7 +173,7 @@ class PhononDOSFeaturizer(BaseFeaturizer):
     >>> from matminer_phonon_tl.phonons import PhononDOSFeaturizer, debye_dos
     >>> featurizer = PhononDOSFeaturizer(unit="THz", per_formula_unit=False)
     >>> [round(value, 1) for value in featurizer.featurize(debye_dos(cutoff=10.0))]
-    [22.0, 333.6, 250.2, 479.9]
+    [22.0]
     """
 
     def __init__(
@@ -241,12 +234,7 @@ class PhononDOSFeaturizer(BaseFeaturizer):
             heat_capacity(dos, structure, temperatures, per=per, unit=self.unit).tolist()
             for per in amounts
         ]
-        return [
-            *[value for row in capacities for value in row],
-            last_dos_peak(dos, unit=self.unit, structure=structure),
-            mean_frequency(dos, unit=self.unit, structure=structure),
-            debye_temperature(dos, unit=self.unit, structure=structure),
-        ]
+        return [value for row in capacities for value in row]
 
     def feature_labels(self) -> list[str]:
         """Return the names of the features with their units.
@@ -258,13 +246,7 @@ class PhononDOSFeaturizer(BaseFeaturizer):
         """
         formula_unit = [f"heat capacity at {t:g} K [J/mol/K]" for t in self.temperatures]
         atom = [f"heat capacity per atom at {t:g} K [J/mol/K]" for t in self.temperatures]
-        return [
-            *(formula_unit if self.per_formula_unit else []),
-            *atom,
-            "last phonon DOS peak [cm-1]",
-            "mean phonon frequency [cm-1]",
-            "Debye temperature [K]",
-        ]
+        return [*(formula_unit if self.per_formula_unit else []), *atom]
 
     def citations(self) -> list[str]:
         """Return the papers that define the features, as BibTeX.

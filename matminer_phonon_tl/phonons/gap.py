@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from matminer_phonon_tl.exceptions import NonPrimitiveCellError, PhononDocumentError
-from matminer_phonon_tl.phonons.bands import PhononBands, is_primitive, read_bands
+from matminer_phonon_tl.phonons.bands import PhononBands, is_primitive
+from matminer_phonon_tl.phonons.force_constants import read_zone
 from matminer_phonon_tl.phonons.stability import require_stable
 from matminer_phonon_tl.units import THZ_TO_CM1
 
@@ -32,6 +33,26 @@ class SpectralGap(NamedTuple):
     lower_branch: int
 
 
+class AcousticOpticalEdges(NamedTuple):
+    """The frequencies between which the acoustic-optical gap lies.
+
+    Attributes
+    ----------
+    acoustic_top : float
+        Highest frequency of the third branch, cm-1.
+    optical_bottom : float
+        Lowest frequency of the fourth branch, cm-1; NaN for one atom in the cell.
+    """
+
+    acoustic_top: float
+    optical_bottom: float
+
+    @property
+    def signed_gap(self) -> float:
+        """Optical bottom less acoustic top, cm-1; negative where the two ranges overlap."""
+        return self.optical_bottom - self.acoustic_top
+
+
 def acoustic_optical_gap(
     bs: Any,
     *,
@@ -51,8 +72,8 @@ def acoustic_optical_gap(
 
     Parameters
     ----------
-    bs : PhononBandStructure, dict or emmet.core.phonon.PhononBS
-        Phonon band structure.
+    bs : PhononBandStructure, dict, emmet.core.phonon.PhononBS or phonopy.Phonopy
+        Phonon band structure; or force constants, whose bands over the whole zone are computed.
     signed : bool, default False
         Return the (negative) overlap of the two ranges too, instead of 0.
     unit : str, optional
@@ -97,7 +118,7 @@ def acoustic_optical_gap(
     -9.37
     """
     return acoustic_optical_gap_of(
-        read_bands(bs, unit=unit, structure=structure),
+        read_zone(bs, unit=unit, structure=structure),
         signed=signed,
         require_primitive=require_primitive,
         allow_imaginary=allow_imaginary,
@@ -112,7 +133,9 @@ def acoustic_optical_gap_of(
     allow_imaginary: bool = False,
 ) -> float:
     """As :func:`acoustic_optical_gap`, of bands that have been read."""
-    _check(bands, require_primitive=require_primitive, allow_imaginary=allow_imaginary)
+    edges = acoustic_optical_edges_of(
+        bands, require_primitive=require_primitive, allow_imaginary=allow_imaginary
+    )
     if len(bands.frequencies) == 3:
         if signed:
             raise PhononDocumentError(
@@ -120,8 +143,64 @@ def acoustic_optical_gap_of(
                 "optical branches; use signed=False, which returns 0"
             )
         return 0.0
-    gap = THZ_TO_CM1 * float(bands.frequencies[3].min() - bands.frequencies[2].max())
-    return gap if signed else max(0.0, gap)
+    return edges.signed_gap if signed else max(0.0, edges.signed_gap)
+
+
+def acoustic_optical_edges(
+    bs: Any,
+    *,
+    unit: str | None = None,
+    structure: "Structure | None" = None,
+    require_primitive: bool = True,
+    allow_imaginary: bool = False,
+) -> AcousticOpticalEdges:
+    """Highest acoustic and lowest optical frequency, cm-1.
+
+    Parameters
+    ----------
+    bs, unit, structure, require_primitive, allow_imaginary
+        As for :func:`acoustic_optical_gap`.
+
+    Returns
+    -------
+    AcousticOpticalEdges
+        ``acoustic_top`` and ``optical_bottom``, cm-1, and their difference ``signed_gap``.
+
+    Raises
+    ------
+    PhononDocumentError, NonPrimitiveCellError, UnitError, UnstableStructureError
+        As :func:`acoustic_optical_gap`.
+
+    References
+    ----------
+    Z. Liu, M. Jiang and T. Luo, Sci. Adv. 6, eabd1356 (2020), doi:10.1126/sciadv.abd1356.
+
+    Examples
+    --------
+    >>> from matminer_phonon_tl.phonons import diatomic_chain
+    >>> edges = acoustic_optical_edges(diatomic_chain(springs=(60.0, 60.0, 60.0)))
+    >>> round(edges.acoustic_top, 2), round(edges.optical_bottom, 2), round(edges.signed_gap, 2)
+    (170.91, 381.33, 210.41)
+    """
+    return acoustic_optical_edges_of(
+        read_zone(bs, unit=unit, structure=structure),
+        require_primitive=require_primitive,
+        allow_imaginary=allow_imaginary,
+    )
+
+
+def acoustic_optical_edges_of(
+    bands: PhononBands, *, require_primitive: bool = True, allow_imaginary: bool = False
+) -> AcousticOpticalEdges:
+    """As :func:`acoustic_optical_edges`, of bands that have been read."""
+    _check(bands, require_primitive=require_primitive, allow_imaginary=allow_imaginary)
+    has_optical = len(bands.frequencies) > 3
+    return AcousticOpticalEdges(
+        acoustic_top=THZ_TO_CM1 * float(bands.frequencies[2].max()),
+        optical_bottom=(
+            THZ_TO_CM1 * float(bands.frequencies[3].min()) if has_optical else float("nan")
+        ),
+    )
 
 
 def largest_gap(
@@ -141,8 +220,8 @@ def largest_gap(
 
     Parameters
     ----------
-    bs : PhononBandStructure, dict or emmet.core.phonon.PhononBS
-        Phonon band structure.
+    bs : PhononBandStructure, dict, emmet.core.phonon.PhononBS or phonopy.Phonopy
+        Phonon band structure; or force constants, whose bands over the whole zone are computed.
     unit : str, optional
         Unit of the document's frequencies; established from the content if not given.
     structure : pymatgen.core.Structure, optional
@@ -175,7 +254,7 @@ def largest_gap(
     >>> round(gap.width, 2), round(gap.lower_edge, 2), round(gap.upper_edge, 2), gap.lower_branch
     (210.41, 170.91, 381.33, 3)
     """
-    bands = read_bands(bs, unit=unit, structure=structure)
+    bands = read_zone(bs, unit=unit, structure=structure)
     return largest_gap_of(bands, allow_imaginary=allow_imaginary)
 
 

@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from matminer_phonon_tl.exceptions import PhononDocumentError
 from matminer_phonon_tl.phonons.density import PhononDensity, read_dos
-from matminer_phonon_tl.phonons.stability import require_real_states
+from matminer_phonon_tl.phonons.force_constants import PhononMesh, force_constant_phonons
+from matminer_phonon_tl.phonons.stability import require_real_states, require_stable
 from matminer_phonon_tl.units import MOLAR_GAS_CONSTANT, THZ_TO_KELVIN
 
 if TYPE_CHECKING:
@@ -54,12 +55,13 @@ def heat_capacity(
     with the density of states normalised to three modes an atom, so that it tends to 3R an atom
     at high temperature whatever the document's own norm. The integrand is even in :math:`f` and 1
     at :math:`f = 0`, so that the tail which smearing leaves below zero counts for what it is, the
-    soft end of the acoustic branches.
+    soft end of the acoustic branches. From force constants the same is summed over the modes of a
+    mesh, which loses no sharp peak as a coarse density does.
 
     Parameters
     ----------
-    dos : PhononDos, CompletePhononDos, dict or emmet.core.phonon.PhononDOS
-        Phonon density of states.
+    dos : PhononDos, CompletePhononDos, dict, emmet.core.phonon.PhononDOS or phonopy.Phonopy
+        Phonon density of states, or force constants.
     structure : pymatgen.core.Structure, optional
         The crystal, for a document without one.
     temperature : float or array_like, default 300
@@ -104,40 +106,75 @@ def heat_capacity(
         raise ValueError(
             f"expected a temperature of at least 0 K, got {temperature!r}; pass it in kelvin"
         )
-    density = read_dos(dos, unit=unit, structure=structure)
-    require_real_states(density, "a heat capacity")
-    moles = _amount(density, per)
-    values = np.array([_per_cell(density, t) for t in temperatures.ravel()]) / moles
+    phonons = force_constant_phonons(dos)
+    if phonons is None:
+        density = read_dos(dos, unit=unit, structure=structure)
+        require_real_states(density, "a heat capacity")
+        moles = _amount(density.n_atoms, density.structure, per)
+        values = np.array([_per_cell(density, t) for t in temperatures.ravel()]) / moles
+    else:
+        mesh = phonons.mesh()
+        require_stable(mesh.bands, "a heat capacity")
+        moles = _amount(len(phonons.structure), phonons.structure, per)
+        values = heat_capacity_of_mesh(mesh, temperatures.ravel()) / moles
     return float(values[0]) if temperatures.ndim == 0 else values.reshape(temperatures.shape)
 
 
-def _amount(density: PhononDensity, per: str) -> float:
+def heat_capacity_of_mesh(
+    mesh: PhononMesh, temperature: "float | NDArray[np.float64]"
+) -> NDArray[np.float64]:
+    """Heat capacity of a mole of cells, summed over the modes of a mesh, J/mol/K.
+
+    Parameters
+    ----------
+    mesh : PhononMesh
+        Of a stable crystal.
+    temperature : float or ndarray
+        K, above 0.
+
+    Returns
+    -------
+    ndarray
+        Of the shape of ``temperature``.
+    """
+    temperature = np.asarray(temperature, dtype=float)
+    modes = np.array([_einstein(mesh.bands.frequencies, t).sum(axis=0) for t in temperature.flat])
+    return MOLAR_GAS_CONSTANT * (modes @ mesh.weights).reshape(temperature.shape)
+
+
+def _amount(n_atoms: int, structure: "Structure | None", per: str) -> float:
     """Return how many of ``per`` a cell holds."""
     if per == "cell":
         return 1.0
     if per == "atom":
-        return float(density.n_atoms)
+        return float(n_atoms)
     if per != "formula_unit":
         raise ValueError(f"expected per= formula_unit, atom or cell, got {per!r}; use one of these")
-    if density.structure is None:
+    if structure is None:
         raise PhononDocumentError(
             "expected a structure, which tells the formula unit, got a density of states without "
             'one; pass structure=, or ask per="atom"'
         )
-    composition = density.structure.composition
+    composition = structure.composition
     return float(composition.num_atoms / composition.reduced_composition.num_atoms)
 
 
 def _per_cell(density: PhononDensity, temperature: float) -> float:
     """Return the heat capacity of a mole of cells."""
+    weight = _einstein(density.frequencies, temperature)
+    integral = np.trapezoid(density.densities * weight, density.frequencies)
+    return float(MOLAR_GAS_CONSTANT * integral)
+
+
+def _einstein(frequencies: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """Return the heat capacity of modes of these frequencies (THz), in units of k_B."""
     if temperature == 0.0:
-        return 0.0
-    x = THZ_TO_KELVIN * np.abs(density.frequencies) / (2.0 * temperature)
+        return np.zeros_like(frequencies)
+    x = THZ_TO_KELVIN * np.abs(frequencies) / (2.0 * temperature)
     weight = np.ones_like(x)
     # sinh overflows at 710, where the weight has long been 0 to double precision; below 1e-8 it
     # is 1 and 0/0 is near
     weight[x > 350.0] = 0.0
     regular = (x > 1e-8) & (x <= 350.0)
     weight[regular] = (x[regular] / np.sinh(x[regular])) ** 2
-    integral = np.trapezoid(density.densities * weight, density.frequencies)
-    return float(MOLAR_GAS_CONSTANT * integral)
+    return weight

@@ -9,6 +9,11 @@ from numpy.typing import NDArray
 
 from matminer_phonon_tl.exceptions import PhononDocumentError, UnstableStructureError
 from matminer_phonon_tl.phonons.bands import PhononBands, read_bands
+from matminer_phonon_tl.phonons.force_constants import (
+    ForceConstantPhonons,
+    force_constant_phonons,
+    hemisphere,
+)
 from matminer_phonon_tl.phonons.stability import require_stable
 from matminer_phonon_tl.units import THZ_ANGSTROM_TO_KM_PER_S
 
@@ -18,7 +23,9 @@ if TYPE_CHECKING:
 _WINDOW = 0.2
 _MIN_POINTS = 4
 _OPTICAL_MARGIN = 0.9
-_COLLINEAR = 1e-3
+_COLLINEAR = 1e-4
+_SLOWEST = 0.3  # km/s; slower waves are noise, and imaginary ones of this size too
+_PRINTED = 1e-4  # of a reciprocal lattice vector: wave vectors printed with four digits
 
 
 class SoundVelocity(NamedTuple):
@@ -45,6 +52,28 @@ class SoundVelocity(NamedTuple):
     n_points: int
 
 
+class DirectionalSpeeds(NamedTuple):
+    """Speeds of sound averaged over all directions.
+
+    Attributes
+    ----------
+    mean : float
+        Mean over the three waves and all directions, km/s.
+    longitudinal : float
+        Mean over directions of the fastest wave, which is the longitudinal one but for the
+        crystal's anisotropy, km/s.
+    transverse : float
+        Mean over directions of the two slower waves, km/s.
+    debye : float
+        The mean of :math:`v^{-3}` over waves and directions, to the power -1/3, km/s.
+    """
+
+    mean: float
+    longitudinal: float
+    transverse: float
+    debye: float
+
+
 @dataclass(frozen=True, eq=False)
 class GammaSegment:
     """The wave vectors of a straight path that starts at Gamma, which is the first of them."""
@@ -63,16 +92,21 @@ def speed_of_sound(
 ) -> float:
     r"""Mean speed of sound, km/s.
 
+    From force constants, the mean over the three acoustic branches and over all directions, see
+    :func:`directional_speeds`. From bands, which hold a few directions only,
+
     .. math:: v = \frac{1}{3 n_s}\sum_{s=1}^{n_s}\sum_{j=1}^{3}
         \left.\frac{d\omega_j}{dq_s}\right|_{q=0}
 
     over the three acoustic branches and over the :math:`n_s` path segments of the document that
-    touch Gamma, each with the same weight. The slopes are those of :func:`sound_velocities`.
+    touch Gamma, each with the same weight. The slopes are those of :func:`sound_velocities`. That
+    is less than a mean over all directions: in strongly anisotropic crystals the two differ by
+    5 to 10 %.
 
     Parameters
     ----------
-    bs : PhononBandStructure, dict or emmet.core.phonon.PhononBS
-        Phonon band structure along lines.
+    bs : phonopy.Phonopy, PhononBandStructure, dict or emmet.core.phonon.PhononBS
+        Force constants, or a phonon band structure along lines.
     unit : str, optional
         Unit of the document's frequencies; established from the content if not given.
     structure : pymatgen.core.Structure, optional
@@ -103,7 +137,12 @@ def speed_of_sound(
     >>> round(speed_of_sound(diatomic_chain()), 3)
     5.727
     """
-    return speed_of_sound_of(read_bands(bs, unit=unit, structure=structure))
+    phonons = force_constant_phonons(bs)
+    if phonons is None:
+        return speed_of_sound_of(read_bands(bs, unit=unit, structure=structure))
+    speeds, bands = directional_speeds_of(phonons)
+    require_stable(bands, "a speed of sound")
+    return speeds.mean
 
 
 def speed_of_sound_of(bands: PhononBands) -> float:
@@ -190,6 +229,105 @@ def sound_velocities_of(bands: PhononBands) -> list[SoundVelocity]:
     return found
 
 
+def directional_speeds(source: Any) -> DirectionalSpeeds:
+    r"""Speeds of sound averaged over all directions, from force constants, km/s.
+
+    .. math:: v = \frac{1}{4\pi}\int \frac{1}{3}\sum_{j=1}^{3}
+        \left.\frac{d\omega_j}{dq}\right|_{q=0} d\Omega
+
+    by Lebedev's quadrature of 110 points. The slope of each branch along each direction is that of
+    :math:`\omega^2 = c + v^2 q^2 + b q^4` through three wave vectors next to Gamma; the constant
+    takes up a broken acoustic sum rule. In a polar crystal the waves carry their macroscopic
+    electric field, as those of an insulator do.
+
+    Parameters
+    ----------
+    source : phonopy.Phonopy, ForceConstantPhonons or dict
+        Force constants; of a dictionary as matcalc's ``PhononCalc`` returns, its ``phonon``.
+
+    Returns
+    -------
+    DirectionalSpeeds
+        Mean, longitudinal, transverse and Debye mean, km/s. All are NaN where a squared speed is
+        below -(0.3 km/s)^2 in some direction: the crystal is elastically unstable, or its force
+        constants are too inaccurate to tell (in small supercells they break the rotational sum
+        rule). A squared speed between that and 0, as noise makes that of a very slow wave, counts
+        as 0, and the Debye mean, which would be 0, is NaN.
+
+    Raises
+    ------
+    PhononDocumentError
+        There are no force constants.
+
+    References
+    ----------
+    V. I. Lebedev and D. N. Laikov, Dokl. Math. 59, 477 (1999) (quadrature);
+    O. L. Anderson, J. Phys. Chem. Solids 24, 909 (1963), doi:10.1016/0022-3697(63)90067-2 (Debye
+    mean).
+    """
+    phonons = force_constant_phonons(source)
+    if phonons is None:
+        raise PhononDocumentError(
+            f"expected a phonopy.Phonopy with force constants, got {type(source).__name__}; load "
+            "the calculation with phonopy.load first, or ask speed_of_sound for bands"
+        )
+    return directional_speeds_of(phonons)[0]
+
+
+def directional_speeds_of(phonons: ForceConstantPhonons) -> tuple[DirectionalSpeeds, PhononBands]:
+    """As :func:`directional_speeds`, with the bands at the wave vectors that were computed."""
+    directions, weights = hemisphere()
+    distinct, orbit = np.unique(phonons.orbits(directions), return_inverse=True)
+    weights = np.bincount(orbit, weights)
+    speeds, bands = _waves(phonons, directions[distinct])
+    averages = DirectionalSpeeds(
+        mean=float(weights @ speeds.mean(axis=1)),
+        longitudinal=float(weights @ speeds[:, 2]),
+        transverse=float(weights @ speeds[:, :2].mean(axis=1)),
+        debye=(
+            float((weights @ (speeds**-3.0).mean(axis=1)) ** (-1.0 / 3.0))
+            if speeds.min() > 0.0
+            else float("nan")
+        ),
+    )
+    return averages, bands
+
+
+def directional_waves(
+    phonons: ForceConstantPhonons, directions: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Speeds of the three acoustic waves along given directions, km/s.
+
+    Parameters
+    ----------
+    phonons : ForceConstantPhonons
+        The crystal.
+    directions : ndarray of shape (n_directions, 3)
+        Cartesian unit vectors.
+
+    Returns
+    -------
+    ndarray of shape (n_directions, 3)
+        Ascending along each direction; NaN as in :func:`directional_speeds`.
+    """
+    return _waves(phonons, directions)[0]
+
+
+def _waves(
+    phonons: ForceConstantPhonons, directions: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], PhononBands]:
+    """Return the speeds along directions, and the bands that they come from."""
+    bands, lengths = phonons.around_gamma(directions, n_lengths=3)
+    acoustic = bands.frequencies[:3].T.reshape(len(directions), 3, 3)  # direction, length, branch
+    powers = np.stack([np.ones_like(lengths), lengths**2, lengths**4], axis=1)
+    squares = np.sign(acoustic) * acoustic**2
+    slopes = np.einsum("l,dlb->db", np.linalg.inv(powers)[1], squares)
+    squared_speeds = slopes * THZ_ANGSTROM_TO_KM_PER_S**2
+    if squared_speeds.min() < -(_SLOWEST**2):
+        return np.full((len(directions), 3), np.nan), bands
+    return np.sort(np.sqrt(np.maximum(squared_speeds, 0.0)), axis=1), bands
+
+
 def gamma_segments(bands: PhononBands) -> Iterator[GammaSegment]:
     """Yield each straight run of wave vectors away from Gamma, both ways along the document.
 
@@ -206,10 +344,11 @@ def gamma_segments(bands: PhononBands) -> Iterator[GammaSegment]:
         At least one wave vector beyond Gamma.
     """
     jumps = bands.jumps
+    rounding = _PRINTED * np.linalg.norm(bands.reciprocal_matrix, axis=1).max()
     for gamma in bands.gamma_indices:
         offsets = bands.q_cartesian - bands.q_cartesian[gamma]
         for outwards in (-1, 1):
-            run = _run_from(int(gamma), offsets, jumps, outwards)
+            run = _run_from(int(gamma), offsets, jumps, outwards, rounding)
             if len(run) == 1:
                 continue
             end = bands.q_fractional[run[-1]] + 0.0  # no "-0" in a label
@@ -226,27 +365,29 @@ def gamma_segments(bands: PhononBands) -> Iterator[GammaSegment]:
 
 
 def _run_from(
-    gamma: int, offsets: NDArray[np.float64], jumps: NDArray[np.bool_], outwards: int
+    gamma: int,
+    offsets: NDArray[np.float64],
+    jumps: NDArray[np.bool_],
+    outwards: int,
+    rounding: float,
 ) -> list[int]:
     """Return Gamma and the wave vectors that follow it on a straight line."""
     line = [gamma]
     while 0 <= (index := line[-1] + outwards) < len(offsets):
-        if jumps[min(line[-1], index)] or not _is_farther(offsets, line, index):
+        if jumps[min(line[-1], index)] or not _is_farther(offsets, line, index, rounding):
             break
         line.append(index)
     return line
 
 
-def _is_farther(offsets: NDArray[np.float64], line: list[int], index: int) -> bool:
+def _is_farther(offsets: NDArray[np.float64], line: list[int], index: int, rounding: float) -> bool:
     """Return whether a wave vector lies farther out on the line than its last one."""
     distance = np.linalg.norm(offsets[index])
     if distance - np.linalg.norm(offsets[line[-1]]) <= 1e-9:
         return False
-    if len(line) == 1:
-        return True
-    first = offsets[line[1]]
-    across = offsets[index] / distance - first / np.linalg.norm(first)
-    return bool(np.linalg.norm(across) < _COLLINEAR)
+    along = offsets[index] / distance
+    across = offsets[line] - np.outer(offsets[line] @ along, along)
+    return bool(np.linalg.norm(across, axis=1).max() <= max(_COLLINEAR * distance, rounding))
 
 
 def _window(segment: GammaSegment) -> int:

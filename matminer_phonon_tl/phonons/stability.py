@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from matminer_phonon_tl.exceptions import UnstableStructureError
-from matminer_phonon_tl.phonons.bands import PhononBands, read_bands
+from matminer_phonon_tl.phonons.bands import PhononBands
 from matminer_phonon_tl.phonons.density import PhononDensity
+from matminer_phonon_tl.phonons.force_constants import read_zone
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -38,12 +39,26 @@ class ImaginaryModes(NamedTuple):
         Lowest frequency in the rest of the zone, THz; NaN if the document has none.
     wave_vector : tuple of three floats
         Where the lowest frequency of all lies, in reciprocal lattice vectors.
+    lowest_optical_near_gamma : float
+        Lowest frequency of the fourth branch next to Gamma, THz; NaN if there is none.
     """
 
     unstable: bool
     lowest_near_gamma: float
     lowest_elsewhere: float
     wave_vector: tuple[float, float, float]
+    lowest_optical_near_gamma: float = float("nan")
+
+    @property
+    def lowest_away_from_translations(self) -> float:
+        """Lowest frequency but for the acoustic branches next to Gamma, which are near zero, THz.
+
+        An instability of these branches counts all the same.
+        """
+        found = [self.lowest_elsewhere, self.lowest_optical_near_gamma]
+        if self.unstable:
+            found.append(self.lowest_near_gamma)
+        return float(np.nanmin(found))
 
 
 def imaginary_modes(
@@ -66,8 +81,8 @@ def imaginary_modes(
 
     Parameters
     ----------
-    bs : PhononBandStructure, dict or emmet.core.phonon.PhononBS
-        Phonon band structure.
+    bs : PhononBandStructure, dict, emmet.core.phonon.PhononBS or phonopy.Phonopy
+        Phonon band structure; or force constants, whose bands over the whole zone are computed.
     tolerance : float, default 0.1
         Tolerance next to Gamma, THz.
     zone_tolerance : float, default 0.02
@@ -100,7 +115,7 @@ def imaginary_modes(
     >>> imaginary_modes(diatomic_chain()).unstable
     False
     """
-    bands = read_bands(bs, unit=unit, structure=structure)
+    bands = read_zone(bs, unit=unit, structure=structure)
     return imaginary_modes_of(bands, tolerance=tolerance, zone_tolerance=zone_tolerance)
 
 
@@ -135,6 +150,7 @@ def imaginary_modes_of(
         lowest_near_gamma=near_gamma,
         lowest_elsewhere=elsewhere,
         wave_vector=(float(q[0]), float(q[1]), float(q[2])),
+        lowest_optical_near_gamma=float(optical.min()) if optical.size else float("nan"),
     )
 
 
@@ -150,8 +166,8 @@ def has_imaginary_modes(
 
     Parameters
     ----------
-    bs : PhononBandStructure, dict or emmet.core.phonon.PhononBS
-        Phonon band structure.
+    bs : PhononBandStructure, dict, emmet.core.phonon.PhononBS or phonopy.Phonopy
+        Phonon band structure; or force constants, whose bands over the whole zone are computed.
     tolerance : float, default 0.1
         How far below zero the acoustic branches may dip next to Gamma, THz.
     zone_tolerance : float, default 0.02

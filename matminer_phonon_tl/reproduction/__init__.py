@@ -1,4 +1,4 @@
-"""The paper's experiments, as published and without their leak: tables, figures, a report."""
+"""Run the paper's experiments, as published and without the leak; tables, figures, a report."""
 
 from importlib import import_module
 from typing import Any

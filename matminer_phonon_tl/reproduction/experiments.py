@@ -1,4 +1,7 @@
-"""The whole paper again: every experiment as published, and beside it without the leak.
+"""Run the whole paper again: every experiment as published, and beside it without the leak.
+
+A run is a list of jobs. What a job returns is kept as DIR/parts/EXPERIMENT--NAME.json, so that a
+run that was stopped goes on; scores, tables, figures and report are made from these parts.
 
 References
 ----------
@@ -7,48 +10,97 @@ Z. Liu, M. Jiang, T. Luo, Sci. Adv. 6, eabd1356 (2020), doi:10.1126/sciadv.abd13
 
 import json
 import logging
-from collections.abc import Sequence
-from dataclasses import asdict
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tqdm.auto import tqdm
 
-from matminer_phonon_tl.evaluation._checks import check_client, check_whole
+from matminer_phonon_tl.evaluation.checks import check_client, check_whole
 from matminer_phonon_tl.exceptions import DatasetIntegrityError, MissingExtraError
-from matminer_phonon_tl.models.serialization import data_hash, library_versions, write_atomically
-from matminer_phonon_tl.reproduction._paper_data import SCALES, TARGETS, Scale
-from matminer_phonon_tl.reproduction._paper_execution import finished_jobs
-from matminer_phonon_tl.reproduction._paper_plan import (
-    EXPERIMENTS,
-    Job,
-    estimate_minutes,
-    in_words,
-    plan,
+from matminer_phonon_tl.files import data_hash, library_versions, write_atomically
+from matminer_phonon_tl.reproduction.paper import (
+    N_REPEATS,
+    SCALES,
+    TARGETS,
+    Scale,
+    draw_architectures,
+    paper_frame,
 )
 from matminer_phonon_tl.untrusted_json import parse_json
 
 __all__ = [
     "EXPERIMENTS",
     "SCALES",
+    "Job",
     "Scale",
     "estimate_minutes",
+    "finished_jobs",
     "in_words",
     "plan",
     "plan_of",
     "run",
+    "write_report",
 ]
 
 logger = logging.getLogger(__name__)
 
+EXPERIMENTS = (
+    "source",
+    "transfer",
+    "holdout_60_40",
+    "layers_transferred",
+    "layers_frozen",
+    "classifier",
+    "full_data",
+    "iii_v",
+    "structure_descriptors",
+)
+PROTOCOLS = ("published", "leak_free")
+
+# network fits of 500 epochs on 100 rows that two cores do in a second
+FITS_PER_SECOND = 2.7
+# how many of them a fit on all 1245 rows costs
+LARGE_FIT = 9.0
+
+TRANSFERRED: dict[str, tuple[int, ...]] = {"first": (0,), "second": (1,), "all": (0, 1, 2)}
+FROZEN: dict[str, tuple[int, ...]] = {
+    "all three": (0, 1, 2),
+    "first two": (0, 1),
+    "first": (0,),
+    "none": (),
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """Part of an experiment that is done, and kept, as a whole.
+
+    Attributes
+    ----------
+    experiment, name : str
+        Name the file of the result, DIR/parts/EXPERIMENT--NAME.json.
+    cost : float
+        Expected cost in fits of 500 epochs on 100 rows.
+    work : callable
+        Does the job and returns what is written.
+    """
+
+    experiment: str
+    name: str
+    cost: float
+    work: Callable[[], dict[str, Any]]
+
 
 def run(
     out: str | Path,
-    quick: bool = False,
     experiments: Sequence[str] | None = None,
     resume: bool = False,
     *,
-    scale: str | Scale | None = None,
+    scale: str | Scale = "full",
     device: str = "cpu",
     random_state: int = 0,
     client: Any = None,
@@ -56,33 +108,31 @@ def run(
 ) -> Path:
     """Run the paper's experiments under ``published`` and ``leak_free``.
 
-    Each part is written as it is finished, whole or not at all; a run that was killed goes on
-    with `resume`.
+    Each finished job is written at once, whole or not at all; `resume` continues a run that was
+    killed.
 
     Parameters
     ----------
     out : path
-        Folder for scores.json, tables, figures and report.html; made where it is missing.
-    quick : bool
-        Few networks and rounds, all experiments; the same as ``scale="quick"``.
+        Folder for scores.json, tables, figures and report.html; made if it is missing.
     experiments : sequence of str, optional
-        Some of ``EXPERIMENTS``. Default: all.
+        Names among ``EXPERIMENTS``; all of them if not given.
     resume : bool
-        Keep what an earlier run with the same settings has finished.
+        Keep what an earlier run with the same settings has finished in this folder.
     scale : {"full", "mid", "quick"} or Scale, optional
-        How many networks. Default: "full", the paper's 250 architectures and 15 rounds.
+        How many networks; "full" is the paper's 250 architectures and 15 rounds.
     device : str
         A torch device.
     random_state : int
     client : dask.distributed.Client, optional
-        Cluster to do the parts on: batches of architectures are spread over its workers.
+        Cluster that does the jobs: batches of architectures are spread over its workers.
     progress : bool
         Whether to show a progress bar with the time left.
 
     Returns
     -------
     Path
-        Of scores.json: ``{"scores": [{experiment, target, model, protocol, mae, r2, mae_std,
+        The file scores.json: ``{"scores": [{experiment, target, model, protocol, mae, r2, mae_std,
         n_architectures, n_repeats, ...}], ...}``.
 
     Raises
@@ -90,15 +140,15 @@ def run(
     ValueError
         If an experiment or a scale is unknown, or torch cannot use the device.
     FileExistsError
-        If the folder holds parts and `resume` is False.
+        If the folder holds results and `resume` is False.
     DatasetIntegrityError
-        If it holds parts of a run with other settings.
+        If it holds results of a run with other settings.
     """
     chosen = _check_experiments(experiments)
-    size = _check_scale(scale, quick)
+    size = _check_scale(scale)
     check_whole("random_state", random_state, 0)
     check_client(client)
-    if client is None:  # a cluster's workers may have what is missing here
+    if client is None:  # a cluster's workers may have a device that is missing here
         _check_device(device)
     folder = Path(out)
     if folder.exists() and not folder.is_dir():
@@ -128,36 +178,36 @@ def run(
 
 
 def write_report(out: str | Path) -> Path:
-    """Write scores, tables, figures and report anew from the parts that a folder holds.
+    """Write scores, tables, figures and report from the results that a folder holds.
 
     Parameters
     ----------
     out : path
-        Folder that :func:`run` was given; the run need not have come to its end.
+        Folder that :func:`run` was given; the run need not be complete.
 
     Returns
     -------
     Path
-        Of scores.json.
+        The file scores.json.
 
     Raises
     ------
     FileNotFoundError
-        If the folder holds no finished part of a run.
+        If the folder holds no finished job of a run.
     DatasetIntegrityError
-        If its record of the run cannot be read.
+        If the run's settings in the folder cannot be read.
     """
     # drawing is imported where something is drawn
-    from matminer_phonon_tl.reproduction import report as _report
-    from matminer_phonon_tl.reproduction._paper_figures import write_figures
-    from matminer_phonon_tl.reproduction._paper_tables import comparison_table, write_tables
+    from matminer_phonon_tl.reproduction import report
+    from matminer_phonon_tl.reproduction.figures import make_figures, write_figures
+    from matminer_phonon_tl.reproduction.tables import make_tables, write_tables
 
     folder = Path(out)
     size, random_state, device = _read_settings(folder)
     parts = folder / "parts"
-    # what earlier runs left of other experiments belongs to the same scores
+    # finished parts of experiments that this run left out belong to the same scores
     contents = [
-        json.loads(_part(parts, job).read_text(encoding="utf-8")) | {"experiment": job.experiment}
+        json.loads(_part(parts, job).read_text(encoding="utf-8"))
         for job in plan(size, random_state, device)
         if _part(parts, job).exists()
     ]
@@ -165,37 +215,211 @@ def write_report(out: str | Path) -> Path:
         raise FileNotFoundError(
             f"expected finished parts of a run in {folder}, got none: run phonon-tl reproduce first"
         )
-    comparisons = comparison_table(own for part in contents for own in part.get("records", ()))
-    path = write_tables(folder, contents, comparisons, _methods(size, random_state, device))
-    write_figures(folder, contents, comparisons)
-    document = json.loads(path.read_text(encoding="utf-8"))
-    _report.write_report(folder, contents, comparisons, document)
-    return path
+    tables = make_tables(contents)
+    document = write_tables(folder, contents, tables, _methods(size, random_state, device))
+    figures = make_figures(tables)
+    write_figures(folder, figures)
+    report.write_report(folder, document, tables, figures)
+    return folder / "scores.json"
 
 
 def plan_of(
     *,
-    quick: bool = False,
-    scale: str | Scale | None = None,
+    scale: str | Scale = "full",
     experiments: Sequence[str] | None = None,
     random_state: int = 0,
     device: str = "cpu",
 ) -> list[Job]:
-    """Return the jobs that :func:`run` would do here with these arguments, without doing them.
+    """Return the jobs that :func:`run` would do with these arguments, without doing them.
 
-    What :func:`run` would refuse is refused here too.
+    Arguments are checked as :func:`run` checks them.
 
     Examples
     --------
-    >>> len(plan_of(quick=True, experiments=["full_data"]))
+    >>> len(plan_of(scale="quick", experiments=["full_data"]))
     2
     """
     chosen = _check_experiments(experiments)
-    size = _check_scale(scale, quick)
+    size = _check_scale(scale)
     check_whole("random_state", random_state, 0)
     _check_device(device)
     jobs = plan(size, random_state, device)
     return [job for job in jobs if job.experiment in chosen]
+
+
+def estimate_minutes(jobs: Sequence[Job]) -> float:
+    """Return about how long jobs take on two cores, in minutes.
+
+    Examples
+    --------
+    >>> from matminer_phonon_tl.reproduction.paper import SCALES
+    >>> estimate_minutes(list(plan(SCALES["quick"]))) < estimate_minutes(list(plan(SCALES["full"])))
+    True
+    """
+    return sum(job.cost for job in jobs) / FITS_PER_SECOND / 60
+
+
+def in_words(minutes: float) -> str:
+    """Return a duration in words, rounded.
+
+    Examples
+    --------
+    >>> in_words(7.2), in_words(300.0), in_words(11_500.0)
+    ('7 minutes', '5 hours', '8 days')
+    """
+    for unit, size in (("day", 1440.0), ("hour", 60.0)):
+        if minutes >= 2 * size:
+            return f"{minutes / size:.0f} {unit}s"
+    return f"{minutes:.0f} minutes"
+
+
+def plan(
+    scale: Scale, random_state: int = 0, device: str = "cpu", progress: bool = False
+) -> Iterator[Job]:
+    """Yield the jobs of all experiments.
+
+    Examples
+    --------
+    >>> from matminer_phonon_tl.reproduction.paper import SCALES
+    >>> sorted({job.experiment for job in plan(SCALES["quick"])}) == sorted(EXPERIMENTS)
+    True
+    """
+    from matminer_phonon_tl.reproduction import network_sweep as networks
+    from matminer_phonon_tl.reproduction import other_experiments as others
+
+    def tasks(
+        experiment: str,
+        name: str,
+        *,
+        n_architectures: int,
+        n_repeats: int,
+        targets: tuple[str, ...] = TARGETS,
+        protocols: Sequence[str] = PROTOCOLS,
+        function: Callable[..., dict[str, Any]] = networks.run_networks,
+        **options: Any,
+    ) -> Iterator[Job]:
+        architectures = draw_architectures(n_architectures, random_state)
+        row_cost = LARGE_FIT if options.get("rows") == "all" else 1.0
+        for number, batch in enumerate(_batches(architectures, scale.batch)):
+            for protocol in protocols:
+                task = networks.NetworkTask(
+                    experiment,
+                    name,
+                    protocol,
+                    targets,
+                    tuple(batch),
+                    number * scale.batch,
+                    n_repeats,
+                    **options,
+                )
+                fits = 1 if options.get("holdout") or function is networks.run_iii_v else 5
+                yield Job(
+                    experiment,
+                    f"{name}-{options.get('carry', '')}-{protocol}-{number}",
+                    row_cost * len(batch) * len(targets) * fits * n_repeats,
+                    partial(function, task, seed=random_state, device=device, progress=progress),
+                )
+
+    large: dict[str, Any] = {"rows": "all", "n_repeats": scale.n_large_repeats}
+    large["n_architectures"] = scale.n_side_architectures
+    side: dict[str, Any] = {
+        "n_architectures": scale.n_side_architectures,
+        "n_repeats": scale.n_side_repeats,
+    }
+    no_source = (("source", None),)
+
+    as_source = (*no_source, ("epochs", 300))
+    yield from tasks("source", "source", targets=("bandgap",), parameters=as_source, **large)
+    main: dict[str, Any] = {"n_architectures": scale.n_architectures, "n_repeats": scale.n_repeats}
+    yield from tasks("transfer", "TL", **main)
+    yield from tasks("transfer", "non-TL", parameters=no_source, **main)
+    for carry in ("none", "fit_on_all"):
+        yield from tasks(
+            "transfer", "TL", targets=("phonon_bandgap",), protocols=("published",), carry=carry,
+            n_architectures=scale.n_side_architectures, n_repeats=scale.n_repeats,
+        )  # fmt: skip
+    for protocol in PROTOCOLS:
+        yield Job("transfer", f"probe-{protocol}", 6.0 * scale.n_permutations,
+                  partial(others.run_leak_probe, protocol, scale, seed=random_state,
+                          device=device))  # fmt: skip
+    gap: dict[str, Any] = {"targets": ("phonon_bandgap",), **side}
+    many = {**gap, "n_repeats": N_REPEATS}
+    yield from tasks("holdout_60_40", "TL", holdout=True, **many)
+    yield from tasks("holdout_60_40", "non-TL", holdout=True, parameters=no_source, **many)
+    for name, layers in TRANSFERRED.items():
+        yield from tasks(
+            "layers_transferred", f"TL, {name} transferred", layers=name,
+            parameters=(("transfer_layers", layers),), **gap,
+        )  # fmt: skip
+    for name, layers in FROZEN.items():
+        yield from tasks(
+            "layers_frozen", f"TL, {name} frozen", layers=name,
+            parameters=(("frozen_layers", layers),), **gap,
+        )  # fmt: skip
+    for protocol in PROTOCOLS:
+        rounds = scale.n_large_repeats if protocol == "leak_free" else 0
+        yield Job("classifier", protocol, 80.0 + 50 * rounds,
+                  partial(others.run_classifier, protocol, scale.n_large_repeats,
+                          seed=random_state, progress=progress))  # fmt: skip
+    yield Job("classifier", "labels", 1.0, others.run_labels)
+    # trained as the source is: the paper says no other setting for all 1245 materials
+    yield from tasks(
+        "full_data", "full data", targets=("speed_of_sound", "heat_capacity"),
+        parameters=as_source, **large,
+    )  # fmt: skip
+    if scale.n_large_repeats > 1:  # a single round carries too little to tell
+        yield from tasks(
+            "full_data", "full data, TL", targets=("speed_of_sound", "heat_capacity"),
+            parameters=(("epochs", 300),), **large,
+        )  # fmt: skip
+    yield from tasks(
+        "iii_v", "TL", function=networks.run_iii_v, n_repeats=1,
+        n_architectures=min(10, scale.n_architectures),
+    )  # fmt: skip
+    yield from tasks("structure_descriptors", "TL", structure=True, **gap)
+    yield from tasks("structure_descriptors", "non-TL", structure=True, parameters=no_source, **gap)
+
+
+def _batches(architectures: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(architectures), size):
+        yield architectures[start : start + size]
+
+
+def finished_jobs(jobs: Sequence[Job], client: Any = None) -> Iterator[tuple[Job, dict[str, Any]]]:
+    """Do jobs here one by one, or on a Dask cluster; yield each with its result when it ends.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        Independent of each other.
+    client : dask.distributed.Client, optional
+        Cluster to run on.
+
+    Yields
+    ------
+    tuple of Job and dict
+    """
+    # the longest job first, so that no worker is alone with it at the end
+    ordered = sorted(jobs, key=lambda job: -job.cost)
+    if client is None:
+        for job in ordered:
+            yield job, _timed(job.work)
+        return
+    from distributed import as_completed
+
+    futures = {client.submit(_timed, job.work, pure=False): job for job in ordered}
+    try:
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    finally:
+        # a caller that stops early does not want the rest
+        client.cancel(list(futures))
+
+
+def _timed(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    started = time.perf_counter()
+    content = work()
+    return content | {"seconds": time.perf_counter() - started}
 
 
 def _part(parts: Path, job: Job) -> Path:
@@ -216,19 +440,16 @@ def _check_experiments(experiments: Sequence[str] | None) -> Sequence[str]:
     return experiments
 
 
-def _check_scale(scale: str | Scale | None, quick: bool) -> Scale:
-    if quick and scale not in (None, "quick"):
-        raise ValueError("expected quick or a scale, got both: leave one out")
+def _check_scale(scale: str | Scale) -> Scale:
     if isinstance(scale, Scale):
         return scale
-    name = "quick" if quick else (scale or "full")
-    if name not in SCALES:
-        raise ValueError(f"expected a scale among {', '.join(SCALES)}, got {name!r}")
-    return SCALES[name]
+    if scale not in SCALES:
+        raise ValueError(f"expected a scale among {', '.join(SCALES)}, got {scale!r}")
+    return SCALES[scale]
 
 
 def _check_device(device: str) -> None:
-    """Raise ValueError if networks cannot be trained there, which would show only after minutes."""
+    """Raise ValueError at once for a device on which networks cannot be trained."""
     if device == "cpu":
         return
     try:
@@ -239,7 +460,7 @@ def _check_device(device: str) -> None:
             "pip install torch"
         ) from error
 
-    from matminer_phonon_tl.networks._stack_runner import check_device
+    from matminer_phonon_tl.networks.engine import check_device
 
     check_device(device)
 
@@ -247,7 +468,7 @@ def _check_device(device: str) -> None:
 def _check_settings(
     folder: Path, scale: Scale, random_state: int, device: str, resume: bool
 ) -> None:
-    """Keep parts of different runs apart: their scores would be averaged together."""
+    """Refuse a folder with results of other settings, which would be averaged with new ones."""
     file = folder / "parts" / "settings.json"
     settings = {
         "scale": asdict(scale),
@@ -271,7 +492,7 @@ def _check_settings(
 
 
 def _read_settings(folder: Path) -> tuple[Scale, int, str]:
-    """Scale, seed and device of the run that a folder holds."""
+    """Return scale, seed and device of the run that a folder holds."""
     file = folder / "parts" / "settings.json"
     if not file.exists():
         raise FileNotFoundError(
@@ -289,7 +510,6 @@ def _read_settings(folder: Path) -> tuple[Scale, int, str]:
 
 
 def _methods(scale: Scale, random_state: int, device: str) -> dict[str, Any]:
-    from matminer_phonon_tl.reproduction._paper_networks import paper_frame
 
     frame = paper_frame("all")
     labels = frame[["bandgap", *TARGETS]].to_numpy(dtype=float)

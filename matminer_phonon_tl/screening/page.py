@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 from pymatgen.core import Element
 
-from matminer_phonon_tl.models.serialization import write_atomically
+from matminer_phonon_tl.files import write_atomically
 from matminer_phonon_tl.screening.columns import as_texts, name_of, units_of
 from matminer_phonon_tl.screening.ranking import Ranking, TopRows
 

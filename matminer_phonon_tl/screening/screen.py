@@ -12,8 +12,9 @@ from tqdm.auto import tqdm
 
 from matminer_phonon_tl._version import __version__
 from matminer_phonon_tl.exceptions import ScreeningError
+from matminer_phonon_tl.files import library_versions
 from matminer_phonon_tl.models import PhononPredictor
-from matminer_phonon_tl.models.serialization import content_hash, library_versions
+from matminer_phonon_tl.models.serialization import content_hash
 from matminer_phonon_tl.screening.chunks import Chunk
 from matminer_phonon_tl.screening.engines import Engine, available_cores, in_order, threads
 from matminer_phonon_tl.screening.input import Input, open_input

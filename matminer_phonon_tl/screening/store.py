@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from matminer_phonon_tl.checkpoint import Checkpoint
 from matminer_phonon_tl.exceptions import DatasetIntegrityError, ScreeningError
-from matminer_phonon_tl.models.serialization import write_atomically
+from matminer_phonon_tl.files import write_atomically
 from matminer_phonon_tl.screening.columns import cast, unified
 
 MANIFEST = "manifest.jsonl"

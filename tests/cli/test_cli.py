@@ -227,16 +227,16 @@ def test_what_is_unlike_the_training_compounds_is_named(run):
 
 
 def test_train_writes_what_predict_reads(monkeypatch, tmp_path, capsys):
-    from matminer_phonon_tl.models import training
+    from matminer_phonon_tl.evaluation import training
 
     df = matminer_phonon_tl.load_phonon_tl()
     part = pd.concat([df[df["has_phonon_bandgap"]][:60], df[~df["has_phonon_bandgap"]][:60]])
     monkeypatch.setattr("matminer_phonon_tl.datasets.load_dataset", lambda **_: part)
     # Smaller models: what is trained is tested elsewhere, here the way from table to file.
     small = {"intervals": True, "cv": 2, "random_state": 0}
-    for place in ("training", "predictor"):
+    for place in ("evaluation.training", "models.predictor"):
         monkeypatch.setattr(
-            f"matminer_phonon_tl.models.{place}.make_regressor",
+            f"matminer_phonon_tl.{place}.make_regressor",
             lambda target, **_: PhononRegressor(**small),  # noqa: ARG005
         )
     path = tmp_path / "predictor.json.gz"
@@ -294,7 +294,7 @@ def test_only_a_check_of_our_own_is_one_line(run, monkeypatch):
     def bug(*_, **__):
         raise ValueError("expected 2 values to unpack")  # as of a library, not of this package
 
-    monkeypatch.setattr(PhononPredictor, "predict", bug)
+    monkeypatch.setattr(PhononPredictor, "predict_rows", bug)
     with pytest.raises(ValueError, match="to unpack"):
         run("predict", "InN")
 

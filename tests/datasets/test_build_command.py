@@ -81,7 +81,7 @@ def test_sources_by_name(tmp_path):
     assert make_source("materials_project").count() is None
     assert make_source("petretto", tmp_path, use_flags=True).use_flags
     assert make_source("phonopy", tmp_path).name == "phonopy"
-    with pytest.raises(ValueError, match="a source out of materials_project, petretto and phonopy"):
+    with pytest.raises(ValueError, match="a source out of kyoto, materials_project, petretto and"):
         make_source("oqmd", tmp_path)
     with pytest.raises(ValueError, match="expected use_flags with petretto only, got it with phon"):
         make_source("phonopy", tmp_path, use_flags=True)

@@ -25,14 +25,14 @@ trap 'rm -rf "$package"' EXIT
 git ls-files -z | xargs -0 cp --parents -t "$package"
 
 few=(tests/test_package.py tests/test_missing_packages.py tests/test_compositions.py
-    tests/test_composition_array.py tests/featurizers
+    tests/test_exceptions.py tests/featurizers
     tests/datasets/test_load.py tests/datasets/test_registry.py
     tests/models/test_predictor.py tests/models/test_gap_classifier.py
     tests/models/test_phonon_regressor.py tests/networks/transfer
     tests/evaluation/test_comparison.py tests/evaluation/test_splits.py tests/figures
     tests/phonons tests/screening/test_screen.py)
 # Neither torch nor any extra.
-torchless=(tests/test_package.py tests/test_compositions.py tests/test_composition_array.py
+torchless=(tests/test_package.py tests/test_compositions.py tests/test_exceptions.py
     "tests/test_missing_packages.py::test_importing_loading_featurizing_and_predicting_need_none_of_them"
     "tests/test_missing_packages.py::test_a_missing_package_says_what_to_install"
     tests/datasets/test_load.py tests/datasets/test_registry.py tests/models/test_predictor.py)

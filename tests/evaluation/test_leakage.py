@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVR
 
 from matminer_phonon_tl.evaluation import leakage_probe
-from matminer_phonon_tl.evaluation._permutation import permute_labels
+from matminer_phonon_tl.evaluation.leakage import permute_labels
 from matminer_phonon_tl.models import PhononRegressor, TransferMLPRegressor
 
 

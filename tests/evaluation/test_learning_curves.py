@@ -51,3 +51,12 @@ def test_a_curve_says_how_it_was_asked_for(gapped):
         "random_state": 0, "fraction": 0.5,
     }  # fmt: skip
     assert curve[1].settings["fraction"] == 1.0
+
+
+def test_a_curve_is_shown_as_a_table(linear_data):
+    curve = learning_curve(Ridge(), *linear_data, (0.2, 1.0), n_repeats=2)
+    assert curve.table.index.tolist() == [(0.2, 6), (1.0, 32)]
+    assert list(curve.table.columns) == ["mae", "rmse", "r2"]
+    assert curve.table["mae"].tolist() == [curve[0.2].mae.mean, curve[1.0].mae.mean]
+    assert repr(curve) == f"target [leak_free, 2 rounds]\n{curve.table}"
+    assert repr(curve[1.0]) == f"<CrossValidationResult {curve[1.0]}>"

@@ -73,7 +73,7 @@ def test_a_dask_cluster_gives_the_same(gapped, cluster):
 def test_networks_are_trained_on_the_cluster_too(gapped, network, cluster, protocol, monkeypatch):
     here = cross_validate(network, gapped, "phonon_bandgap", protocol, n_repeats=1)
     # a stack that were trained in this process after all would be seen
-    monkeypatch.setattr("matminer_phonon_tl.networks._stack_runner.train_chunk", None)
+    monkeypatch.setattr("matminer_phonon_tl.networks.stack.train_chunk", None)
     remote = cross_validate(
         network, gapped, "phonon_bandgap", protocol, n_repeats=1, client=cluster
     )

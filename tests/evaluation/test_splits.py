@@ -3,8 +3,9 @@ import pytest
 from pymatgen.core import Composition
 from sklearn.model_selection import KFold, RepeatedKFold, ShuffleSplit
 
-from matminer_phonon_tl.evaluation.element_splits import ElementKFold, LeaveOneElementOut
 from matminer_phonon_tl.evaluation.splits import (
+    ElementKFold,
+    LeaveOneElementOut,
     group_labels,
     kfold_splits,
     shrink_training,

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from matminer_phonon_tl.models import PhononGapClassifier, PhononPredictor, PhononRegressor
-from matminer_phonon_tl.models._prediction_frame import TARGETS
+from matminer_phonon_tl.models.predictor import TARGETS
 
 SMALL_FOREST = {"n_estimators": [25], "max_depth": [8]}
 

@@ -26,10 +26,10 @@ def test_the_farther_the_lower(applicability):
 
 def test_the_rank_is_the_share_of_materials_that_lie_farther(applicability):
     """A tenth of the training materials are farther from their neighbour than its ninth decile."""
-    own = applicability._own_distances
-    assert np.isfinite(own).all()
-    below = np.searchsorted(own, np.quantile(own, 0.9), side="left")
-    assert 1 - below / len(own) == pytest.approx(0.1, abs=0.01)
+    nearest = applicability.neighbour_distances
+    assert np.isfinite(nearest).all()
+    below = np.searchsorted(nearest, np.quantile(nearest, 0.9), side="left")
+    assert 1 - below / len(nearest) == pytest.approx(0.1, abs=0.01)
 
 
 def test_names_elements_never_seen(applicability):

@@ -5,7 +5,7 @@ import pytest
 from pymatgen.core import Composition, Lattice, Structure
 
 from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError
-from matminer_phonon_tl.models._cells import KnownCells, check_formula_units, read_cell
+from matminer_phonon_tl.models.cells import KnownCells, check_formula_units, read_cell
 
 
 def test_a_structure_stands_for_its_primitive_cell():

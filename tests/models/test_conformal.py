@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from matminer_phonon_tl.models._conformal import held_out_scores, reach
+from matminer_phonon_tl.models.conformal import held_out_scores, reach
 
 
 @pytest.mark.parametrize("level", [0.5, 0.8, 0.9, 0.95])
@@ -42,7 +42,7 @@ def test_formulas_are_held_out_whole_and_helpers_have_no_score():
         return np.zeros(len(test)), np.full(len(test), 2.0)
 
     labels = np.arange(8.0)
-    scores = held_out_scores(fit_and_predict, labels, formulas, n_own=6, cv=3, random_state=0)
+    scores = held_out_scores(fit_and_predict, labels, formulas, n_scored=6, cv=3, random_state=0)
     assert sorted(seen) == list(range(6))
     assert scores.tolist() == [0.0, 0.5, 1.0, 1.5, 2.0, 2.5]
 

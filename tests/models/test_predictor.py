@@ -14,8 +14,8 @@ from matminer_phonon_tl.models import (
     load_model,
     save_model,
 )
-from matminer_phonon_tl.models._descriptors import Materials
-from matminer_phonon_tl.models._prediction_frame import COLUMNS, TARGETS
+from matminer_phonon_tl.models.materials import Materials
+from matminer_phonon_tl.models.predictor import COLUMNS, TARGETS
 from tests.models.conftest import SMALL_FOREST
 
 KNOWN = "trained on this formula"
@@ -49,7 +49,7 @@ def test_a_list_equals_one_by_one_and_any_order(small_predictor, phonon_tl):
 
 def test_structures_that_nobody_asked_for_change_nothing(phonon_tl):
     """Of a table, a model without structures reads compositions, whatever stands beside them."""
-    materials = Materials(
+    materials = Materials.of(
         phonon_tl[:4].assign(structure=[s * (1, 1, 2) for s in phonon_tl["structure"][:3]] + [None])
     )
     some = materials.take(np.array([3, 1]))

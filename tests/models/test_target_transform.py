@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from pymatgen.core import Composition
 
-from matminer_phonon_tl.models._target_transform import (
+from matminer_phonon_tl.models.materials import Materials
+from matminer_phonon_tl.models.target_transform import (
     TARGET_TRANSFORMS,
-    atoms_per_formula_unit,
     inverse_transform,
     label_bounds,
     transform_target,
@@ -57,7 +57,10 @@ def test_stiffness_takes_the_mass_out():
 )
 def test_formula_units_are_pymatgens(formula):
     composition = Composition(formula)
-    assert atoms_per_formula_unit([composition])[0] == composition.reduced_composition.num_atoms
+    assert (
+        Materials.of([composition]).atoms_per_formula_unit[0]
+        == composition.reduced_composition.num_atoms
+    )
 
 
 def test_what_is_outside_is_refused():

@@ -297,3 +297,24 @@ def test_nacl_directions_that_symmetry_makes_equal(NaCl):
 def test_batio3_is_refused(BaTiO3):
     with pytest.raises(UnstableStructureError, match="stable structure for a speed of sound"):
         speed_of_sound(BaTiO3[0])
+
+
+@pytest.mark.parametrize("end", [[1 / 3, 1 / 3, 0.0], [1 / 3, 1 / 3, 0.5], [0.5, 0.0, 0.5]])
+@pytest.mark.parametrize("n_q", [31, 101])
+def test_wave_vectors_printed_with_four_digits(end, n_q):
+    """Rounding bends the first steps of a path; it is one segment all the same.
+
+    An isotropic crystal of 4 km/s whose branches all bend alike, in a hexagonal cell, with a sum
+    rule broken by 0.05 THz.
+    """
+    lattice = Lattice.hexagonal(3.2, 5.2)
+    q = np.linspace([0.0, 0.0, 0.0], end, n_q)
+    distance = np.linalg.norm(q @ lattice.reciprocal_lattice.matrix, axis=1)
+    squares = (4.0 / (2 * np.pi) * 10 * distance) ** 2 * (1 - 0.1 * distance**2) + 0.05**2
+    optical = np.full((3, n_q), 40.0)
+    frequencies = np.concatenate([np.tile(np.sqrt(squares), (3, 1)), optical])
+    path = line(np.round(q, 4), frequencies, lattice)
+    velocities = sound_velocities(path, unit="THz")
+    assert len(velocities) == 3
+    assert min(v.n_points for v in velocities) >= 4
+    assert [v.speed for v in velocities] == pytest.approx([4.0] * 3, rel=5e-3)

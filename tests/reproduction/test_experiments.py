@@ -11,7 +11,8 @@ import pytest
 
 from matminer_phonon_tl.exceptions import DatasetIntegrityError
 from matminer_phonon_tl.reproduction import experiments as paper
-from matminer_phonon_tl.reproduction._paper_data import (
+from matminer_phonon_tl.reproduction.experiments import Job
+from matminer_phonon_tl.reproduction.paper import (
     FULL,
     III_V,
     PUBLISHED,
@@ -19,8 +20,7 @@ from matminer_phonon_tl.reproduction._paper_data import (
     TARGETS,
     draw_architectures,
 )
-from matminer_phonon_tl.reproduction._paper_plan import Job
-from matminer_phonon_tl.reproduction._paper_tables import summarise
+from matminer_phonon_tl.reproduction.tables import summarise
 
 SCORE_KEYS = {
     "experiment", "target", "model", "protocol", "mae", "r2", "mae_std", "n_architectures",
@@ -33,7 +33,9 @@ TINY = paper.Scale("tiny", 2, 2, 1, 1, 1, 5)
 def finished(tmp_path_factory):
     """The paper's code path with networks that are trained for a moment."""
     from matminer_phonon_tl.networks.transfer import TransferMLPRegressor
-    from matminer_phonon_tl.reproduction import _paper_networks, _paper_plan
+    from matminer_phonon_tl.reproduction import network_sweep
+
+    plan = paper.plan
 
     def short(hidden_layer_sizes, **options):
         return TransferMLPRegressor(
@@ -42,14 +44,14 @@ def finished(tmp_path_factory):
 
     def fast(*arguments):
         slow = ("probe", "published", "leak_free")
-        return [job for job in _paper_plan.plan(*arguments) if not job.name.startswith(slow)]
+        return [job for job in plan(*arguments) if not job.name.startswith(slow)]
 
     folder = tmp_path_factory.mktemp("paper")
     chosen = ["transfer", "holdout_60_40", "layers_frozen", "classifier", "iii_v"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_paper_networks, "TransferMLPRegressor", short)
+        patch.setattr(network_sweep, "TransferMLPRegressor", short)
         patch.setattr(
-            _paper_plan, "draw_architectures", lambda number, _: [(10, 6, 4), (9, 6, 4)][:number]
+            paper, "draw_architectures", lambda number, _: [(10, 6, 4), (9, 6, 4)][:number]
         )
         patch.setattr(paper, "plan", fast)
         path = paper.run(folder, scale=TINY, experiments=chosen)
@@ -137,17 +139,17 @@ def test_the_quick_run_is_minutes_and_the_full_one_days():
 
 def test_structure_descriptors_stand_beside_those_of_the_composition(phonon_tl, monkeypatch):
     from matminer_phonon_tl.networks.transfer import TransferMLPRegressor
-    from matminer_phonon_tl.reproduction import _paper_networks
+    from matminer_phonon_tl.reproduction import network_sweep
 
     few = phonon_tl[phonon_tl["has_phonon_bandgap"]].iloc[:12]
-    monkeypatch.setattr(_paper_networks, "paper_frame", lambda _: few)
-    _paper_networks.structure_matrix.cache_clear()
-    task = _paper_networks.NetworkTask(
+    monkeypatch.setattr(network_sweep, "paper_frame", lambda _: few)
+    network_sweep.structure_matrix.cache_clear()
+    task = network_sweep.NetworkTask(
         "structure_descriptors", "TL", "leak_free", ("phonon_bandgap",), ((6, 5, 4),), 0, 1,
         structure=True,
     )  # fmt: skip
-    X, source = _paper_networks._inputs(task, few, TransferMLPRegressor())
-    _paper_networks.structure_matrix.cache_clear()
+    X, source = network_sweep._inputs(task, few, TransferMLPRegressor())
+    network_sweep.structure_matrix.cache_clear()
     assert X.shape[0] == 12
     assert X.shape[1] > 290
     assert source[0].shape == X.shape
@@ -172,7 +174,7 @@ def test_a_holdout_is_scored_by_its_splits():
         "experiment": "holdout_60_40", "target": "phonon_bandgap", "model": "TL",
         "protocol": "leak_free", "architecture": [1], "n_repeats": 2, "mae_averaged": 1.0,
         "r2_averaged": 0.9, "mae_rounds": [2.0, 4.0], "r2_rounds": [0.5, 0.7], "averaged": [1.0],
-        "carry": None,
+        "carry": None, "rows": "gapped", "layers": None,
     }  # fmt: skip
     (score,) = summarise([record])
     assert (score["mae"], score["mae_of"]) == (3.0, "rounds")
@@ -183,12 +185,12 @@ def test_a_holdout_is_scored_by_its_splits():
 def test_a_folder_with_results_is_not_overwritten(tmp_path, monkeypatch):
     jobs = [Job("transfer", "a", 1.0, lambda: {"n": 1}), Job("transfer", "b", 1.0, dict)]
     monkeypatch.setattr(paper, "plan", lambda *_: jobs)
-    paper.run(tmp_path, quick=True)
+    paper.run(tmp_path, scale="quick")
     with pytest.raises(FileExistsError, match=r"without earlier results.* pass resume"):
-        paper.run(tmp_path, quick=True)
+        paper.run(tmp_path, scale="quick")
     with pytest.raises(DatasetIntegrityError, match="expected results of the same settings"):
-        paper.run(tmp_path, quick=True, resume=True, random_state=1)
-    paper.run(tmp_path, quick=True, resume=True)
+        paper.run(tmp_path, scale="quick", resume=True, random_state=1)
+    paper.run(tmp_path, scale="quick", resume=True)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +198,6 @@ def test_a_folder_with_results_is_not_overwritten(tmp_path, monkeypatch):
     [
         ({"experiments": ["tabel"]}, "expected experiments among source, .*, got tabel"),
         ({"scale": "huge"}, "expected a scale among full, mid, quick, got 'huge'"),
-        ({"scale": "mid", "quick": True}, "expected quick or a scale, got both"),
         ({"random_state": "a"}, "expected a whole number of 0 or more as random_state, got 'a'"),
         ({"client": 3}, "expected a dask.distributed.Client as client, got 3"),
     ],
@@ -210,7 +211,7 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from matminer_phonon_tl.reproduction import experiments as paper
-from matminer_phonon_tl.reproduction._paper_plan import Job
+from matminer_phonon_tl.reproduction.experiments import Job
 folder = Path(sys.argv[1])
 def work(number):
     with (folder / "log").open("a") as log:
@@ -220,7 +221,7 @@ def work(number):
     return {"number": number}
 jobs = [Job("transfer", str(n), 1.0, lambda n=n: work(n)) for n in range(4)]
 paper.plan = lambda *_: jobs
-paper.run(folder, quick=True, resume=True)
+paper.run(folder, scale="quick", resume=True)
 """
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from matminer_phonon_tl.reproduction._measured import CUBIC, CubicCrystal, derived_against_measured
+from matminer_phonon_tl.reproduction.measured import CUBIC, CubicCrystal, derived_against_measured
 
 
 def test_an_isotropic_crystal_has_two_speeds_in_every_direction():

@@ -7,7 +7,7 @@ import pytest
 
 from matminer_phonon_tl import cli
 from matminer_phonon_tl.reproduction import experiments as paper
-from matminer_phonon_tl.reproduction._paper_plan import Job
+from matminer_phonon_tl.reproduction.experiments import Job
 
 SCORE = {
     "experiment": "transfer", "target": "phonon_bandgap", "model": "TL", "protocol": "published",
@@ -31,7 +31,9 @@ def run(monkeypatch, capsys):
 
 
 def test_it_says_the_cost_first_and_the_scores_last(run, tmp_path):
-    code, out, _ = run("--quick", "--experiment", "transfer", "--out", str(tmp_path / "new"))
+    code, out, _ = run(
+        "--scale", "quick", "--experiment", "transfer", "--out", str(tmp_path / "new")
+    )
     assert code == 0
     first, score, last = out.splitlines()
     assert first.startswith("1 parts, about ")
@@ -42,25 +44,24 @@ def test_it_says_the_cost_first_and_the_scores_last(run, tmp_path):
 
 
 def test_json_is_scores_json(run, tmp_path):
-    code, out, _ = run("--quick", "--json", "--out", str(tmp_path))
+    code, out, _ = run("--scale", "quick", "--json", "--out", str(tmp_path))
     assert code == 0
     assert json.loads(out) == json.loads((tmp_path / "scores.json").read_text())
 
 
 def test_a_second_run_needs_resume(run, tmp_path):
-    run("--quick", "--out", str(tmp_path))
-    code, _, err = run("--quick", "--out", str(tmp_path))
+    run("--scale", "quick", "--out", str(tmp_path))
+    code, _, err = run("--scale", "quick", "--out", str(tmp_path))
     assert code == 2
     assert err.count("\n") == 1
     assert "pass resume (--resume) to go on with them" in err
-    assert run("--quick", "--resume", "--out", str(tmp_path))[0] == 0
+    assert run("--scale", "quick", "--resume", "--out", str(tmp_path))[0] == 0
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--experiment", "tabel"], "got tabel"),
-        (["--quick", "--scale", "mid"], "expected quick or a scale, got both"),
         (["--seed", "-1"], "expected a whole number of 0 or more as random_state, got -1"),
         (["--device", "gpu"], "such as \"cpu\", got 'gpu' ("),
         (["--device", "cuda:99"], "such as \"cpu\", got 'cuda:99' ("),
@@ -82,7 +83,7 @@ def test_an_unknown_scale_is_wrong_usage(run, tmp_path):
 
 
 def test_the_report_is_written_again_from_what_is_finished(run, tmp_path, monkeypatch, capsys):
-    run("--quick", "--out", str(tmp_path))
+    run("--scale", "quick", "--out", str(tmp_path))
     scores = (tmp_path / "scores.json").read_bytes()
     for name in ("scores.json", "report.html"):
         (tmp_path / name).unlink()

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from matminer_phonon_tl.compositions import read_compositions
+from matminer_phonon_tl.compositions import CompositionArray
 from matminer_phonon_tl.models import PhononPredictor
 
 
@@ -16,15 +16,16 @@ class QuickPredictor:
 
     def predict(self, X, *, conditional=False, level=0.9, negligible=0.0, warn=True):  # noqa: ARG002
         self.asked.extend(X)
-        compositions, errors = read_compositions(X)
-        atoms = [np.nan if c is None else float(c.num_atoms) for c in compositions]
+        compositions, good, errors = CompositionArray.read_valid(X)
+        atoms = np.full(len(X), np.nan)
+        atoms[good] = [composition.num_atoms for composition in compositions]
         frame = pd.DataFrame(
             {
                 "formula": pd.Series([str(value) for value in X], dtype=object),
                 "has_phonon_bandgap": pd.array(
                     [pd.NA if np.isnan(n) else n > 2 for n in atoms], dtype="boolean"
                 ),
-                "phonon_bandgap": np.array(atoms) * (1 + conditional) * level / 0.9,
+                "phonon_bandgap": atoms * (1 + conditional) * level / 0.9,
                 "error": pd.Series(
                     [str(errors[row]) if row in errors else None for row in range(len(X))],
                     dtype=object,

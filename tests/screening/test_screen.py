@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from matminer_phonon_tl.exceptions import DataWarning, ScreeningError
-from matminer_phonon_tl.models._prediction_frame import COLUMNS
+from matminer_phonon_tl.models.predictor import COLUMNS
 from matminer_phonon_tl.screening import screen, store
 from matminer_phonon_tl.screening.output import METADATA_KEY
 from matminer_phonon_tl.screening.settings import NEGLIGIBLE

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from matminer_phonon_tl.datasets.sources.base import (
+    ForceConstantRecord,
     PhononRecord,
     PhononSource,
     SkippedEntryError,
@@ -12,6 +13,8 @@ from matminer_phonon_tl.datasets.sources.base import (
 )
 
 __all__ = [
+    "ForceConstantRecord",
+    "KyotoSource",
     "MaterialsProjectSource",
     "PetrettoSource",
     "PhononRecord",
@@ -23,6 +26,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "KyotoSource": "kyoto",
     "MaterialsProjectSource": "materials_project",
     "PetrettoSource": "petretto",
     "PhonopySource": "phonopy",
@@ -34,7 +38,7 @@ def make_source(name: str, path: Path | None = None, *, use_flags: bool = False)
 
     Parameters
     ----------
-    name : {"materials_project", "petretto", "phonopy"}
+    name : {"kyoto", "materials_project", "petretto", "phonopy"}
         The source.
     path : Path, optional
         Folder or archive of the documents. For ``materials_project``, a text file with one id a
@@ -62,15 +66,17 @@ def make_source(name: str, path: Path | None = None, *, use_flags: bool = False)
     if name == "materials_project":
         ids = None if path is None else path.read_text(encoding="utf-8").split()
         return import_module(f"{__name__}.materials_project").MaterialsProjectSource(ids)
-    if name not in {"petretto", "phonopy"}:
+    if name not in {"kyoto", "petretto", "phonopy"}:
         raise ValueError(
-            f"expected a source out of materials_project, petretto and phonopy, got {name!r}; "
-            "use one of these"
+            "expected a source out of kyoto, materials_project, petretto and phonopy, got "
+            f"{name!r}; use one of these"
         )
     if path is None:
         raise ValueError(f"expected the folder that {name} reads, got none; pass --path FOLDER")
     if name == "petretto":
         return import_module(f"{__name__}.petretto").PetrettoSource(path, use_flags=use_flags)
+    if name == "kyoto":
+        return import_module(f"{__name__}.kyoto").KyotoSource(path)
     return import_module(f"{__name__}.phonopy").PhonopySource(path)
 
 

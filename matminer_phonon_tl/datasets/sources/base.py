@@ -10,6 +10,8 @@ from matminer_phonon_tl.exceptions import PhononTLError
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
+    from matminer_phonon_tl.phonons.force_constants import ForceConstantPhonons
+
 
 class SkippedEntryError(PhononTLError):
     """An entry of a source gives no row; ``reason`` is what such entries are counted under."""
@@ -78,6 +80,44 @@ class PhononRecord:
     imaginary_flag: bool = False
 
 
+@dataclass(frozen=True)
+class ForceConstantRecord:
+    """A phonon calculation by force constants.
+
+    Attributes
+    ----------
+    material_id : str
+        Unique name of the material.
+    phonons : ForceConstantPhonons
+        Phonons at any wave vector.
+    structure : pymatgen.core.Structure
+        The primitive cell.
+    source_id : str
+        Name of the document in its source.
+    document_date : str or None
+        When the document was made or last changed, ISO 8601.
+    has_born_charges : bool
+        Whether there are Born charges, which only an insulator has.
+    n_supercell_atoms : int
+        Atoms in the supercell that was computed.
+    supercell_width : float
+        Smallest distance between opposite faces of the supercell, Angstrom.
+    sum_rule_violation : float
+        Largest force on an atom, in eV/Angstrom per Angstrom, when all atoms move alike; it is
+        removed from ``phonons``.
+    """
+
+    material_id: str
+    phonons: "ForceConstantPhonons"
+    structure: "Structure"
+    source_id: str
+    document_date: str | None
+    has_born_charges: bool
+    n_supercell_atoms: int
+    supercell_width: float
+    sum_rule_violation: float
+
+
 class PhononSource(ABC):
     """A source of phonon documents.
 
@@ -85,12 +125,15 @@ class PhononSource(ABC):
     ----------
     name : str
         Goes into each row's ``source``.
+    form : {"phonon_tl", "phonondb_kyoto"}
+        Shipped dataset whose columns the rows have.
     workers : {"processes", "threads"}
         What :meth:`read` is run in with ``n_jobs`` above 1: computing takes processes, waiting for
         a server takes threads.
     """
 
     name: ClassVar[str]
+    form: ClassVar[Literal["phonon_tl", "phonondb_kyoto"]] = "phonon_tl"
     workers: ClassVar[Literal["processes", "threads"]] = "processes"
 
     @property
@@ -109,7 +152,7 @@ class PhononSource(ABC):
         """
 
     @abstractmethod
-    def read(self, entry: Entry) -> PhononRecord:
+    def read(self, entry: Entry) -> PhononRecord | ForceConstantRecord:
         """Read one entry.
 
         Parameters
@@ -119,8 +162,8 @@ class PhononSource(ABC):
 
         Returns
         -------
-        PhononRecord
-            The calculation.
+        PhononRecord or ForceConstantRecord
+            The calculation; which of the two, ``form`` says.
 
         Raises
         ------

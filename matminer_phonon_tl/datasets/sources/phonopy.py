@@ -1,9 +1,14 @@
 """phonopy calculations: folders with band.yaml, phonopy_params.yaml or FORCE_SETS."""
 
+import bz2
+import gzip
+import lzma
 import os
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -15,6 +20,8 @@ from matminer_phonon_tl.datasets.sources.base import (
     SkippedEntryError,
 )
 from matminer_phonon_tl.exceptions import MissingExtraError, PhononDocumentError
+from matminer_phonon_tl.phonons.force_constants import ForceConstantPhonons
+from matminer_phonon_tl.units import BOHR_ANGSTROM
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
@@ -22,7 +29,9 @@ if TYPE_CHECKING:
 
 _PARAMETERS = ("phonopy_params.yaml", "phonopy_disp.yaml", "phonopy.yaml")
 _FORCES = ("FORCE_SETS", "FORCE_CONSTANTS", "force_constants.hdf5")
-_ANY = (*_PARAMETERS, *(f"{name}.xz" for name in _PARAMETERS), "band.yaml")
+_COMPRESSED = {"": open, ".xz": lzma.open, ".lzma": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
+_ANY = tuple(f"{name}{ending}" for name in (*_PARAMETERS, "band.yaml") for ending in _COMPRESSED)
+_BOHR = {"au", "bohr", "a.u."}
 
 
 class PhonopySource(PhononSource):
@@ -30,26 +39,24 @@ class PhonopySource(PhononSource):
 
     A folder holds either force constants, in one of
 
-    - ``phonopy_params.yaml`` (also ``.xz``), which has everything, or
-    - ``phonopy_disp.yaml`` or ``phonopy.yaml`` with ``FORCE_SETS``, ``FORCE_CONSTANTS`` or
-      ``force_constants.hdf5`` beside it, and a ``BORN`` file if there is one,
+    - ``phonopy_params.yaml``, which has everything, or
+    - ``phonopy_disp.yaml`` or ``phonopy.yaml``, with forces or force constants in it or with
+      ``FORCE_SETS``, ``FORCE_CONSTANTS`` or ``force_constants.hdf5`` beside it, and a ``BORN`` file
+      if there is one,
 
-    of which phonopy computes the bands along seekpath's path and the density of states; or,
-    computed before, ``band.yaml`` with ``total_dos.dat``.
+    from which the properties are computed over the whole zone; or, computed before, ``band.yaml``
+    with ``total_dos.dat``. Where there are both, the force constants are taken, and the row's
+    ``source_id`` says so. Each file may be compressed (``.xz``, ``.lzma``, ``.gz``, ``.bz2``), and
+    lengths may be in bohr, as those of Quantum ESPRESSO, ABINIT and other calculators are.
 
     Parameters
     ----------
     path : path
         A folder of such folders, or one of them.
-    n_points : int, default 51
-        Wave vectors on the longest segment of the path; the others have the same spacing.
-    mesh : float, default 100
-        Length of phonopy's mesh for the density of states, Angstrom.
 
     References
     ----------
-    A. Togo and I. Tanaka, Scr. Mater. 108, 1 (2015), doi:10.1016/j.scriptamat.2015.07.021;
-    Y. Hinuma et al., Comput. Mater. Sci. 128, 140 (2017), doi:10.1016/j.commatsci.2016.10.015.
+    A. Togo and I. Tanaka, Scr. Mater. 108, 1 (2015), doi:10.1016/j.scriptamat.2015.07.021.
 
     Examples
     --------
@@ -59,12 +66,8 @@ class PhonopySource(PhononSource):
 
     name: ClassVar[str] = "phonopy"
 
-    def __init__(
-        self, path: str | os.PathLike[str], *, n_points: int = 51, mesh: float = 100.0
-    ) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self.n_points = n_points
-        self.mesh = mesh
 
     def entries(self) -> Iterator[Entry]:
         """Yield each folder that holds a calculation, or should hold one.
@@ -86,7 +89,7 @@ class PhonopySource(PhononSource):
             yield Entry(self.path.resolve().name if name == "." else name, folder)
 
     def read(self, entry: Entry) -> PhononRecord:
-        """Read or compute the bands and the density of states of one folder.
+        """Read the bands and the density of states of one folder, or its force constants.
 
         Parameters
         ----------
@@ -105,7 +108,7 @@ class PhonopySource(PhononSource):
         PhononDocumentError
             A file is corrupt.
         MissingExtraError
-            phonopy or seekpath is not installed.
+            phonopy is not installed.
         """
         folder: Path = entry.payload
         if not any((folder / name).exists() for name in _ANY):
@@ -114,13 +117,14 @@ class PhonopySource(PhononSource):
                 "phonopy there, or take the folder away",
                 reason="no calculation",
             )
-        parameters = [p for p in (_find(folder, name) for name in _PARAMETERS) if p is not None]
         try:
-            if parameters and (not (folder / "band.yaml").exists() or _has_forces(folder)):
-                bands, dos, structure = self._compute(folder, parameters[0])
-                made_of = parameters[0]
+            parameters = _parameters(folder)
+            if parameters is not None:
+                bands = dos = phonons = ForceConstantPhonons(_load(folder, parameters))
+                structure = phonons.structure
+                made_of = parameters
             else:
-                made_of = folder / "band.yaml"
+                made_of = _find(folder, "band.yaml") or folder
                 bands, dos, structure = _read_computed(folder)
         except (MissingExtraError, SkippedEntryError, PhononDocumentError):
             raise
@@ -143,14 +147,14 @@ class PhonopySource(PhononSource):
         )
 
     def fingerprint(self) -> dict[str, Any]:
-        """Return the path and the settings of the computation.
+        """Return the path.
 
         Returns
         -------
         dict
-            ``path``, ``n_points``, ``mesh``.
+            ``path``.
         """
-        return {"path": str(self.path.resolve()), "n_points": self.n_points, "mesh": self.mesh}
+        return {"path": str(self.path.resolve())}
 
     def count(self) -> int | None:
         """Return the number of folders.
@@ -188,41 +192,43 @@ class PhonopySource(PhononSource):
         }
         return sorted(calculations | empty)
 
-    def _compute(
-        self, folder: Path, parameters: Path
-    ) -> tuple[dict[str, Any], dict[str, Any], "Structure"]:
-        """Compute bands along seekpath's path and the density of states."""
-        phonon: Any = _load(folder, parameters)
-        structure = _pymatgen(phonon.primitive)
-        paths, labels = _paths(phonon, self.n_points)
-        # phonopy below 4 returns nothing from these
-        band_structure = phonon.run_band_structure(paths) or phonon.band_structure
-        bands = {
-            "bands": np.concatenate(band_structure.frequencies).T,
-            "qpoints": np.concatenate(paths),
-            "lattice_rec": structure.lattice.reciprocal_lattice.matrix,
-            "labels_dict": labels,
-            "structure": structure,
-        }
-        phonon.run_mesh(self.mesh)
-        total = phonon.run_total_dos() or phonon.total_dos
-        dos = {"frequencies": total.frequency_points, "densities": total.dos}
-        return bands, dos, structure
-
 
 def _find(folder: Path, name: str) -> Path | None:
     """Return a file of that name, compressed or not."""
-    for candidate in (folder / name, folder / f"{name}.xz"):
-        if candidate.exists():
-            return candidate
-    return None
+    candidates = (folder / f"{name}{ending}" for ending in _COMPRESSED)
+    return next((path for path in candidates if path.exists()), None)
 
 
-def _has_forces(folder: Path) -> bool:
-    """Return whether there is anything that force constants can come from."""
-    return _find(folder, _PARAMETERS[0]) is not None or any(
-        (folder / name).exists() for name in _FORCES
-    )
+def _open(path: Path) -> Any:
+    """Open a text file, compressed or not."""
+    opener: Any = _COMPRESSED.get(path.suffix, open)
+    return opener(path, "rt", encoding="utf-8")
+
+
+def _parameters(folder: Path) -> Path | None:
+    """Return the parameter file from which force constants can be had, if there is one.
+
+    Without any, and without bands that were computed before, the first one is returned, so that
+    the missing forces are named.
+    """
+    found = [path for path in (_find(folder, name) for name in _PARAMETERS) if path is not None]
+    beside = any(_find(folder, name) for name in _FORCES)
+    whole = [
+        path
+        for path in found
+        if beside
+        or path.name.startswith(_PARAMETERS[0])  # is there to hold everything
+        or _holds(path, "force_constants:", "forces:")
+    ]
+    if not whole and _find(folder, "band.yaml") is None:
+        whole = found
+    return whole[0] if whole else None
+
+
+def _holds(parameters: Path, *keys: str) -> bool:
+    """Return whether a parameter file has one of these keys."""
+    with _open(parameters) as file:
+        return any(line.strip().removeprefix("- ").startswith(keys) for line in file)
 
 
 def _load(folder: Path, parameters: Path) -> "Phonopy":
@@ -231,19 +237,21 @@ def _load(folder: Path, parameters: Path) -> "Phonopy":
         import phonopy
     except ImportError as error:
         raise MissingExtraError(
-            "expected phonopy to compute phonons from force constants, found none; "
-            "pip install 'matminer-phonon-tl[phonopy]'"
+            "expected phonopy to compute phonons from force constants, found none; install the "
+            "extra phonopy"
         ) from error
     forces: dict[str, Any] = {}
-    if (folder / "FORCE_SETS").exists():
-        forces["force_sets_filename"] = folder / "FORCE_SETS"
-    elif constants := next((folder / n for n in _FORCES[1:] if (folder / n).exists()), None):
-        forces["force_constants_filename"] = constants
-    if (folder / "BORN").exists():
-        forces["born_filename"] = folder / "BORN"
-    phonon = phonopy.load(
-        parameters, is_nac="born_filename" in forces or _has_born(parameters), log_level=0, **forces
-    )
+    sets, charges = _find(folder, _FORCES[0]), _find(folder, "BORN")
+    constants = next((path for name in _FORCES[1:] if (path := _find(folder, name))), None)
+    with TemporaryDirectory() as unpacked:
+        if sets is not None:
+            forces["force_sets_filename"] = _plain(sets, unpacked)
+        elif constants is not None:
+            forces["force_constants_filename"] = _plain(constants, unpacked)
+        if charges is not None:
+            forces["born_filename"] = _plain(charges, unpacked)
+        is_nac = charges is not None or _holds(parameters, "born_effective_charge:")
+        phonon = phonopy.load(_plain(parameters, unpacked), is_nac=is_nac, log_level=0, **forces)
     if phonon.force_constants is None:
         raise SkippedEntryError(
             f"expected forces in {folder.name} ({', '.join(_FORCES)} or in {_PARAMETERS[0]}), "
@@ -253,66 +261,34 @@ def _load(folder: Path, parameters: Path) -> "Phonopy":
     return phonon
 
 
-def _has_born(parameters: Path) -> bool:
-    """Return whether a parameter file brings Born charges of its own."""
-    import lzma
-
-    opener = lzma.open if parameters.suffix == ".xz" else open
-    with opener(parameters, "rt", encoding="utf-8") as file:
-        return any(line.startswith("born_effective_charge:") for line in file)
-
-
-def _paths(phonon: "Phonopy", n_points: int) -> tuple[list[Any], dict[str, Any]]:
-    """Return the wave vectors of each segment of seekpath's path, and the special points.
-
-    In the basis of the primitive cell as it is: phonopy's own helper takes the coordinates of
-    seekpath's standardised cell for it.
-    """
-    try:
-        import seekpath
-    except ImportError as error:
-        raise MissingExtraError(
-            "expected seekpath for the path of the bands, found none; "
-            "pip install 'matminer-phonon-tl[phonopy]'"
-        ) from error
-    path = seekpath.get_path_orig_cell(phonon.primitive.totuple())
-    points = {name: np.asarray(point) for name, point in path["point_coords"].items()}
-    reciprocal = np.linalg.inv(phonon.primitive.cell).T
-    ends = [(points[first], points[last]) for first, last in path["path"]]
-    lengths = [float(np.linalg.norm((last - first) @ reciprocal)) for first, last in ends]
-    spacing = max(lengths) / (n_points - 1)
-    segments = [
-        # at least six points, which a fit of the speed of sound can use
-        np.linspace(first, last, max(6, 1 + round(length / spacing)))
-        for (first, last), length in zip(ends, lengths, strict=True)
-    ]
-    return segments, points
-
-
-def _pymatgen(atoms: Any) -> "Structure":
-    """Return phonopy's cell as a pymatgen structure."""
-    from pymatgen.core import Structure
-
-    return Structure(atoms.cell, atoms.symbols, atoms.scaled_positions)
+def _plain(path: Path, folder: str) -> Path:
+    """Return a file as it is, or unpacked into a folder: phonopy's readers differ in this."""
+    if not path.suffix or path.suffix not in _COMPRESSED:
+        return path
+    opener: Any = _COMPRESSED[path.suffix]
+    target = Path(folder) / path.stem
+    with opener(path, "rb") as packed, target.open("wb") as file:
+        shutil.copyfileobj(packed, file)
+    return target
 
 
 def _read_computed(folder: Path) -> tuple[dict[str, Any], dict[str, Any], "Structure"]:
     """Read band.yaml and total_dos.dat."""
-    import yaml
     from pymatgen.core import Structure
 
-    densities = folder / "total_dos.dat"
-    if not densities.exists():
+    densities = _find(folder, "total_dos.dat")
+    if densities is None:
         raise SkippedEntryError(
             f"expected total_dos.dat beside band.yaml in {folder.name}, found none; run "
             "phonopy with --dos, or keep the force constants there",
             reason="no density of states",
         )
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    with (folder / "band.yaml").open(encoding="utf-8") as file:
-        document = yaml.load(file, Loader=loader)  # noqa: S506 - a safe loader, in C
+    document = _read_yaml(_find(folder, "band.yaml"))
+    settings = _read_yaml(_find(folder, "phonopy.yaml"))
+    length = _angstrom({**settings, **document})
+    frequency = _thz(document, settings)
     structure = Structure(
-        document["lattice"],
+        length * np.asarray(document["lattice"]),
         [point["symbol"] for point in document["points"]],
         [point["coordinates"] for point in document["points"]],
     )
@@ -322,14 +298,60 @@ def _read_computed(folder: Path) -> tuple[dict[str, Any], dict[str, Any], "Struc
         if point.get("label")
     }
     bands = {
-        "bands": np.array(
+        "bands": frequency
+        * np.array(
             [[band["frequency"] for band in point["band"]] for point in document["phonon"]]
         ).T,
         "qpoints": [point["q-position"] for point in document["phonon"]],
         # phonopy leaves the 2 pi out
-        "lattice_rec": 2.0 * np.pi * np.asarray(document["reciprocal_lattice"]),
+        "lattice_rec": 2.0 * np.pi / length * np.asarray(document["reciprocal_lattice"]),
         "labels_dict": labels,
         "structure": structure,
     }
-    grid, total = np.loadtxt(densities, unpack=True)[:2]
-    return bands, {"frequencies": grid, "densities": total}, structure
+    with _open(densities) as file:
+        grid, total = np.loadtxt(file, unpack=True)[:2]
+    return bands, {"frequencies": frequency * grid, "densities": total / frequency}, structure
+
+
+def _read_yaml(path: Path | None) -> dict[str, Any]:
+    """Return what a YAML file holds, or nothing where there is none."""
+    import yaml
+
+    if path is None:
+        return {}
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    with _open(path) as file:
+        document = yaml.load(file, Loader=loader)  # noqa: S506 - a safe loader, in C
+    if not isinstance(document, dict):
+        raise PhononDocumentError(
+            f"expected phonopy's keys and values in {path.name}, got "
+            f"{'an empty file' if document is None else type(document).__name__}; run phonopy again"
+        )
+    return document
+
+
+def _angstrom(document: dict[str, Any]) -> float:
+    """Return how many Angstrom a document's unit of length is, that of band.yaml's or beside it."""
+    units = document.get("physical_unit") or {}
+    length = document.get("length_unit") or units.get("length")
+    if isinstance(length, str):
+        return BOHR_ANGSTROM if length.strip().lower() in _BOHR else 1.0
+    if document.get("calculator"):
+        from phonopy.interface.calculator import get_calculator_physical_units
+
+        return float(get_calculator_physical_units(document["calculator"]).distance_to_A)
+    return 1.0
+
+
+def _thz(document: dict[str, Any], settings: dict[str, Any]) -> float:
+    """Return how many THz the document's unit of frequency is.
+
+    phonopy writes THz unless it is told another factor, which stands in the phonopy.yaml beside.
+    """
+    stated = (settings.get("phonopy") or {}).get("frequency_unit_conversion_factor")
+    if stated is None:
+        return 1.0
+    from phonopy.interface.calculator import get_calculator_physical_units
+
+    calculator = document.get("calculator") or settings.get("calculator")
+    return float(get_calculator_physical_units(calculator).factor) / float(stated)

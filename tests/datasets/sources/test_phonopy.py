@@ -1,24 +1,23 @@
 """phonopy calculations of a model crystal, in each form that phonopy leaves them."""
 
+import bz2
+import gzip
 import lzma
 import shutil
 import sys
 
 import numpy as np
 import pytest
+import yaml
 
 from matminer_phonon_tl.datasets.builder import PhononDatasetBuilder
 from matminer_phonon_tl.datasets.rows import derive_row
 from matminer_phonon_tl.datasets.sources import PhonopySource, SkippedEntryError
-from matminer_phonon_tl.datasets.sources.base import Entry
-from matminer_phonon_tl.datasets.sources.phonopy import _paths
 from matminer_phonon_tl.exceptions import MissingExtraError, PhononDocumentError
 from matminer_phonon_tl.phonons import zincblende_springs
+from matminer_phonon_tl.units import BOHR_ANGSTROM
 
 phonopy = pytest.importorskip("phonopy", reason="the extra phonopy is not installed")
-pytest.importorskip("seekpath", reason="the extra phonopy is not installed")
-
-FAST = {"n_points": 21, "mesh": 30.0}
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +57,7 @@ def calculations(tmp_path_factory):
 
 
 def row(folder, name):
-    source = PhonopySource(folder, **FAST)
+    source = PhonopySource(folder)
     entry = next(entry for entry in source.entries() if entry.key == name)
     return derive_row(source.read(entry), source.name)
 
@@ -82,7 +81,7 @@ def test_a_folder_without_a_calculation_is_skipped_with_the_reason(calculations,
     for name in ("good/disp-001", "empty/deeper", ".cache"):  # of these, only the second is one
         (tmp_path / "set" / "oxides" / name).mkdir(parents=True)
     (tmp_path / "set" / "POSCAR-only").mkdir()
-    source = PhonopySource(tmp_path / "set", **FAST)
+    source = PhonopySource(tmp_path / "set")
     names = ["POSCAR-only", "oxides/empty", "oxides/good"]
     assert [entry.key for entry in source.entries()] == names
     assert source.count() == 3
@@ -129,31 +128,6 @@ def test_forces_are_preferred_to_old_results(calculations, expected, tmp_path):
     assert row(tmp_path, "both")["phonon_bandgap"] == pytest.approx(expected["phonon_bandgap"])
 
 
-def test_path_is_that_of_the_cell_as_given(calculations):
-    """The special points are those of this cell: X of fcc at the middle of a square face."""
-    source = PhonopySource(calculations, **FAST)
-    record = source.read(Entry("params", calculations / "params"))
-    rec = np.asarray(record.bands["lattice_rec"])
-    x = np.asarray(record.bands["labels_dict"]["X"]) @ rec
-    assert np.linalg.norm(x) == pytest.approx(2.0 * np.pi / 4.5)
-    assert np.count_nonzero(np.abs(x) > 1e-9) == 1
-
-
-def test_path_of_a_cell_that_is_not_the_standard_one():
-    """Sheared by a lattice vector: the same crystal, other reciprocal vectors."""
-    from types import SimpleNamespace
-
-    from phonopy.structure.atoms import PhonopyAtoms
-
-    cell = 2.25 * (1.0 - np.eye(3))
-    sheared = np.array([cell[0], cell[1], cell[2] + cell[0]])
-    bond = np.array([1.125] * 3) @ np.linalg.inv(sheared)
-    atoms = PhonopyAtoms(symbols=["Ga", "N"], cell=sheared, scaled_positions=[[0] * 3, bond])
-    _, points = _paths(SimpleNamespace(primitive=atoms), 11)
-    x = points["X"] @ (2.0 * np.pi * np.linalg.inv(sheared).T)
-    assert np.linalg.norm(x) == pytest.approx(2.0 * np.pi / 4.5)
-
-
 def test_no_forces(calculations):
     with pytest.raises(SkippedEntryError, match=r"expected forces in bare .* found none; run the"):
         row(calculations, "bare")
@@ -182,16 +156,97 @@ def test_no_folder(tmp_path):
         list(PhonopySource(tmp_path / "nowhere").entries())
 
 
-@pytest.mark.parametrize("package", ["phonopy", "seekpath"])
-def test_missing_extra_is_named(calculations, monkeypatch, package):
-    monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'matminer-phonon-tl\[phonopy\]'"):
+def test_missing_extra_is_named(calculations, monkeypatch):
+    monkeypatch.setitem(sys.modules, "phonopy", None)
+    with pytest.raises(MissingExtraError, match="found none; install the extra phonopy"):
         row(calculations, "params")
 
 
 def test_build(calculations, tmp_path):
     report = PhononDatasetBuilder(
-        PhonopySource(calculations, **FAST), tmp_path / "own.json.gz", pbar=False
+        PhonopySource(calculations), tmp_path / "own.json.gz", pbar=False
     ).build()
     assert report.n_rows == 5
     assert report.skipped == {"no forces": 1}
+
+
+@pytest.mark.parametrize(
+    ("ending", "opener"), [(".xz", lzma.open), (".gz", gzip.open), (".bz2", bz2.open)]
+)
+@pytest.mark.parametrize("name", ["params", "forces", "computed"])
+def test_compressed_files(calculations, tmp_path, name, ending, opener):
+    folder = tmp_path / name
+    folder.mkdir()
+    for path in (calculations / name).iterdir():
+        with opener(folder / f"{path.name}{ending}", "wb") as file:
+            file.write(path.read_bytes())
+    expected = row(calculations, name)
+    found = row(tmp_path, name)
+    for column in ("phonon_bandgap", "speed_of_sound", "heat_capacity", "volume"):
+        assert found[column] == expected[column], column
+    assert found["source_id"] == f"{expected['source_id']}{ending}"
+
+
+def test_force_constants_in_phonopy_yaml_beside_older_bands(calculations, expected, tmp_path):
+    """They were passed over, and the older bands taken: 1.58 instead of 3.15 km/s."""
+    folder = tmp_path / "both"
+    shutil.copytree(calculations / "computed", folder)
+    shutil.copy(calculations / "params" / "phonopy_params.yaml", folder / "phonopy.yaml")
+    found = row(tmp_path, "both")
+    assert found["source_id"] == "both/phonopy.yaml"
+    assert found["speed_of_sound"] == expected["speed_of_sound"]
+
+
+def test_computed_results_beside_settings_without_forces(calculations, tmp_path):
+    folder = tmp_path / "half"
+    shutil.copytree(calculations / "computed", folder)
+    shutil.copy(calculations / "bare" / "phonopy_disp.yaml", folder / "phonopy.yaml")
+    assert row(tmp_path, "half")["source_id"] == "half/band.yaml"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    ['physical_unit:\n  length: "au"\n', "calculator: qe\n", "calculator: abinit\n"],
+)
+def test_computed_results_in_bohr(calculations, tmp_path, settings):
+    """band.yaml does not say its unit of length; the phonopy.yaml beside it does."""
+    expected = row(calculations, "computed")
+    folder = tmp_path / "bohr"
+    shutil.copytree(calculations / "computed", folder)
+    document = yaml.safe_load((folder / "band.yaml").read_text())
+    document["lattice"] = (np.array(document["lattice"]) / BOHR_ANGSTROM).tolist()
+    reciprocal = np.array(document["reciprocal_lattice"]) * BOHR_ANGSTROM
+    document["reciprocal_lattice"] = reciprocal.tolist()
+    (folder / "band.yaml").write_text(yaml.safe_dump(document))
+    (folder / "phonopy.yaml").write_text(settings)
+    found = row(tmp_path, "bohr")
+    assert found["volume"] == pytest.approx(expected["volume"], rel=1e-5)
+    assert found["speed_of_sound"] == pytest.approx(expected["speed_of_sound"], rel=1e-5)
+
+
+def test_computed_results_in_mev(calculations, tmp_path):
+    """As ``phonopy --factor=64.654`` writes them; the factor stands in phonopy.yaml."""
+    expected = row(calculations, "computed")
+    folder = tmp_path / "mev"
+    shutil.copytree(calculations / "computed", folder)
+    thz_in_mev = 4.135667696
+    document = yaml.safe_load((folder / "band.yaml").read_text())
+    for point in document["phonon"]:
+        for band in point["band"]:
+            band["frequency"] *= thz_in_mev
+    (folder / "band.yaml").write_text(yaml.safe_dump(document))
+    grid, total = np.loadtxt(folder / "total_dos.dat", unpack=True)
+    scaled = np.transpose([grid * thz_in_mev, total / thz_in_mev])
+    np.savetxt(folder / "total_dos.dat", scaled)
+    (folder / "phonopy.yaml").write_text("phonopy:\n  frequency_unit_conversion_factor: 64.6541\n")
+    found = row(tmp_path, "mev")
+    for column in ("phonon_bandgap", "speed_of_sound", "heat_capacity"):
+        assert found[column] == pytest.approx(expected[column], rel=1e-4), column
+
+
+def test_an_empty_file_is_named(calculations, tmp_path):
+    folder = tmp_path / "empty"
+    shutil.copytree(calculations / "computed", folder)
+    (folder / "band.yaml").write_text("")
+    with pytest.raises(PhononDocumentError, match=r"in band\.yaml, got an empty file; run phonopy"):
+        row(tmp_path, "empty")

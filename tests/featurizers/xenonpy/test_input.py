@@ -60,7 +60,7 @@ def test_warning_numbers_the_rows_it_does_not_quote(descriptors):
 
 
 def test_rows_are_counted_over_blocks(descriptors, monkeypatch):
-    monkeypatch.setattr("matminer_phonon_tl.featurizers._base.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("matminer_phonon_tl.featurizers.composition_featurizer.ROWS_AT_ONCE", 2)
     with pytest.warns(FeaturizationWarning, match=r"1 of 5 rows .*row 4: "):
         rows = descriptors.featurize_many(["GaN"] * 4 + ["Cm"], True, True, pbar=False)
     assert len(rows) == 5

@@ -11,12 +11,12 @@ from sklearn.exceptions import NotFittedError
 
 from matminer_phonon_tl.exceptions import ModelFormatError
 from matminer_phonon_tl.models import PhononGapClassifier, save_model
-from matminer_phonon_tl.models._json_values import encode_array
 from matminer_phonon_tl.models.serialization import (
     content_hash,
     decode_model,
     parse_document,
 )
+from matminer_phonon_tl.models.state import encode_array
 
 
 def rehashed(content):
@@ -79,11 +79,11 @@ def alter_importances(content):
 
 
 def alter_infinity(content):
-    content["state"]["threshold"] = "INFINITY"
+    content["params"]["threshold"] = "INFINITY"
 
 
 def alter_threshold(content):
-    content["state"]["threshold"] = 5.0
+    content["params"]["threshold"] = 5.0
 
 
 def alter_huge_dimension(content):
@@ -98,7 +98,7 @@ def alter_text_importances(content):
     ("alter", "sentence"),
     [
         (alter_infinity, "expected finite numbers"),
-        (alter_threshold, "a threshold in 0-1"),
+        (alter_threshold, "threshold as a number in 0-1"),
         (alter_huge_dimension, "at most 2147483648 each"),
         (alter_text_importances, "expected"),
         (alter_class, "no other class is ever built from a file"),

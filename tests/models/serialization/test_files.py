@@ -35,7 +35,7 @@ def test_round_trip_is_exact(small_classifier, tmp_path, name):
     expected = small_classifier.predict_proba(FORMULAS)
     assert np.array_equal(restored.predict_proba(FORMULAS), expected)
     assert restored.get_params() == small_classifier.get_params()
-    assert restored.threshold_ == small_classifier.threshold_
+    assert restored.threshold == small_classifier.threshold
     assert restored.training_data_ == small_classifier.training_data_
     assert restored.feature_importances().equals(small_classifier.feature_importances())
     assert (tmp_path / name).read_bytes()[:2] == (b"\x1f\x8b" if name.endswith("gz") else b'{"')
@@ -56,11 +56,11 @@ def test_monty_restores_the_same_model(small_classifier):
 
 
 def test_an_unfitted_model_keeps_its_parameters(tmp_path):
-    model = PhononGapClassifier(threshold=("recall", 0.9), param_grid={"max_depth": [3, None]})
+    model = PhononGapClassifier(threshold=0.3, param_grid={"max_depth": (3, None)})
     model.save(tmp_path / "unfitted.json")
     restored = PhononGapClassifier.load(tmp_path / "unfitted.json")
     assert restored.get_params() == model.get_params()
-    assert restored.threshold == ("recall", 0.9)
+    assert restored.param_grid == {"max_depth": (3, None)}
     assert not hasattr(restored, "forest_")
     assert clone(restored).get_params() == model.get_params()
 

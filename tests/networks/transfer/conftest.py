@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from matminer_phonon_tl.networks import _source_networks
+from matminer_phonon_tl.networks import source_networks
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +31,12 @@ def matrices():
 def n_source_trainings(monkeypatch):
     """Count the source networks that are trained, from an empty cache."""
     counts = []
-    real = _source_networks.train_folds
+    real = source_networks.train_folds
 
     def train_folds(X, y, folds, *arguments, **settings):
         counts.append(len(folds))
         return real(X, y, folds, *arguments, **settings)
 
-    monkeypatch.setattr(_source_networks, "train_folds", train_folds)
-    _source_networks.SOURCE_CACHE.clear()
+    monkeypatch.setattr(source_networks, "train_folds", train_folds)
+    source_networks.SOURCE_CACHE.clear()
     return counts

@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from matminer_phonon_tl.networks import _source_networks
+from matminer_phonon_tl.networks import source_networks
 from matminer_phonon_tl.networks.transfer import TransferMLPRegressor
 from tests.networks.transfer.cases import QUICK
 
@@ -43,9 +43,9 @@ class TestScikitLearn:
 
     def test_deterministic(self, gapped, small_source):
         y = gapped["heat_capacity"]
-        _source_networks.SOURCE_CACHE.clear()
+        source_networks.SOURCE_CACHE.clear()
         one = TransferMLPRegressor(**QUICK, source=small_source).fit(gapped, y).predict(gapped)
-        _source_networks.SOURCE_CACHE.clear()
+        source_networks.SOURCE_CACHE.clear()
         two = TransferMLPRegressor(**QUICK, source=small_source).fit(gapped, y).predict(gapped)
         np.testing.assert_array_equal(one, two)
         random = [

@@ -74,10 +74,10 @@ class TestFolds:
         model = TransferMLPRegressor(sizes, epochs=5, source_epochs=3, source=small_source)
         folds = [train for train, _ in KFold(3).split(gapped)]
         together = model.fit_folds(gapped, y, folds)
-        for fold, own in zip(folds, together, strict=True):
+        for fold, fitted in zip(folds, together, strict=True):
             alone = clone(model).fit(gapped.iloc[fold], y[fold])
-            np.testing.assert_allclose(own.predict(gapped), alone.predict(gapped), rtol=1e-3)
-            assert own.get_params()["epochs"] == 5
+            np.testing.assert_allclose(fitted.predict(gapped), alone.predict(gapped), rtol=1e-3)
+            assert fitted.get_params()["epochs"] == 5
         assert not hasattr(model, "networks_")
 
     def test_source_of_each_fold(self, gapped, small_source, n_source_trainings):
@@ -87,10 +87,10 @@ class TestFolds:
         tables = [small_source.iloc[:150], small_source.iloc[20:], small_source.iloc[:150]]
         together = model.fit_folds(gapped, y, folds, source=tables)
         assert n_source_trainings == [2]  # two distinct sources, trained together
-        for fold, table, own in zip(folds, tables, together, strict=True):
+        for fold, table, fitted in zip(folds, tables, together, strict=True):
             alone = clone(model).fit(gapped.iloc[fold], y[fold], source=table)
-            assert own.source_record_ == alone.source_record_
-            np.testing.assert_allclose(own.predict(gapped), alone.predict(gapped), rtol=2e-2)
+            assert fitted.source_record_ == alone.source_record_
+            np.testing.assert_allclose(fitted.predict(gapped), alone.predict(gapped), rtol=2e-2)
         with pytest.raises(ValueError, match="a source for each of 3 folds, got 2"):
             model.fit_folds(gapped, y, folds, source=tables[:2])
         with pytest.raises(ValueError, match="for every fold or for none, got None for some"):
@@ -114,8 +114,8 @@ class TestFolds:
         model = TransferMLPRegressor(**QUICK, source=None)
         one = model.fit_folds(gapped, y, [np.arange(100)])[0]
         other = model.fit_folds(changed, y_changed, [np.arange(100)])[0]
-        for name, array in one.networks_[0].state().items():
-            np.testing.assert_array_equal(array, other.networks_[0].state()[name])
+        for name, array in one.networks_[0].get_state().items():
+            np.testing.assert_array_equal(array, other.networks_[0].get_state()[name])
 
 
 def test_progress_goes_to_stderr(matrices, capfd):

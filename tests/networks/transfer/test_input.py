@@ -22,7 +22,7 @@ class TestInputs:
         model = TransferMLPRegressor(**QUICK, source=small_source).fit(X, y)
         expected = model.predict(X)
         compositions = gapped["composition"].tolist()
-        formulas = [own.formula.replace(" ", "") for own in compositions]
+        formulas = [composition.formula.replace(" ", "") for composition in compositions]
         for other in (gapped["composition"], compositions, formulas, np.array(formulas)):
             np.testing.assert_allclose(model.predict(other), expected, rtol=1e-9)
         for other in (
@@ -118,5 +118,3 @@ class TestInputs:
     def test_not_fitted(self):
         with pytest.raises(NotFittedError):
             TransferMLPRegressor().predict(["NaCl"])
-        with pytest.raises(NotFittedError):
-            TransferMLPRegressor().source_state()

@@ -7,7 +7,6 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import clone
 
 from matminer_phonon_tl.exceptions import (
     ModelFormatError,
@@ -39,8 +38,9 @@ class TestState:
             strict=True,
         ):
             np.testing.assert_array_equal(one, other)
-        for name, array in loaded.source_state().items():
-            np.testing.assert_array_equal(array, model.source_state()[name])
+        for one, other in zip(loaded.source_networks_, model.source_networks_, strict=True):
+            for name, array in one.get_state().items():
+                np.testing.assert_array_equal(array, other.get_state()[name])
         np.testing.assert_array_equal(loaded.loss_curves_, model.loss_curves_)
         assert loaded.source_record_ == model.source_record_
 
@@ -119,18 +119,18 @@ class TestState:
         ],
     )
     def test_bad_states_are_refused(self, model, change, words):
-        state = model._get_state()
+        state = model.get_state()
         change(state)
         with pytest.raises(ModelFormatError, match=words):
-            clone(model)._set_state(state)
+            TransferMLPRegressor.from_state(state, **model.get_params())
 
     def test_state_that_does_not_fit_the_parameters(self, model):
-        state = model._get_state()
+        state = model.get_state()
         other = TransferMLPRegressor([(16, 8, 4), (12, 6, 5)])
         with pytest.raises(ModelFormatError, match="does not fit its own hidden_layer_sizes"):
-            other._set_state(state)
+            TransferMLPRegressor.from_state(state, **other.get_params())
         with pytest.raises(ModelFormatError, match="expected hidden_layer_sizes to be a tuple"):
-            TransferMLPRegressor("x")._set_state(state)
+            TransferMLPRegressor.from_state(state, hidden_layer_sizes="x")
 
 
 def test_neither_importing_nor_predicting_needs_torch(gapped, tmp_path):

@@ -1,0 +1,263 @@
+"""A trained network as plain arrays, which predicts with numpy alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from matminer_phonon_tl.exceptions import ModelFormatError
+
+BATCH_NORM_EPS = 1e-5  # torch's default, which the paper's networks used
+_ROWS_PER_BLOCK = 65_536  # bounds the activations of one prediction to some 150 MB
+# Names in a state: a hidden layer's arrays and the attributes that hold them, and the other arrays.
+_LAYER_ARRAYS = {
+    "weights": "hidden_weights",
+    "gamma": "gamma",
+    "beta": "beta",
+    "running_mean": "running_mean",
+    "running_var": "running_var",
+}
+_OUTER_ARRAYS = ("output_weights", "output_bias", "x_mean", "x_scale", "y_mean", "y_scale")
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedNetwork:
+    """One multilayer perceptron of the paper's form, with the scalers it was trained with.
+
+    Every hidden layer is Linear - BatchNorm - ReLU (- Dropout in training). The hidden linear maps
+    have no bias, because BatchNorm would subtract it together with the mean.
+
+    Parameters
+    ----------
+    hidden_weights : tuple of ndarray, each of shape (n_inputs, n_units)
+        Linear maps of the hidden layers, first layer first.
+    gamma, beta : tuple of ndarray, each of shape (n_units,)
+        BatchNorm's scale and shift.
+    running_mean, running_var : tuple of ndarray, each of shape (n_units,)
+        BatchNorm's moving averages (momentum 0.1, unbiased variance), used in prediction.
+    output_weights : ndarray of shape (n_units, n_outputs)
+        Linear map of the output layer.
+    output_bias : ndarray of shape (n_outputs,)
+        Bias of the output layer.
+    x_mean, x_scale : ndarray of shape (n_features,)
+        Mean and standard deviation of the training rows. A column that is constant in them has
+        scale 0 and does not enter the network, because its weights were never trained.
+    y_mean, y_scale : ndarray of shape (n_outputs,)
+        Mean and standard deviation of the training labels.
+    """
+
+    hidden_weights: tuple[np.ndarray, ...]
+    gamma: tuple[np.ndarray, ...]
+    beta: tuple[np.ndarray, ...]
+    running_mean: tuple[np.ndarray, ...]
+    running_var: tuple[np.ndarray, ...]
+    output_weights: np.ndarray
+    output_bias: np.ndarray
+    x_mean: np.ndarray
+    x_scale: np.ndarray
+    y_mean: np.ndarray
+    y_scale: np.ndarray
+
+    @property
+    def hidden_layer_sizes(self) -> tuple[int, ...]:
+        """Widths of the hidden layers."""
+        return tuple(int(weights.shape[1]) for weights in self.hidden_weights)
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns the network reads."""
+        return int(self.hidden_weights[0].shape[0])
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of values the network predicts for a row."""
+        return int(self.output_weights.shape[1])
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """Predict in the unit of the labels that the network was trained on.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Unscaled descriptors.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_outputs)
+            Predictions, float64. The arithmetic is in double precision, also where the training was
+            not, so that a row's prediction does not depend on the rows beside it.
+
+        Raises
+        ------
+        ValueError
+            If X does not have `n_features` columns.
+        """
+        X = np.asarray(X, dtype=np.float64)
+        if X.ndim != 2 or X.shape[1] != self.n_features:
+            raise ValueError(
+                f"expected a matrix of {self.n_features} columns, got an array of shape {X.shape}: "
+                "pass the descriptors that the network was trained on"
+            )
+        out = np.empty((X.shape[0], self.n_outputs))
+        for start in range(0, X.shape[0], _ROWS_PER_BLOCK):
+            out[start : start + _ROWS_PER_BLOCK] = self._forward(X[start : start + _ROWS_PER_BLOCK])
+        return out
+
+    def _forward(self, X: np.ndarray) -> np.ndarray:
+        used = self.x_scale != 0
+        inverse = np.divide(1.0, self.x_scale, out=np.zeros(self.n_features), where=used)
+        hidden = (X - self.x_mean) * inverse
+        for weights, gamma, beta, mean, var in zip(
+            self.hidden_weights,
+            self.gamma,
+            self.beta,
+            self.running_mean,
+            self.running_var,
+            strict=True,
+        ):
+            factor = gamma.astype(np.float64) / np.sqrt(var.astype(np.float64) + BATCH_NORM_EPS)
+            hidden = hidden @ weights.astype(np.float64)
+            hidden -= mean
+            hidden *= factor
+            hidden += beta
+            np.maximum(hidden, 0.0, out=hidden)
+        scaled = hidden @ self.output_weights.astype(np.float64) + self.output_bias
+        return scaled * self.y_scale + self.y_mean
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        """Return the arrays by name, as `from_state` takes them.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Copies, so that no change to them reaches the network.
+        """
+        arrays = {name: getattr(self, name) for name in _OUTER_ARRAYS}
+        for kind, attribute in _LAYER_ARRAYS.items():
+            for layer, array in enumerate(getattr(self, attribute)):
+                arrays[f"hidden_{layer}_{kind}"] = array
+        return {name: array.copy() for name, array in arrays.items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], n_hidden: int) -> "TrainedNetwork":
+        """Build a network from arrays that need no check, because training made them.
+
+        Parameters
+        ----------
+        arrays : mapping of str to ndarray
+            Named as by `state`.
+        n_hidden : int
+            Number of hidden layers.
+
+        Returns
+        -------
+        TrainedNetwork
+            It predicts bit for bit like the network that the arrays came from.
+        """
+        fields: dict[str, Any] = {name: arrays[name] for name in _OUTER_ARRAYS}
+        for kind, attribute in _LAYER_ARRAYS.items():
+            fields[attribute] = tuple(arrays[f"hidden_{i}_{kind}"] for i in range(n_hidden))
+        return cls(**fields)
+
+    @classmethod
+    def from_state(
+        cls, state: Any, widths: tuple[int, ...], n_features: int, name: str
+    ) -> "TrainedNetwork":
+        """Build a network from the arrays of a file, after checking all of them.
+
+        Parameters
+        ----------
+        state : dict of str to ndarray
+            As `get_state` returns it.
+        widths : tuple of int
+            Widths that the hidden layers must have.
+        n_features : int
+            Number of columns that the network must read.
+        name : str
+            What errors call the network.
+
+        Returns
+        -------
+        TrainedNetwork
+            It predicts bit for bit like the network that the arrays came from.
+
+        Raises
+        ------
+        ModelFormatError
+            If an array is missing, unknown, of another type or shape, or holds impossible numbers.
+        """
+        if not isinstance(state, dict):
+            raise ModelFormatError(f"expected arrays in {name}, got {type(state).__name__}")
+        bias = state.get("output_bias")
+        n_outputs = bias.shape[0] if isinstance(bias, np.ndarray) and bias.ndim == 1 else 1
+        tiny = np.finfo(float).tiny
+        # name: shape, smallest value; all arrays are float32 or float64, and finite
+        expected: dict[str, tuple[tuple[int, ...], float]] = {
+            "output_weights": ((widths[-1], n_outputs), -np.inf),
+            "output_bias": ((n_outputs,), -np.inf),
+            "x_mean": ((n_features,), -np.inf),
+            "x_scale": ((n_features,), 0.0),
+            "y_mean": ((n_outputs,), -np.inf),
+            "y_scale": ((n_outputs,), tiny),
+        }
+        for layer, (n_inputs, width) in enumerate(pairwise((n_features, *widths))):
+            expected[f"hidden_{layer}_weights"] = ((n_inputs, width), -np.inf)
+            for kind in ("gamma", "beta", "running_mean", "running_var"):
+                least = 0.0 if kind == "running_var" else -np.inf
+                expected[f"hidden_{layer}_{kind}"] = ((width,), least)
+        if set(state) != set(expected):
+            different = sorted(map(str, set(state) ^ set(expected)))
+            raise ModelFormatError(
+                f"expected the arrays of a network of {len(widths)} hidden layers in {name}: "
+                f"missing or unknown: {', '.join(different)}"
+            )
+        for key, (shape, least) in expected.items():
+            array = check_array(f"{name}.{key}", state[key], len(shape))
+            if array.shape != shape:
+                raise ModelFormatError(
+                    f"expected {name}.{key} of shape {shape}, got {array.shape}: the file does not "
+                    "fit its own hidden_layer_sizes"
+                )
+            if (array < least).any():
+                raise ModelFormatError(f"expected positive numbers in {name}.{key}")
+        return cls.from_arrays(state, len(widths))
+
+
+def check_array(name: str, value: Any, n_dimensions: int) -> np.ndarray:
+    """Return an array of a file if it holds finite floats, or raise ModelFormatError."""
+    if (
+        not isinstance(value, np.ndarray)
+        or value.dtype not in (np.float32, np.float64)
+        or value.ndim != n_dimensions
+    ):
+        got = (
+            f"{value.dtype} of shape {value.shape}"
+            if isinstance(value, np.ndarray)
+            else type(value).__name__
+        )
+        raise ModelFormatError(
+            f"expected {name} to be a {n_dimensions}-dimensional array of floats, got {got}"
+        )
+    if not np.isfinite(value).all():
+        raise ModelFormatError(f"expected finite numbers in {name}, got NaN or infinity")
+    return value
+
+
+def predict_all(networks: Sequence[TrainedNetwork], X: np.ndarray) -> np.ndarray:
+    """Predict with several networks.
+
+    Parameters
+    ----------
+    networks : sequence of TrainedNetwork
+        Networks with the same number of features and outputs.
+    X : ndarray of shape (n_samples, n_features)
+        Unscaled descriptors.
+
+    Returns
+    -------
+    ndarray of shape (n_networks, n_samples, n_outputs)
+        Predictions, in the order of the networks.
+    """
+    return np.stack([network.predict(X) for network in networks])

@@ -1,0 +1,307 @@
+"""Source tasks, and the source networks trained on them.
+
+A network is trained once in a process and then shared by all fits that start from it.
+"""
+
+import hashlib
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from matminer_phonon_tl.exceptions import TrainingError
+from matminer_phonon_tl.models.materials import describe, holds_compositions
+from matminer_phonon_tl.models.source_tasks import NAMED_SOURCES, load_source
+from matminer_phonon_tl.networks.engine import train_folds
+from matminer_phonon_tl.networks.network import TrainedNetwork
+from matminer_phonon_tl.networks.settings import TrainingSettings
+
+_CACHED_NETWORKS = 1024  # a quarter of a megabyte each in the paper's size
+_BYTES_AT_A_TIME = 2**28  # limit of the descriptors of different tasks that are trained together
+
+
+@dataclass(frozen=True, eq=False)
+class SourceTask:
+    """What a network learns before it sees the target.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Descriptors.
+    Y : ndarray of shape (n_samples, n_tasks)
+        Labels; NaN where one is missing.
+    name : str
+        Kind of the estimator's source: a named table, "DataFrame" or "(X_source, Y_source)".
+    tasks : tuple of str
+        Names of the label columns.
+    sha256 : str
+        Digest of X and Y.
+    """
+
+    X: np.ndarray
+    Y: np.ndarray
+    name: str
+    tasks: tuple[str, ...]
+    sha256: str
+
+    def record(self) -> dict[str, Any]:
+        """Return a description for a model file, which does not hold the data."""
+        return {
+            "name": self.name,
+            "tasks": list(self.tasks),
+            "n_samples": int(self.X.shape[0]),
+            "sha256": self.sha256,
+        }
+
+
+def read_source_task(
+    source: Any, n_features: int, *, has_compositions: bool, descriptors: str = "xenonpy"
+) -> SourceTask | None:
+    """Turn the `source` of an estimator into descriptors and labels.
+
+    Parameters
+    ----------
+    source : str, DataFrame, tuple, or None
+        As in `TransferMLPRegressor`.
+    n_features : int
+        Columns of the target's X.
+    has_compositions : bool
+        Whether the target's X was given as compositions, so that those of a table can be described
+        in the same way.
+    descriptors : {"xenonpy", "lattice_dynamics", "both"}
+        Descriptors of compositions.
+
+    Returns
+    -------
+    SourceTask or None
+        None without source.
+
+    Raises
+    ------
+    ValueError, TrainingError
+        If it is none of these, or does not fit X.
+    """
+    if source is None:
+        return None
+    if isinstance(source, dict):
+        raise TrainingError(
+            "expected the source data in order to fit again, got a record of it "
+            f"({source.get('name')}, tasks {source.get('tasks')}): a loaded model predicts without "
+            "its source, so hand it in again with fit(X, y, source=...)"
+        )
+    if isinstance(source, (str, pd.DataFrame)) and not has_compositions:
+        what = repr(source) if isinstance(source, str) else "a DataFrame"
+        raise ValueError(
+            f"expected compositions as X with source={what}, got a plain matrix of {n_features} "
+            'columns: pass a DataFrame with a "composition" column or a list of formulas, or use '
+            "source=None or source=(X_source, Y_source)"
+        )
+    if isinstance(source, str):
+        X, Y, tasks = _read_frame(load_source(source), descriptors)
+        name = source
+    elif isinstance(source, pd.DataFrame):
+        X, Y, tasks = _read_frame(source, descriptors)
+        name = "DataFrame"
+    elif isinstance(source, tuple) and len(source) == 2:
+        X, Y, tasks = _read_pair(source[0], source[1], descriptors)
+        name = "(X_source, Y_source)"
+    else:
+        raise ValueError(
+            f"expected source to be one of {', '.join(map(repr, NAMED_SOURCES))}, None, a "
+            f"DataFrame or (X_source, Y_source), got {type(source).__name__}"
+        )
+    if X.shape[1] != n_features:
+        raise ValueError(
+            f"expected a source with the {n_features} columns of X, got {X.shape[1]}: describe "
+            "both in the same way"
+        )
+    return SourceTask(X, Y, name, tasks, _digest(X, Y))
+
+
+def _read_frame(
+    frame: pd.DataFrame, descriptors: str
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    labels = [column for column in frame.columns if column != "composition"]
+    if "composition" not in frame.columns or not labels:
+        raise ValueError(
+            'expected a source DataFrame with a "composition" column and one or more columns of '
+            f"labels, got the columns {list(map(str, frame.columns))}"
+        )
+    for column in labels:
+        if not pd.api.types.is_numeric_dtype(frame[column]):
+            raise ValueError(
+                f"expected labels in every column of the source but composition, got the column "
+                f"{column!r} of {frame[column].dtype}: select the columns to learn from"
+            )
+    X = describe(frame, descriptors).matrix
+    return X, _check_labels(frame[labels].to_numpy(dtype=np.float64)), tuple(map(str, labels))
+
+
+def _read_pair(
+    X_source: Any, Y_source: Any, descriptors: str
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    if holds_compositions(X_source):
+        X = describe(X_source, descriptors).matrix
+    else:
+        X = np.asarray(X_source, dtype=np.float64)
+    Y = np.asarray(Y_source, dtype=np.float64)
+    Y = Y[:, None] if Y.ndim == 1 else Y
+    if X.ndim != 2 or Y.ndim != 2 or X.shape[0] != Y.shape[0]:
+        raise ValueError(
+            "expected source=(X_source, Y_source) with as many rows in both, got shapes "
+            f"{np.shape(X_source)} and {np.shape(Y_source)}"
+        )
+    columns = getattr(Y_source, "columns", None)
+    names = [f"task_{i}" for i in range(Y.shape[1])] if columns is None else map(str, columns)
+    return X, _check_labels(Y), tuple(names)
+
+
+def _check_labels(Y: np.ndarray) -> np.ndarray:
+    if np.isinf(Y).any():
+        row, column = np.argwhere(np.isinf(Y))[0]
+        raise ValueError(
+            f"expected finite source labels (NaN where one is missing), got {Y[row, column]} in "
+            f"row {row}, column {column}"
+        )
+    if Y.shape[1] == 1 and np.isnan(Y).any():
+        row = int(np.flatnonzero(np.isnan(Y[:, 0]))[0])
+        raise ValueError(
+            f"expected a label in every row of a source with one task, got NaN in row {row}: leave "
+            "the row out"
+        )
+    return Y
+
+
+def _digest(*arrays: np.ndarray) -> str:
+    """Return the sha256 of arrays without copying them; networks are stacked in its order."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(repr(array.shape).encode())
+        digest.update(np.ascontiguousarray(array, dtype="<f8").data)
+    return digest.hexdigest()
+
+
+class SourceCache:
+    """Trained source networks by key; a full cache forgets the least recently used one.
+
+    Networks are never changed after training, so fits can share them: fine-tuning starts from
+    copies.
+
+    Parameters
+    ----------
+    size : int
+        Largest number of networks that are kept.
+    """
+
+    def __init__(self, size: int = _CACHED_NETWORKS) -> None:
+        self._size = size
+        self._networks: OrderedDict[str, TrainedNetwork] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._networks)
+
+    def clear(self) -> None:
+        """Forget all networks."""
+        with self._lock:
+            self._networks.clear()
+
+    def get(self, key: str) -> TrainedNetwork | None:
+        """Return a network, or None if it is not (or no longer) there."""
+        with self._lock:
+            if key in self._networks:
+                self._networks.move_to_end(key)
+            return self._networks.get(key)
+
+    def put(self, key: str, network: TrainedNetwork) -> None:
+        """Keep a network."""
+        with self._lock:
+            self._networks[key] = network
+            while len(self._networks) > self._size:
+                self._networks.popitem(last=False)
+
+
+SOURCE_CACHE = SourceCache()
+
+
+def train_source_networks(
+    tasks: Sequence[SourceTask],
+    widths: Sequence[tuple[int, ...]],
+    seeds: Sequence[int],
+    settings: TrainingSettings,
+    *,
+    progress: bool = False,
+    cache: SourceCache = SOURCE_CACHE,
+) -> list[TrainedNetwork]:
+    """Return trained source networks, training together those that are not in the cache.
+
+    Parameters
+    ----------
+    tasks : sequence of SourceTask
+        What each network is trained on.
+    widths : sequence of tuple of int
+        Hidden layers of each.
+    seeds : sequence of int
+        Seed of each.
+    settings : TrainingSettings
+        How all of them are trained.
+    progress : bool
+        Whether to show a progress bar.
+    cache : SourceCache
+        Where trained networks are kept.
+
+    Returns
+    -------
+    list of TrainedNetwork
+        In the order of the arguments.
+    """
+    keys = [_key(*network, settings) for network in zip(tasks, widths, seeds, strict=True)]
+    found = {key: network for key in set(keys) if (network := cache.get(key)) is not None}
+    missing = {key: i for i, key in enumerate(keys) if key not in found}
+    for batch in _in_batches(list(missing.values()), tasks):
+        distinct = {tasks[i].sha256: tasks[i] for i in batch}
+        ends = np.cumsum([task.X.shape[0] for task in distinct.values()])
+        rows = {
+            sha256: np.arange(end - task.X.shape[0], end)
+            for (sha256, task), end in zip(distinct.items(), ends, strict=True)
+        }
+        stack = train_folds(
+            np.concatenate([task.X for task in distinct.values()]),
+            np.concatenate([task.Y for task in distinct.values()]),
+            [rows[tasks[i].sha256] for i in batch],
+            [widths[i] for i in batch],
+            settings,
+            [seeds[i] for i in batch],
+            progress=progress,
+        )
+        for i, network in zip(batch, stack.networks, strict=True):
+            found[keys[i]] = network
+            cache.put(keys[i], network)
+    return [found[key] for key in keys]
+
+
+def _in_batches(missing: list[int], tasks: Sequence[SourceTask]) -> Iterator[list[int]]:
+    """Group networks whose tasks have as many labels and fit into memory together."""
+    batch: list[int] = []
+    seen: dict[str, int] = {}
+    for i in sorted(missing, key=lambda i: (tasks[i].Y.shape[1], tasks[i].sha256)):
+        task = tasks[i]
+        size = sum(seen.values()) + (0 if task.sha256 in seen else task.X.nbytes)
+        other_labels = batch and tasks[batch[0]].Y.shape[1] != task.Y.shape[1]
+        if batch and (other_labels or (task.sha256 not in seen and size > _BYTES_AT_A_TIME)):
+            yield batch
+            batch, seen = [], {}
+        batch.append(i)
+        seen[task.sha256] = task.X.nbytes
+    if batch:
+        yield batch
+
+
+def _key(task: SourceTask, widths: tuple[int, ...], seed: int, settings: TrainingSettings) -> str:
+    text = json.dumps([task.sha256, widths, seed, asdict(settings)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

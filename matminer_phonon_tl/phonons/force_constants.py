@@ -1,0 +1,284 @@
+"""Phonons at any wave vector, from the force constants that phonopy holds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matminer_phonon_tl.exceptions import PhononDocumentError
+from matminer_phonon_tl.phonons.bands import PhononBands, joined_bands, read_bands
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+FINE_MESH, COARSE_MESH = 45.0, 36.0
+"""Angstrom. A mesh divides each reciprocal lattice vector so that its wave vectors lie as far apart
+as those of a crystal of this edge length: the fine one in cells of up to 8 atoms, the coarse one in
+larger cells, whose branches are flatter."""
+
+_FEW_ATOMS = 8
+
+_LEAST_DIVISIONS = 4
+_SAME_DIRECTION = 1e-8  # 1 - cos of the angle between two directions
+_LEBEDEV_ORDER = 17  # 110 points on the sphere, 55 on half of it
+_SMALLEST_WAVE_VECTOR = 0.03
+"""Length of the shortest wave vectors next to Gamma, in units of half the shortest reciprocal
+lattice vector."""
+
+
+@dataclass(frozen=True, eq=False)
+class PhononMesh:
+    """Phonons on a mesh of wave vectors that holds Gamma and the zone boundary.
+
+    Attributes
+    ----------
+    bands : PhononBands
+        Frequencies (THz) at the wave vectors that symmetry leaves different.
+    weights : ndarray of shape (n_q,)
+        Share of the zone that each of them stands for; their sum is 1.
+    """
+
+    bands: PhononBands
+    weights: NDArray[np.float64]
+
+
+class ForceConstantPhonons:
+    """Harmonic phonons of a crystal whose force constants are known.
+
+    Parameters
+    ----------
+    phonon : phonopy.Phonopy
+        With force constants; with Born charges too where the crystal is polar, or the
+        longitudinal optical branches lie too low.
+
+    Raises
+    ------
+    PhononDocumentError
+        There are no force constants.
+
+    References
+    ----------
+    A. Togo and I. Tanaka, Scr. Mater. 108, 1 (2015), doi:10.1016/j.scriptamat.2015.07.021;
+    X. Gonze and C. Lee, Phys. Rev. B 55, 10355 (1997), doi:10.1103/PhysRevB.55.10355 (polar
+    crystals).
+    """
+
+    def __init__(self, phonon: Any) -> None:
+        if phonon.force_constants is None:
+            raise PhononDocumentError(
+                "expected a phonopy calculation with force constants, got one without; call "
+                "its produce_force_constants() first"
+            )
+        self.phonon = phonon
+        self._meshes: dict[float, PhononMesh] = {}
+
+    @cached_property
+    def structure(self) -> "Structure":
+        """The primitive cell, whose wave vectors are meant everywhere."""
+        from pymatgen.core import Structure
+
+        cell = self.phonon.primitive
+        return Structure(self._lattice, cell.symbols, cell.scaled_positions)
+
+    @cached_property
+    def reciprocal_matrix(self) -> NDArray[np.float64]:
+        """Reciprocal lattice vectors as rows, 1/Angstrom, including the factor 2 pi."""
+        return 2.0 * np.pi * np.linalg.inv(self._lattice).T
+
+    @cached_property
+    def _lattice(self) -> NDArray[np.float64]:
+        """Lattice vectors of the primitive cell in Angstrom, whatever the force calculator uses."""
+        return np.asarray(self.phonon.primitive.cell) * self._units.distance_to_A
+
+    @cached_property
+    def _units(self) -> Any:
+        """Units of the force calculator: lengths, and the factor that gives THz."""
+        from phonopy.interface.calculator import get_calculator_physical_units
+
+        return get_calculator_physical_units(self.phonon.calculator)
+
+    def at(self, q_fractional: NDArray[np.float64]) -> PhononBands:
+        """Compute the phonons at wave vectors.
+
+        Parameters
+        ----------
+        q_fractional : ndarray of shape (n_q, 3)
+            In units of the reciprocal lattice vectors of the primitive cell.
+
+        Returns
+        -------
+        PhononBands
+            Frequencies in THz.
+        """
+        self.phonon.run_qpoints(q_fractional)
+        frequencies = np.asarray(self.phonon.qpoints.frequencies)
+        return self._bands(q_fractional, frequencies)
+
+    def mesh(self, length: float | None = None) -> PhononMesh:
+        """Compute the phonons on a mesh centred at Gamma, of an even number of divisions.
+
+        Parameters
+        ----------
+        length : float, optional
+            Angstrom; twice as long a one gives a mesh twice as fine along each axis. Default:
+            :data:`FINE_MESH` for up to 8 atoms in the primitive cell, :data:`COARSE_MESH` beyond.
+
+        Returns
+        -------
+        PhononMesh
+            Frequencies and weights.
+        """
+        if length is None:
+            length = FINE_MESH if len(self.phonon.primitive) <= _FEW_ATOMS else COARSE_MESH
+        if length not in self._meshes:
+            self.phonon.run_mesh(self._divisions(length), is_gamma_center=True)
+            mesh = self.phonon.mesh
+            weights = np.asarray(mesh.weights, dtype=float)
+            bands = self._bands(np.asarray(mesh.qpoints), np.asarray(mesh.frequencies))
+            self._meshes[length] = PhononMesh(bands, weights / weights.sum())
+        return self._meshes[length]
+
+    def around_gamma(
+        self, directions: NDArray[np.float64], n_lengths: int = 1
+    ) -> tuple[PhononBands, NDArray[np.float64]]:
+        """Compute the phonons next to Gamma, where polar branches depend on the direction.
+
+        Parameters
+        ----------
+        directions : ndarray of shape (n_directions, 3)
+            Cartesian unit vectors.
+        n_lengths : int, default 1
+            Wave vectors along each direction, at equal steps from Gamma.
+
+        Returns
+        -------
+        PhononBands
+            Wave vectors in the order of the directions, the shortest first along each.
+        ndarray of shape (n_lengths,)
+            Lengths of the wave vectors along each direction, 1/Angstrom.
+        """
+        shortest = np.linalg.norm(self.reciprocal_matrix, axis=1).min()
+        lengths = _SMALLEST_WAVE_VECTOR * shortest / 2.0 * np.arange(1, n_lengths + 1)
+        cartesian = (directions[:, None, :] * lengths[None, :, None]).reshape(-1, 3)
+        return self.at(cartesian @ np.linalg.inv(self.reciprocal_matrix)), lengths
+
+    def orbits(self, directions: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Tell which directions symmetry makes equal.
+
+        Parameters
+        ----------
+        directions : ndarray of shape (n_directions, 3)
+            Cartesian unit vectors.
+
+        Returns
+        -------
+        ndarray of shape (n_directions,)
+            Index of the first direction that is equal to each one, by an operation of the point
+            group or by inversion.
+        """
+        lattice = self._lattice.T  # columns
+        rotations = np.asarray(self.phonon.primitive_symmetry.pointgroup_operations)
+        cartesian = lattice @ rotations @ np.linalg.inv(lattice)
+        images = np.einsum("rij,dj->rdi", cartesian, directions)
+        overlap = np.abs(np.einsum("rdi,ei->rde", images, directions)).max(axis=0)
+        return np.argmax(overlap > 1.0 - _SAME_DIRECTION, axis=1)
+
+    def _bands(
+        self, q_fractional: NDArray[np.float64], frequencies: NDArray[np.float64]
+    ) -> PhononBands:
+        return PhononBands(
+            # phonopy's own factor may give another unit than THz
+            frequencies=np.sort(frequencies, axis=1).T
+            * (self._units.factor / self.phonon.unit_conversion_factor),
+            q_fractional=q_fractional,
+            q_cartesian=q_fractional @ self.reciprocal_matrix,
+            reciprocal_matrix=self.reciprocal_matrix,
+            labels={},
+            structure=self.structure,
+        )
+
+    def _divisions(self, length: float) -> list[int]:
+        """Return into how many parts each reciprocal lattice vector is divided.
+
+        The numbers are even, so that the zone boundary is met, and alike where a symmetry
+        operation turns one vector into another.
+        """
+        sizes = np.linalg.norm(self.reciprocal_matrix, axis=1) * length / (2.0 * np.pi)
+        divisions = np.maximum(_LEAST_DIVISIONS, 2 * np.ceil(sizes / 2.0).astype(int))
+        rotations = np.asarray(self.phonon.primitive_symmetry.pointgroup_operations)
+        mixed = np.any(rotations != 0, axis=0)
+        mixed |= mixed.T
+        for _ in range(2):  # a chain of three vectors takes two steps
+            divisions = np.array([divisions[row].max() for row in mixed])
+        return [int(n) for n in divisions]
+
+
+def force_constant_phonons(source: Any) -> ForceConstantPhonons | None:
+    """Return the phonons of a source that holds force constants, or None for any other.
+
+    Parameters
+    ----------
+    source : object
+        A ``phonopy.Phonopy``, the dictionary that matcalc's ``PhononCalc`` returns, which has
+        one under ``phonon``, or anything else.
+
+    Returns
+    -------
+    ForceConstantPhonons or None
+        The phonons, if there are any.
+    """
+    if isinstance(source, ForceConstantPhonons):
+        return source
+    if isinstance(source, Mapping):
+        source = source.get("phonon")
+    if hasattr(source, "force_constants") and hasattr(source, "run_qpoints"):
+        return ForceConstantPhonons(source)
+    return None
+
+
+def read_zone(
+    source: Any, *, unit: str | None = None, structure: "Structure | None" = None
+) -> PhononBands:
+    """Read bands, or compute them over the whole zone where the source holds force constants.
+
+    Parameters
+    ----------
+    source : phonopy.Phonopy, ForceConstantPhonons, or what read_bands takes
+        Force constants or bands.
+    unit, structure
+        As for :func:`~matminer_phonon_tl.phonons.bands.read_bands`.
+
+    Returns
+    -------
+    PhononBands
+        The bands read; or those on a mesh and next to Gamma in the directions of
+        :func:`hemisphere`, where the longitudinal branches of polar crystals are highest.
+    """
+    phonons = force_constant_phonons(source)
+    if phonons is None:
+        return read_bands(source, unit=unit, structure=structure)
+    directions, _ = hemisphere()
+    around_gamma, _ = phonons.around_gamma(directions[np.unique(phonons.orbits(directions))])
+    return joined_bands(phonons.mesh().bands, around_gamma)
+
+
+@cache
+def hemisphere() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return directions over which a mean is taken, by Lebedev's quadrature.
+
+    Returns
+    -------
+    directions : ndarray of shape (55, 3)
+        Unit vectors, one of each opposite pair of the 110 points.
+    weights : ndarray of shape (55,)
+        Their weights, of sum 1.
+    """
+    from scipy.integrate import lebedev_rule
+
+    points, weights = lebedev_rule(_LEBEDEV_ORDER)
+    directions = points.T
+    first = directions[:, 2] + 1e-3 * directions[:, 1] + 1e-6 * directions[:, 0] > 0.0
+    return directions[first], weights[first] / weights[first].sum()
