@@ -236,7 +236,7 @@ def main() -> None:
 
 
 def _is_ours(error: Exception) -> bool:
-    """Whether an error is a sentence for the user; any other ValueError is a bug to be shown."""
+    """Tell whether an error is a sentence for the user; any other ValueError is a bug to show."""
     if isinstance(error, (PhononTLError, OSError)):
         return True
     raised_in = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
@@ -245,7 +245,7 @@ def _is_ours(error: Exception) -> bool:
 
 
 def _sentence(error: Exception) -> str:
-    """An error in one line; the system's own, "[Errno 2] ...", in our words."""
+    """Return an error as one line; errors of the system, "[Errno 2] ...", in our words."""
     if isinstance(error, OSError) and error.errno and error.filename:
         path = Path(os.fsdecode(error.filename))
         if isinstance(error, FileNotFoundError):

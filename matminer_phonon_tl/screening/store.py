@@ -1,7 +1,6 @@
-"""Finished chunks on disk, so that a run that was stopped at any moment goes on where it was."""
+"""Keep finished chunks on disk, so that a run stopped at any moment goes on where it was."""
 
 import glob
-import hashlib
 import logging
 import os
 import shutil
@@ -17,7 +16,7 @@ import pyarrow.parquet as pq
 
 from matminer_phonon_tl.checkpoint import Checkpoint
 from matminer_phonon_tl.exceptions import DatasetIntegrityError, ScreeningError
-from matminer_phonon_tl.files import write_atomically
+from matminer_phonon_tl.files import file_hash, sha256_of, write_atomically
 from matminer_phonon_tl.screening.columns import cast, unified
 
 MANIFEST = "manifest.jsonl"
@@ -26,20 +25,20 @@ _log = logging.getLogger(__name__)
 
 
 class ChunkStore:
-    """A folder of finished chunks beside the output, and a manifest that says what they are.
+    """Keep finished chunks in a folder beside the output, with a manifest of what they are.
 
-    A chunk is written to a file of another name, flushed to the disk and renamed; then a line of
-    the manifest counts it, with the hash of its rows in the input and of its file. Whatever a
-    killed process leaves behind is either whole and counted, or done anew.
+    A chunk is written under another name, flushed to the disk and renamed; then a line of the
+    manifest counts it, with the hashes of its rows in the input and of its file. Whatever a killed
+    process leaves behind is either complete and counted, or done anew.
 
     Parameters
     ----------
     output : Path
-        What is to be made; the folder is its name with ``.parts``.
+        The output; the folder has its name with ``.parts``.
     identity : dict
-        What makes these chunks this run's: input, model, options. A folder that differs is refused.
+        Input, model, options and version. A folder of chunks made with others is refused.
     resume : bool
-        Go on with the chunks that are there. Without it, they are refused, not overwritten.
+        Go on with the chunks that are there. Otherwise they are refused, and not overwritten.
     """
 
     def __init__(self, output: Path, identity: dict[str, Any], *, resume: bool) -> None:
@@ -80,13 +79,13 @@ class ChunkStore:
                 self.folder.rmdir()
 
     def finished(self, number: int, input_sha256: str) -> dict[str, Any] | None:
-        """Return the manifest's line of a chunk that is done, None for one that is to be done.
+        """Return the manifest's line of a finished chunk; None where the chunk is still to do.
 
         Parameters
         ----------
         number : int
         input_sha256 : str
-            Of the chunk's rows as they are in the input now.
+            Hash of the rows that the input has there now.
 
         Raises
         ------
@@ -102,7 +101,7 @@ class ChunkStore:
                 f"{number}: give that input, choose another output, or delete the folder"
             )
         path = self._path(number)
-        if not path.exists() or _sha256(path) != line["sha256"]:
+        if not path.exists() or file_hash(path) != line["sha256"]:
             _log.warning("%s is damaged or missing and is made anew", path)
             return None
         return line
@@ -119,7 +118,7 @@ class ChunkStore:
         table : pyarrow.Table
             Rows of the output.
         counts : dict of str to int
-            What the manifest says of it.
+            Facts for the manifest.
         """
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink)
@@ -128,7 +127,7 @@ class ChunkStore:
         line = {
             "key": str(number),
             "input_sha256": input_sha256,
-            "sha256": hashlib.sha256(content).hexdigest(),
+            "sha256": sha256_of(content),
             **counts,
         }
         self._checkpoint.add(line)
@@ -151,7 +150,7 @@ class ChunkStore:
 
     def remove(self) -> None:
         """Delete the chunks, once the output is in its place."""
-        # In one step first, so that nobody finds half of them.
+        # Renamed first, in one step, so that nobody finds half of them.
         doomed = self.folder.with_name(f".{self.folder.name}.{os.getpid()}")
         self.folder.rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)  # what is left goes at the next start
@@ -168,11 +167,6 @@ class ChunkStore:
         return self.folder / f"chunk-{number:06d}.parquet"
 
     def _schema(self) -> pa.Schema:
-        """Types that hold every chunk: of JSON, a column's can differ from chunk to chunk."""
+        """Find types that hold every chunk; JSON can give a column another type in each chunk."""
         schemas = (pq.read_schema(self._path(number)) for number in sorted(self._lines))
         return reduce(unified, schemas, pa.schema([]))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

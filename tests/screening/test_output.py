@@ -16,11 +16,11 @@ from matminer_phonon_tl.screening import output
 from matminer_phonon_tl.screening.columns import marked
 from matminer_phonon_tl.screening.output import (
     CsvSink,
-    OutputFile,
     ParquetSink,
     check_output,
     check_places,
     harmless,
+    output_file,
 )
 
 
@@ -75,7 +75,7 @@ def test_csv_reads_back():
 def test_parquet_says_what_made_it(tmp_path, monkeypatch):
     monkeypatch.setattr(output, "ROW_GROUP", 4)
     path = tmp_path / "x.parquet"
-    with OutputFile(path, tmp_path) as file:
+    with output_file(path, tmp_path) as file:
         sink = ParquetSink(file, {"model_sha256": "abc"})
         for _ in range(3):
             fields = [pa.field("formula", pa.string()), pa.field("gap", pa.float64())]
@@ -92,10 +92,10 @@ def test_parquet_says_what_made_it(tmp_path, monkeypatch):
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
     path = tmp_path / "x.csv.gz"
     path.write_bytes(b"old")
-    with pytest.raises(TypeError), OutputFile(path, tmp_path) as file:
+    with pytest.raises(TypeError), output_file(path, tmp_path) as file:
         file.writelines([b"half", "no bytes"])
     assert path.read_bytes() == b"old"
-    with OutputFile(path, tmp_path) as file:
+    with output_file(path, tmp_path) as file:
         file.write(b"whole")
         assert path.read_bytes() == b"old"
     assert gzip.decompress(path.read_bytes()) == b"whole"
