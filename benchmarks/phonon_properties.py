@@ -61,10 +61,9 @@ def closed_forms() -> None:
 def group_velocities() -> None:
     """Compare with phonopy's group velocities in a zincblende crystal of springs."""
     try:
-        import seekpath  # noqa: F401
-        from phonopy import Phonopy  # noqa: F401
+        import phonopy  # noqa: F401
     except ImportError:
-        print("phonopy or seekpath is not installed: group velocities not compared")
+        print("phonopy is not installed: group velocities not compared")
         return
     from matminer_phonon_tl.phonons import zincblende_springs
 

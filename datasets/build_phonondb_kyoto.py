@@ -40,10 +40,8 @@ COLUMNS = {
     "space_group": "International number of the space group (1-230).",
     "lattice_system": "Lattice system, one of seven names.",
     "is_stable": (
-        "Whether there is no imaginary mode: none below -0.1 THz among the acoustic ones next to "
-        "Gamma (within a tenth of half the shortest reciprocal lattice vector), none below -0.02 "
-        "THz elsewhere on a mesh of the zone. Columns from acoustic_optical_gap to "
-        "heat_capacity_per_atom but for max_frequency are missing where it is False."
+        "Whether there is no mode below -0.3 THz (-10 cm-1) on a mesh of the zone and next to "
+        "Gamma. Gaps, speeds, Debye temperature and heat capacity are missing where it is False."
     ),
     "lowest_frequency": (
         "Lowest frequency on the mesh, cm-1, negative if imaginary; the acoustic branches next to "

@@ -1,44 +1,52 @@
-"""Finished entries of a long run, on disk, so that a killed run goes on where it was."""
+"""Finished entries of a long run, on disk, so that a run that was killed goes on where it was."""
 
+import errno
 import json
-import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from matminer_phonon_tl.exceptions import DatasetIntegrityError
 
+APPLICATION_ID = 0x70_68_74_6C
+"""Marks an SQLite file as a checkpoint of this package."""
+_SETTINGS = (
+    "trusted_schema = OFF",  # nothing that a stranger's file defines is run
+    "locking_mode = EXCLUSIVE",
+    "synchronous = FULL",
+)
+_TABLES = {
+    "run": "fingerprint TEXT",
+    "entries": "number INTEGER PRIMARY KEY, key TEXT UNIQUE, line TEXT, content BLOB",
+}
+
 
 class Checkpoint:
-    """Keep finished entries in a file of JSON lines, whose first line says what run they are of.
+    """An SQLite file with a line for each finished entry, and a note of what the run makes.
 
-    Each line is flushed to the disk before the next entry counts. A killed process can leave at
-    most its last line unfinished; the next start cuts it off and does its entry anew. A second
-    process that opens the file while the first one has it is refused.
+    An entry is on the disk before :meth:`add` returns. A process that is killed loses at most the
+    entry it was working on. While a process has the file open, no other one can open it.
 
     Parameters
     ----------
     path : Path
-        The file.
+        The file. SQLite keeps another one beside it, of the same name with ``-wal``.
     fingerprint : dict
-        What makes the entries those of this run, JSON-compatible. A file of another run is
-        refused, unless that run has not finished a single entry: then its file is overwritten.
+        What is made, JSON-compatible. A file of another run is refused, unless that run has not
+        finished a single entry: then its file is taken over.
 
     Attributes
     ----------
     keys : set of str
         Names of the finished entries.
 
-    Raises
-    ------
-    DatasetIntegrityError
-        On entering: the file is of another run, in use, or damaged.
-
     Examples
     --------
     >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "build.jsonl"
+    >>> path = Path(tempfile.mkdtemp()) / "build.sqlite3"
     >>> with Checkpoint(path, {"source": "phonopy"}) as checkpoint:
     ...     checkpoint.add({"key": "RbI", "skipped": "imaginary modes"})
     >>> with Checkpoint(path, {"source": "phonopy"}) as again:
@@ -53,13 +61,14 @@ class Checkpoint:
 
     def __enter__(self) -> Self:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self.path.open("ab+")
-        self._lock()
-        end = self._read_back()
-        self._file.truncate(end)
-        self._file.seek(end)
-        if end == 0:
-            self.add({"fingerprint": self.fingerprint})
+        with self._in_one_sentence():
+            self._base = sqlite3.connect(self.path, timeout=0, isolation_level=None)
+        try:
+            with self._in_one_sentence():
+                self._open()
+        except BaseException:
+            self._base.close()
+            raise
         return self
 
     def __exit__(
@@ -68,81 +77,108 @@ class Checkpoint:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._file.close()
+        self._base.close()
 
-    def add(self, line: dict[str, Any]) -> None:
-        """Write an entry and flush it to the disk.
+    def add(self, line: dict[str, Any], content: bytes | None = None) -> None:
+        """Write an entry, in place of an earlier one of its key.
 
         Parameters
         ----------
         line : dict
-            JSON-compatible; its ``key`` is the entry's name.
+            JSON-compatible; the entry's name is its ``key``.
+        content : bytes, optional
+            What is too large for a line.
         """
-        self._file.write(json.dumps(line).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        if "key" in line:
-            self.keys.add(line["key"])
+        with self._in_one_sentence():
+            self._base.execute(
+                "INSERT INTO entries (key, line, content) VALUES (?, ?, ?) ON CONFLICT (key) "
+                "DO UPDATE SET line = excluded.line, content = excluded.content",
+                (line["key"], json.dumps(line), content),
+            )
+        self.keys.add(line["key"])
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """Yield the finished entries as they were added."""
-        with self.path.open("rb") as file:
-            next(file, None)
-            for line in file:
-                yield json.loads(line)
+        """Yield the lines of the finished entries, in the order in which they were added."""
+        with self._in_one_sentence():
+            for (line,) in self._base.execute("SELECT line FROM entries ORDER BY number"):
+                yield self._decoded(line)
 
-    def _lock(self) -> None:
-        """Keep a second process from writing into the same file."""
-        try:
-            import fcntl
-        except ImportError:
-            return
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # released when a process dies
-        except OSError as error:
-            self._file.close()
-            raise DatasetIntegrityError(
-                f"expected {self.path} for this run alone, found it in use by another one; "
-                "wait for that, or choose another output"
-            ) from error
+    def content(self, key: str) -> bytes:
+        """Return the content of a finished entry."""
+        with self._in_one_sentence():
+            found = self._base.execute("SELECT content FROM entries WHERE key = ?", (key,))
+            return bytes(found.fetchone()[0] or b"")
 
-    def _read_back(self) -> int:
-        """Collect the keys of the finished entries; return where the last complete line ends."""
-        self._file.seek(0)
-        end = 0
-        fingerprint: Any = None
-        for number, line in enumerate(self._file):
-            if not line.endswith(b"\n"):
-                break
-            try:
-                content = json.loads(line)
-                found = content["fingerprint"] if number == 0 else content["key"]
-            except (ValueError, KeyError, TypeError) as error:
-                raise DatasetIntegrityError(
-                    f"expected line {number + 1} of {self.path} to be a finished entry, got "
-                    f"something else ({type(error).__name__}); delete the file to start anew"
-                ) from error
-            if number == 0:
-                fingerprint = found
-            else:
-                self._check(fingerprint)
-                self.keys.add(found)
-            end += len(line)
-        # Without a finished entry there is nothing to lose, whatever run it was.
-        return end if self.keys or fingerprint == self.fingerprint else 0
+    def remove(self) -> None:
+        """Delete the file, once it is needed no more."""
+        self._base.close()
+        self.path.unlink(missing_ok=True)
+        self.path.with_name(f"{self.path.name}-wal").unlink(missing_ok=True)
+
+    def _open(self) -> None:
+        for setting in _SETTINGS:
+            self._base.execute(f"PRAGMA {setting}")
+        self._base.execute("BEGIN EXCLUSIVE")  # held until the file is closed
+        is_new = self._base.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+        mark = self._base.execute("PRAGMA application_id").fetchone()
+        if not is_new and mark != (APPLICATION_ID,):
+            raise self._damaged("another SQLite file")
+        self._base.execute("COMMIT")
+        self._base.execute("PRAGMA journal_mode = WAL")  # one flush for each entry
+        self._base.execute("BEGIN EXCLUSIVE")
+        for table, columns in _TABLES.items():
+            self._base.execute(f"CREATE TABLE IF NOT EXISTS {table} ({columns})")
+        self._base.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        self.keys = {key for (key,) in self._base.execute("SELECT key FROM entries")}
+        known = self._base.execute("SELECT fingerprint FROM run").fetchone()
+        if self.keys:
+            self._check(self._decoded(known[0] if known else "{}"))
+        elif known != (stated := json.dumps(self.fingerprint),):
+            self._base.execute("DELETE FROM run")
+            self._base.execute("INSERT INTO run VALUES (?)", (stated,))
+        self._base.execute("COMMIT")
 
     def _check(self, found: dict[str, Any]) -> None:
         """Raise if the file is of another run."""
-        if found == self.fingerprint:
-            return
-        self._file.close()
         changed = sorted(
             name
             for name in {*found, *self.fingerprint}
             if found.get(name) != self.fingerprint.get(name)
         )
-        raise DatasetIntegrityError(
-            f"expected {self.path} to be the checkpoint of this run, got one that differs in "
-            f"{', '.join(changed)}; choose another output, or delete the file {self.path.name} to "
-            "start anew"
+        if changed:
+            raise DatasetIntegrityError(
+                f"expected {self.path} to be the checkpoint of this run, got one that differs in "
+                f"{', '.join(changed)}; choose another output, or delete the file "
+                f"{self.path.name} to start anew"
+            )
+
+    @contextmanager
+    def _in_one_sentence(self) -> Iterator[None]:
+        """Say what SQLite could not do."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the details
+            if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise DatasetIntegrityError(
+                    f"expected {self.path} for this run alone, found it in use by another one; "
+                    "wait for that, or choose another output"
+                ) from error
+            if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR):
+                raise self._damaged(f"something else ({error})") from error
+            raise OSError(errno.EIO, str(error), str(self.path)) from error
+
+    def _decoded(self, text: str) -> dict[str, Any]:
+        try:
+            line = json.loads(text)
+        except (ValueError, TypeError) as error:
+            raise self._damaged(f"a line that cannot be read ({error})") from error
+        if not isinstance(line, dict):
+            raise self._damaged(f"a line that is a {type(line).__name__}")
+        return line
+
+    def _damaged(self, found: str) -> DatasetIntegrityError:
+        return DatasetIntegrityError(
+            f"expected {self.path} to be a checkpoint, got {found}; choose another "
+            f"output, or delete the file to start anew"
         )

@@ -35,6 +35,26 @@ def test_data():
 
 
 @pytest.fixture(scope="session")
+def count_entries():
+    """Return how to count a checkpoint's entries from outside, while a process has it locked.
+
+    In SQLite's log, each frame is a page after 24 bytes, of which the second four are not zero
+    where a transaction ends. The first transaction makes the tables.
+    """
+
+    def count(path):
+        log = path.with_name(f"{path.name}-wal")
+        content = log.read_bytes() if log.exists() else b""
+        page = int.from_bytes(content[8:12], "big")
+        if not page:
+            return 0
+        frames = range(32, len(content) - page - 23, page + 24)
+        return sum(any(content[frame + 4 : frame + 8]) for frame in frames) - 1
+
+    return count
+
+
+@pytest.fixture(scope="session")
 def phonon_tl():
     """Return the shipped dataset; tests must not change it."""
     from matminer_phonon_tl import load_phonon_tl

@@ -20,7 +20,7 @@ class Blocked:
 BLOCKED = set(sys.argv[1].split(","))
 sys.meta_path.insert(0, Blocked())
 """
-EVERYTHING_OPTIONAL = "torch,dask,distributed,mp_api,emmet,xenonpy,phonopy,seekpath,shap,mapie"
+EVERYTHING_OPTIONAL = "torch,dask,distributed,mp_api,emmet,xenonpy,phonopy,shap,mapie"
 WITHOUT_ANY = """
 import matminer_phonon_tl
 from matminer.datasets import load_dataset

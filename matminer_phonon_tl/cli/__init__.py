@@ -52,13 +52,15 @@ app.command()(screen)
 @app.command("build-dataset")
 def build_dataset(
     source: Annotated[
-        Literal["materials_project", "petretto", "phonopy"],
+        Literal["kyoto", "materials_project", "petretto", "phonopy"],
         typer.Argument(help="Where the phonon documents come from."),
     ],
     output: Annotated[Path, typer.Argument(help="The dataset to write, NAME.json.gz.")],
     path: Annotated[
         Path | None,
-        typer.Option(help="Folder or tar of the documents; for materials_project a file of ids."),
+        typer.Option(
+            help="Folder or archive of the documents; for materials_project a file of ids."
+        ),
     ] = None,
     n_jobs: Annotated[int, typer.Option(help="Entries read at a time; -1: all cores.")] = 1,
     use_flags: Annotated[
@@ -69,7 +71,7 @@ def build_dataset(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compute a dataset of the shipped one's form from phonon documents.
+    """Compute a dataset of a shipped one's form from phonon documents or force constants.
 
     What gives no row is listed in NAME.skipped.csv with its reason. A build that was stopped goes
     on where it was when it is started again. The Materials Project's key is taken from MP_API_KEY.
@@ -239,9 +241,9 @@ def _is_ours(error: Exception) -> bool:
     """Tell whether an error is a sentence for the user; any other ValueError is a bug to show."""
     if isinstance(error, (PhononTLError, OSError)):
         return True
-    raised_in = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
-    package = str(Path(__file__).parents[1])
-    return str(error).startswith("expected ") and raised_in[-1].startswith(package)
+    raised = traceback.extract_tb(error.__traceback__)[-1]
+    in_package = raised.filename.startswith(str(Path(__file__).parents[1]))
+    return in_package and (raised.line or "").startswith("raise ")
 
 
 def _sentence(error: Exception) -> str:

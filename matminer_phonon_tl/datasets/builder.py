@@ -79,7 +79,7 @@ class PhononDatasetBuilder:
     Each entry of the source becomes a row of the dataset or a line of ``skipped.csv`` with the
     reason. The rows have the columns of the shipped set, as far as the source knows them, and
     their provenance: source, id of the document, its date, and the version of this package.
-    While a build runs, ``NAME.checkpoint.jsonl`` holds what is finished; a build that was killed
+    While a build runs, ``NAME.checkpoint.sqlite3`` holds what is finished; a build that was killed
     goes on there when it is started again with the same source and output.
 
     Parameters
@@ -149,13 +149,13 @@ class PhononDatasetBuilder:
             **self.source.fingerprint(),
             "code_version": __version__,
         }
-        with Checkpoint(self._beside("checkpoint.jsonl"), fingerprint) as checkpoint:
+        with Checkpoint(self._beside("checkpoint.sqlite3"), fingerprint) as checkpoint:
             n_resumed = len(checkpoint.keys)
             if n_resumed:
                 logger.info(f"{n_resumed} entries are done already, going on after them")
             self._run(checkpoint)
             report = self._write(checkpoint.lines(), n_resumed)
-            checkpoint.path.unlink()
+            checkpoint.remove()
         return report
 
     def _run(self, checkpoint: Checkpoint) -> None:

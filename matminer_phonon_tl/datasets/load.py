@@ -284,7 +284,7 @@ def _decode_structure(cell: dict[str, Any] | None) -> Structure | None:
     if cell is None:
         return None
     if "sites" not in cell:  # the short form of phonondb_kyoto
-        species = [symbol for symbol, count in cell["species"] for _ in range(count)]
+        species = [_atom(symbol) for symbol, count in cell["species"] for _ in range(count)]
         coordinates = np.array(cell["coordinates"]).reshape(-1, 3)
         return Structure(Lattice(cell["lattice"]), species, coordinates)
     sites, lattice = cell["sites"], cell["lattice"]
@@ -300,11 +300,17 @@ def _decode_structure(cell: dict[str, Any] | None) -> Structure | None:
     # Three times faster than Structure.from_dict, which builds every site on its own.
     return Structure(
         Lattice(lattice["matrix"], pbc=lattice.get("pbc", (True, True, True))),
-        [site["species"][0]["element"] for site in sites],
+        [_atom(site["species"][0]["element"]) for site in sites],
         [site["abc"] for site in sites],
         charge=cell.get("charge"),
         labels=[site.get("label") for site in sites],
     )
+
+
+@cache
+def _atom(symbol: str) -> Composition:
+    """Return one atom of an element, as which pymatgen keeps each site: making it anew is slow."""
+    return Composition({symbol: 1})
 
 
 def _hash_beside(path: Path) -> str | None:

@@ -12,9 +12,30 @@ from matminer_phonon_tl.featurizers.element_table import ElementTable
 from matminer_phonon_tl.models.materials import Materials, descriptor_labels
 from matminer_phonon_tl.models.state import check_arrays
 
+IN_DOMAIN = 0.05
+"""Rank below which a compound counts as unlike the training materials."""
+
 ROWS_AT_ONCE = 256
 LARGEST_DESCRIPTOR = 1e6
 """Far above every element property; what lies beyond cannot be told apart in floating point."""
+
+
+def in_domain(rank: NDArray[np.float64], unseen: list[list[str]]) -> NDArray[np.bool_]:
+    """Decide whether compounds are like the training materials.
+
+    Parameters
+    ----------
+    rank : ndarray of shape (n_materials,)
+        Of :meth:`Applicability.rank`.
+    unseen : list of list of str
+        Of :meth:`Applicability.unseen_elements`.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_materials,)
+        True for a rank of at least :data:`IN_DOMAIN` and no unseen element.
+    """
+    return (rank >= IN_DOMAIN) & ~np.array([bool(symbols) for symbols in unseen], dtype=bool)
 
 
 class Applicability:

@@ -16,7 +16,7 @@ from matminer_phonon_tl.compositions import CompositionArray, composition_values
 from matminer_phonon_tl.datasets.load import UNITS
 from matminer_phonon_tl.exceptions import CellSizeWarning, CompositionError, ModelFormatError
 from matminer_phonon_tl.featurizers.element_table import ElementTable
-from matminer_phonon_tl.models.applicability import Applicability
+from matminer_phonon_tl.models.applicability import Applicability, in_domain
 from matminer_phonon_tl.models.cells import KnownCells, check_formula_units, read_cell
 from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
 from matminer_phonon_tl.models.materials import Materials
@@ -45,8 +45,6 @@ COLUMNS = (
 )
 """Columns of a prediction, in order."""
 
-IN_DOMAIN = 0.05
-"""Applicability below which a compound counts as unlike the training materials."""
 NO_RELATIVES = "no relatives of known structure: the gap comes of averages"
 _TEXTS = ("unseen_elements", "note", "error")
 _ANSWERS = ("has_phonon_bandgap", "in_domain")
@@ -357,7 +355,7 @@ class PhononPredictor(BaseEstimator, JSONModel):
             "has_gap_probability_std": spread,
             "applicability": rank,
             "unseen_elements": [", ".join(symbols) for symbols in unseen],
-            "in_domain": (rank >= IN_DOMAIN) & ~np.array([bool(s) for s in unseen]),
+            "in_domain": in_domain(rank, unseen),
         }
         averaged = np.zeros(len(materials), dtype=bool)
         for target, regressor in self.regressors_.items():

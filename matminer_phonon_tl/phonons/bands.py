@@ -37,6 +37,8 @@ class PhononBands:
         Names of special points.
     structure : pymatgen.core.Structure or None
         The crystal.
+    from_force_constants : bool
+        Whether they are interpolated by the force constants of a finite supercell.
     """
 
     frequencies: NDArray[np.float64]
@@ -45,6 +47,7 @@ class PhononBands:
     reciprocal_matrix: NDArray[np.float64]
     labels: dict[str, NDArray[np.float64]]
     structure: "Structure | None"
+    from_force_constants: bool = False
 
     @property
     def gamma_indices(self) -> NDArray[np.intp]:

@@ -22,15 +22,15 @@ _DENSEST, _THINNEST = 0.1, 1e5
 """Angstrom^3 an atom, beyond any crystal and any slab in vacuum."""
 
 
-def one_structure(own: Any, given: "Structure | None") -> "Structure | None":
+def one_structure(stored: Any, given: "Structure | None") -> "Structure | None":
     """Return the document's structure, or the caller's where it has none.
 
     Parameters
     ----------
-    own : Structure, dict or None
-        That of the document.
+    stored : Structure, dict or None
+        The structure in the document.
     given : Structure or None
-        That of the caller.
+        The structure that the caller passes.
 
     Returns
     -------
@@ -44,29 +44,29 @@ def one_structure(own: Any, given: "Structure | None") -> "Structure | None":
     """
     from pymatgen.core import Structure
 
-    if isinstance(own, Mapping):
+    if isinstance(stored, Mapping):
         try:
             # from_dict ignores @module, so documents that name abipy's class can be read
-            own = Structure.from_dict(dict(own))
+            stored = Structure.from_dict(dict(stored))
         except Exception as error:  # whatever pymatgen trips over in a strange document
             raise PhononDocumentError(
                 f"expected a pymatgen structure in the document, got one that cannot be read "
                 f"({type(error).__name__}: {error}); pass a document with a valid structure"
             ) from error
-    if own is not None and not isinstance(own, Structure):
+    if stored is not None and not isinstance(stored, Structure):
         raise PhononDocumentError(
-            f"expected a pymatgen structure in the document, got {type(own).__name__}; "
+            f"expected a pymatgen structure in the document, got {type(stored).__name__}; "
             "pass a document with a valid structure"
         )
-    for structure in (own, given):
+    for structure in (stored, given):
         if structure is not None:
             _check_cell(structure)
-    if given is not None and own is not None and given.composition != own.composition:
+    if given is not None and stored is not None and given.composition != stored.composition:
         raise PhononDocumentError(
-            f"expected the structure of the document ({own.formula}), got {given.formula}; "
+            f"expected the structure of the document ({stored.formula}), got {given.formula}; "
             "pass the cell that the phonons were computed in"
         )
-    return own if own is not None else given
+    return stored if stored is not None else given
 
 
 def _check_cell(structure: "Structure") -> None:

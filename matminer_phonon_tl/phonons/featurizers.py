@@ -201,9 +201,9 @@ class PhononDOSFeaturizer(BaseFeaturizer):
         bool
             True if it has.
         """
-        own = dos.get("structure") if isinstance(dos, dict) else getattr(dos, "structure", None)
+        stored = dos.get("structure") if isinstance(dos, dict) else getattr(dos, "structure", None)
         has_densities = hasattr(dos, "densities") or (isinstance(dos, dict) and "densities" in dos)
-        has_structure = own is not None or structure is not None
+        has_structure = stored is not None or structure is not None
         return has_densities and (has_structure or not self.per_formula_unit)
 
     def featurize(self, dos: Any, structure: "Structure | None" = None) -> list[float]:

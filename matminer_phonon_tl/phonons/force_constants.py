@@ -86,7 +86,7 @@ class ForceConstantPhonons:
     @cached_property
     def reciprocal_matrix(self) -> NDArray[np.float64]:
         """Reciprocal lattice vectors as rows, 1/Angstrom, including the factor 2 pi."""
-        return 2.0 * np.pi * np.linalg.inv(self._lattice).T
+        return np.asarray(2.0 * np.pi * np.linalg.inv(self._lattice).T, dtype=np.float64)
 
     @cached_property
     def _lattice(self) -> NDArray[np.float64]:
@@ -198,6 +198,7 @@ class ForceConstantPhonons:
             reciprocal_matrix=self.reciprocal_matrix,
             labels={},
             structure=self.structure,
+            from_force_constants=True,
         )
 
     def _divisions(self, length: float) -> list[int]:

@@ -278,7 +278,7 @@ def directional_speeds_of(phonons: ForceConstantPhonons) -> tuple[DirectionalSpe
     """As :func:`directional_speeds`, with the bands at the wave vectors that were computed."""
     directions, weights = hemisphere()
     distinct, orbit = np.unique(phonons.orbits(directions), return_inverse=True)
-    weights = np.bincount(orbit, weights)
+    weights = np.asarray(np.bincount(orbit, weights), dtype=np.float64)
     speeds, bands = _waves(phonons, directions[distinct])
     averages = DirectionalSpeeds(
         mean=float(weights @ speeds.mean(axis=1)),

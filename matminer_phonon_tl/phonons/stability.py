@@ -18,6 +18,10 @@ GAMMA_TOLERANCE = 0.1
 ZONE_TOLERANCE = 0.02
 """THz. How far below zero any branch may lie elsewhere: rounding and interpolation noise."""
 
+FORCE_CONSTANT_TOLERANCE = 0.3
+"""THz. How far below zero a branch may lie that force constants of a finite supercell interpolate:
+they break the rotational sum rule, which bends the acoustic branches down near Gamma."""
+
 GAMMA_RADIUS = 0.1
 """What counts as next to Gamma, in units of half the shortest reciprocal lattice vector."""
 
@@ -64,8 +68,8 @@ class ImaginaryModes(NamedTuple):
 def imaginary_modes(
     bs: Any,
     *,
-    tolerance: float = GAMMA_TOLERANCE,
-    zone_tolerance: float = ZONE_TOLERANCE,
+    tolerance: float | None = None,
+    zone_tolerance: float | None = None,
     unit: str | None = None,
     structure: "Structure | None" = None,
 ) -> ImaginaryModes:
@@ -78,15 +82,18 @@ def imaginary_modes(
     to ``-tolerance`` where :math:`|q|` is below a tenth of half the shortest reciprocal
     lattice vector; any mode below ``-zone_tolerance`` further out, and any mode below
     ``-tolerance`` anywhere, is an instability, and so is a fourth negative branch next to Gamma.
+    Force constants of a finite supercell, which are less accurate between its wave vectors, are
+    given 0.3 THz everywhere.
 
     Parameters
     ----------
     bs : PhononBandStructure, dict, emmet.core.phonon.PhononBS or phonopy.Phonopy
         Phonon band structure; or force constants, whose bands over the whole zone are computed.
-    tolerance : float, default 0.1
-        Tolerance next to Gamma, THz.
-    zone_tolerance : float, default 0.02
-        Tolerance in the rest of the zone, THz; never more than ``tolerance``.
+    tolerance : float, optional
+        Tolerance next to Gamma, THz; default 0.1, or 0.3 for force constants.
+    zone_tolerance : float, optional
+        Tolerance in the rest of the zone, THz, never more than ``tolerance``; default 0.02, or 0.3
+        for force constants.
     unit : str, optional
         Unit of the document's frequencies; established from the content if not given.
     structure : pymatgen.core.Structure, optional
@@ -122,10 +129,15 @@ def imaginary_modes(
 def imaginary_modes_of(
     bands: PhononBands,
     *,
-    tolerance: float = GAMMA_TOLERANCE,
-    zone_tolerance: float = ZONE_TOLERANCE,
+    tolerance: float | None = None,
+    zone_tolerance: float | None = None,
 ) -> ImaginaryModes:
     """As :func:`imaginary_modes`, of bands that have been read."""
+    defaults = (GAMMA_TOLERANCE, ZONE_TOLERANCE)
+    if bands.from_force_constants:
+        defaults = (FORCE_CONSTANT_TOLERANCE, FORCE_CONSTANT_TOLERANCE)
+    tolerance = defaults[0] if tolerance is None else tolerance
+    zone_tolerance = defaults[1] if zone_tolerance is None else zone_tolerance
     offset = bands.q_fractional - np.round(bands.q_fractional)
     distance = np.linalg.norm(offset @ bands.reciprocal_matrix, axis=1)
     shortest = np.linalg.norm(bands.reciprocal_matrix, axis=1).min()
@@ -157,8 +169,8 @@ def imaginary_modes_of(
 def has_imaginary_modes(
     bs: Any,
     *,
-    tolerance: float = GAMMA_TOLERANCE,
-    zone_tolerance: float = ZONE_TOLERANCE,
+    tolerance: float | None = None,
+    zone_tolerance: float | None = None,
     unit: str | None = None,
     structure: "Structure | None" = None,
 ) -> bool:
@@ -168,10 +180,12 @@ def has_imaginary_modes(
     ----------
     bs : PhononBandStructure, dict, emmet.core.phonon.PhononBS or phonopy.Phonopy
         Phonon band structure; or force constants, whose bands over the whole zone are computed.
-    tolerance : float, default 0.1
-        How far below zero the acoustic branches may dip next to Gamma, THz.
-    zone_tolerance : float, default 0.02
-        How far below zero any branch may lie elsewhere, THz.
+    tolerance : float, optional
+        How far below zero the acoustic branches may dip next to Gamma, THz; default 0.1, or 0.3 for
+        force constants.
+    zone_tolerance : float, optional
+        How far below zero any branch may lie elsewhere, THz; default 0.02, or 0.3 for force
+        constants.
     unit : str, optional
         Unit of the document's frequencies; established from the content if not given.
     structure : pymatgen.core.Structure, optional

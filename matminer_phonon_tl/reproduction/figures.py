@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -51,7 +51,7 @@ SHORT_NAMES = {
     "heat_capacity": "Cv",
     "heat_capacity_per_atom": "Cv/atom",
 }
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.spines.top": False,
@@ -84,7 +84,7 @@ class Mark:
 
     label: str
     colour: str
-    line: str = "-"
+    line: Literal["-", "--", ":"] = "-"
     marker: str = ""
 
     def handle(self) -> Line2D:
@@ -420,10 +420,8 @@ def _classifier_panels(table: pd.DataFrame, importances: pd.DataFrame) -> list[P
         rows = select(table, protocol=protocol)
         if not len(rows):
             continue
-        answers = {
-            "truth": rows["has_phonon_bandgap"].to_numpy(dtype=bool),
-            "probability": rows["probability"].to_numpy(),
-        }
+        truth = rows["has_phonon_bandgap"].to_numpy(dtype=bool)
+        chances = rows["probability"].to_numpy()
         colour = COLOURS[protocol]
         weights = (
             select(importances, protocol=protocol)
@@ -433,9 +431,9 @@ def _classifier_panels(table: pd.DataFrame, importances: pd.DataFrame) -> list[P
         panels += [
             partial(_draw_titled, draw=draw, protocol=protocol)
             for draw in (
-                partial(draw_confusion, **answers, cmap=cmap),
-                partial(draw_roc, **answers, color=colour),
-                partial(draw_precision_recall, **answers, color=colour),
+                partial(draw_confusion, truth=truth, probability=chances, cmap=cmap),
+                partial(draw_roc, truth=truth, probability=chances, color=colour),
+                partial(draw_precision_recall, truth=truth, probability=chances, color=colour),
                 partial(draw_importances, importances=weights, color=colour),
             )
         ]

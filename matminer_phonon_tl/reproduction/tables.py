@@ -276,7 +276,7 @@ def best_architecture(scores: pd.DataFrame, experiment: str, target: str) -> str
     for wanted in ({"model": "TL", "protocol": "published"}, {"protocol": "published"}, {}):
         group = select(chosen, **wanted)
         if len(group):
-            return str(group.loc[group["mae"].idxmin(), "architecture"])
+            return str(group["architecture"].iloc[int(group["mae"].argmin())])
     return None
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from tqdm.auto import tqdm
 
 from matminer_phonon_tl._version import __version__
-from matminer_phonon_tl.exceptions import ScreeningError
+from matminer_phonon_tl.exceptions import DatasetIntegrityError, ScreeningError
 from matminer_phonon_tl.files import library_versions
 from matminer_phonon_tl.models import PhononPredictor
 from matminer_phonon_tl.models.serialization import content_hash
@@ -326,6 +326,8 @@ def _writing(output: Path | str) -> Iterator[None]:
         yield
     except BrokenPipeError:
         raise
+    except DatasetIntegrityError as error:
+        raise ScreeningError(str(error)) from error
     except OSError as error:
         reason = error.strerror or str(error)
         raise ScreeningError(

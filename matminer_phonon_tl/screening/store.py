@@ -16,20 +16,19 @@ import pyarrow.parquet as pq
 
 from matminer_phonon_tl.checkpoint import Checkpoint
 from matminer_phonon_tl.exceptions import DatasetIntegrityError, ScreeningError
-from matminer_phonon_tl.files import file_hash, sha256_of, write_atomically
+from matminer_phonon_tl.files import sha256_of
 from matminer_phonon_tl.screening.columns import cast, unified
 
-MANIFEST = "manifest.jsonl"
+CHUNKS = "chunks.sqlite3"
 
 _log = logging.getLogger(__name__)
 
 
 class ChunkStore:
-    """Keep finished chunks in a folder beside the output, with a manifest of what they are.
+    """Keep the finished chunks of an output in a checkpoint, in a folder beside it.
 
-    A chunk is written under another name, flushed to the disk and renamed; then a line of the
-    manifest counts it, with the hashes of its rows in the input and of its file. Whatever a killed
-    process leaves behind is either complete and counted, or done anew.
+    A chunk is kept as Parquet, with the hash of its rows in the input and of itself. The output
+    grows in this folder too, so that whatever a killed process leaves is found at the next start.
 
     Parameters
     ----------
@@ -44,13 +43,13 @@ class ChunkStore:
     def __init__(self, output: Path, identity: dict[str, Any], *, resume: bool) -> None:
         self.folder = output.with_name(f"{output.name}.parts")
         self.resume = resume
-        self._checkpoint = Checkpoint(self.folder / MANIFEST, identity)
+        self._checkpoint = Checkpoint(self.folder / CHUNKS, identity)
         self._lines: dict[int, dict[str, Any]] = {}
 
     def __enter__(self) -> Self:
         for left in self.folder.parent.glob(f".{glob.escape(self.folder.name)}.*"):
             shutil.rmtree(left, ignore_errors=True)  # of a process that was killed in remove()
-        if self.folder.exists() and not (self.folder / MANIFEST).is_file():
+        if self.folder.exists() and not (self.folder / CHUNKS).is_file():
             self._refuse_foreign()
         try:
             self._checkpoint.__enter__()
@@ -74,18 +73,18 @@ class ChunkStore:
         self._checkpoint.__exit__(kind, error, traceback)
         if not self._lines:
             # Nothing is done yet, so that another try may have other options.
-            (self.folder / MANIFEST).unlink(missing_ok=True)
+            self._checkpoint.remove()
             with suppress(OSError):
                 self.folder.rmdir()
 
     def finished(self, number: int, input_sha256: str) -> dict[str, Any] | None:
-        """Return the manifest's line of a finished chunk; None where the chunk is still to do.
+        """Return the facts of a finished chunk; None where the chunk is still to do.
 
         Parameters
         ----------
         number : int
         input_sha256 : str
-            Hash of the rows that the input has there now.
+            Hash of the chunk's rows as they are in the input now.
 
         Raises
         ------
@@ -100,16 +99,15 @@ class ChunkStore:
                 f"expected the input that {self.folder} was made of, got one that differs in chunk "
                 f"{number}: give that input, choose another output, or delete the folder"
             )
-        path = self._path(number)
-        if not path.exists() or file_hash(path) != line["sha256"]:
-            _log.warning("%s is damaged or missing and is made anew", path)
+        if sha256_of(self._checkpoint.content(line["key"])) != line["sha256"]:
+            _log.warning("chunk %d in %s is damaged and is made anew", number, self.folder)
             return None
         return line
 
     def add(
         self, number: int, input_sha256: str, table: pa.Table, counts: dict[str, int]
     ) -> dict[str, Any]:
-        """Write a chunk, then count it.
+        """Write a chunk.
 
         Parameters
         ----------
@@ -118,27 +116,29 @@ class ChunkStore:
         table : pyarrow.Table
             Rows of the output.
         counts : dict of str to int
-            Facts for the manifest.
+            Numbers of its rows, to be added up when a run goes on.
         """
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink)
         content = sink.getvalue().to_pybytes()
-        write_atomically(self._path(number), content)
         line = {
             "key": str(number),
             "input_sha256": input_sha256,
             "sha256": sha256_of(content),
             **counts,
         }
-        self._checkpoint.add(line)
+        self._checkpoint.add(line, content)
         self._lines[number] = line
         return line
 
     def tables(self) -> Iterator[pa.Table]:
         """Yield the finished chunks in order, of one schema."""
-        schema = self._schema()
-        for number in sorted(self._lines):
-            yield cast(pq.read_table(self._path(number), partitioning=None), schema)
+        numbers = sorted(self._lines)
+        # Of JSON, a column's type can differ from chunk to chunk.
+        schemas = (pq.read_schema(self._content(number)) for number in numbers)
+        schema = reduce(unified, schemas, pa.schema([]))
+        for number in numbers:
+            yield cast(pq.read_table(self._content(number)), schema)
 
     def check_length(self, n_chunks: int) -> None:
         """Refuse an input that ends before the chunks that were made of it."""
@@ -150,6 +150,7 @@ class ChunkStore:
 
     def remove(self) -> None:
         """Delete the chunks, once the output is in its place."""
+        self._checkpoint.__exit__(None, None, None)
         # Renamed first, in one step, so that nobody finds half of them.
         doomed = self.folder.with_name(f".{self.folder.name}.{os.getpid()}")
         self.folder.rename(doomed)
@@ -163,10 +164,5 @@ class ChunkStore:
                 "there: choose another output, or move it away"
             )
 
-    def _path(self, number: int) -> Path:
-        return self.folder / f"chunk-{number:06d}.parquet"
-
-    def _schema(self) -> pa.Schema:
-        """Find types that hold every chunk; JSON can give a column another type in each chunk."""
-        schemas = (pq.read_schema(self._path(number)) for number in sorted(self._lines))
-        return reduce(unified, schemas, pa.schema([]))
+    def _content(self, number: int) -> pa.BufferReader:
+        return pa.BufferReader(self._checkpoint.content(self._lines[number]["key"]))

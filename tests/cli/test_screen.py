@@ -94,21 +94,26 @@ def test_what_cannot_be_done_is_one_sentence_and_exit_code_2(folder, arguments, 
     assert not (folder / "out.csv").exists()
 
 
-def test_a_disk_that_is_full_keeps_what_is_finished(folder):
-    """A limit on the size of files stands in for the disk: chunks fit in it, the whole does not."""
+@pytest.mark.parametrize(("limit", "reason"), [(400_000, "File too large"), (150_000, "disk")])
+def test_a_disk_that_is_full_keeps_what_is_finished(folder, limit, reason):
+    """A limit on the size of files stands in for the disk: all chunks fit in it, or a few."""
+    frame = pd.read_csv(folder / "in.csv")
+    frame.assign(note="much of the CSV, little of Parquet " * 30).to_csv(folder / "in.csv")
 
-    def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+    def set_limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-    result = run("in.csv", "out.csv", "--chunk-rows", 100, cwd=folder, preexec_fn=limit)
+    result = run("in.csv", "out.csv", "--chunk-rows", 100, cwd=folder, preexec_fn=set_limit)
     assert result.returncode == 2
-    assert "expected to be able to write out.csv, but that failed: File too large" in result.stderr
+    sentence = f"expected to be able to write out.csv, but that failed: {reason}"
+    assert sentence in result.stderr
     assert "--resume goes on with it" in result.stderr
     assert result.stderr.count("\n") == 1
     assert not (folder / "out.csv").exists()
     result = run("in.csv", "out.csv", "--chunk-rows", 100, "--resume", cwd=folder)
     assert result.returncode == 0
-    assert "600 of them by the run before this" in result.stderr
+    resumed = 600 if limit == 400_000 else 300
+    assert f"{resumed} of them by the run before this" in result.stderr
     assert len(pd.read_csv(folder / "out.csv")) == 600
 
 
@@ -135,13 +140,16 @@ def test_a_reader_that_goes_away(folder):
     assert "Traceback" not in result.stderr
 
 
-def wait_for_chunks(folder, process, n_chunks):
-    manifest = folder / "out.parquet.parts" / "manifest.jsonl"
-    while process.poll() is None:
-        if manifest.exists() and manifest.read_bytes().count(b"\n") > n_chunks:
-            return
-        time.sleep(0.01)
-    pytest.fail(process.communicate()[1].decode())
+@pytest.fixture
+def wait_for_chunks(count_entries):
+    def wait_for_chunks(folder, process, n_chunks):
+        while process.poll() is None:
+            if count_entries(folder / "out.parquet.parts" / "chunks.sqlite3") >= n_chunks:
+                return
+            time.sleep(0.01)
+        pytest.fail(process.communicate()[1].decode())
+
+    return wait_for_chunks
 
 
 @pytest.fixture
@@ -164,7 +172,7 @@ def start(folder):
         process.communicate()
 
 
-def test_two_processes_with_the_same_output(folder, start):
+def test_two_processes_with_the_same_output(folder, start, wait_for_chunks):
     first = start("-", "out.parquet", "--chunk-rows", 5)
     first.stdin.write(b"formula\n" + b"InN\n" * 30)
     first.stdin.flush()
@@ -179,7 +187,7 @@ def test_two_processes_with_the_same_output(folder, start):
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_no_row_is_lost_doubled_or_changed(folder, start):
+def test_killed_at_any_moment_no_row_is_lost_doubled_or_changed(folder, start, wait_for_chunks):
     """Kill -9 at random moments, from before the first chunk to the writing of the output."""
     options = ("--chunk-rows", 7)
     assert run("in.csv", "whole.parquet", *options, cwd=folder).returncode == 0

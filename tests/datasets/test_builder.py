@@ -153,7 +153,7 @@ PhononDatasetBuilder(Slow(sys.argv[1]), sys.argv[2], n_jobs=int(sys.argv[3]), pb
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_killed_builds_lose_and_double_nothing(raw, tmp_path, n_jobs):
+def test_killed_builds_lose_and_double_nothing(raw, tmp_path, n_jobs, count_entries):
     """A real SIGKILL, several times over, until the build gets through."""
     folder = tmp_path / "raw"
     folder.mkdir()
@@ -161,7 +161,7 @@ def test_killed_builds_lose_and_double_nothing(raw, tmp_path, n_jobs):
         document = raw(f"mp-{number}", spring=40.0 + number)
         (folder / f"mp-{number:02d}.json").write_text(json.dumps(document))
     output = tmp_path / "killed.json.gz"
-    checkpoint = tmp_path / "killed.checkpoint.jsonl"
+    checkpoint = tmp_path / "killed.checkpoint.sqlite3"
     kills = 0
     for wanted in (5, 14, None):
         child = subprocess.Popen(
@@ -170,7 +170,7 @@ def test_killed_builds_lose_and_double_nothing(raw, tmp_path, n_jobs):
         )
         deadline = time.monotonic() + 60.0
         while wanted is not None and time.monotonic() < deadline:
-            if checkpoint.exists() and checkpoint.read_bytes().count(b"\n") > wanted:
+            if count_entries(checkpoint) >= wanted:
                 os.killpg(child.pid, signal.SIGKILL)
                 kills += 1
                 break

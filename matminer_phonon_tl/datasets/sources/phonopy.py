@@ -120,7 +120,9 @@ class PhonopySource(PhononSource):
         try:
             parameters = _parameters(folder)
             if parameters is not None:
-                bands = dos = phonons = ForceConstantPhonons(_load(folder, parameters))
+                phonons = ForceConstantPhonons(_load(folder, parameters))
+                bands: Any = phonons
+                dos: Any = phonons
                 structure = phonons.structure
                 made_of = parameters
             else:
