@@ -47,7 +47,6 @@ TESTS = {
     "matminer_phonon_tl/models/kernel_machine.py": ["tests/models/test_kernel_machine.py"],
     "matminer_phonon_tl/formulas.py": ["tests/test_compositions.py"],
     "matminer_phonon_tl/screening/store.py": ["tests/screening/test_store.py"],
-    "matminer_phonon_tl/screening/conditions.py": ["tests/screening/test_where.py"],
     "matminer_phonon_tl/screening/where.py": ["tests/screening/test_where.py"],
 }
 TIMEOUT_S = 240
