@@ -1,13 +1,13 @@
-"""Rows a second of a screening, file to file, and the ratios to what one would write instead.
+"""Measure a screening in rows a second, file to file, and its ratios to simpler ways.
 
 Usage: python benchmarks/screening.py FORMULAS_CSV [--rows 100000] [--drawn] [--sample 300]
            [--magpie]
 
 FORMULAS_CSV has a column ``formula``; distinct formulas are taken, in a fixed random order, or with
 ``--drawn`` rows are drawn from all of them, so that formulas repeat. The screening runs as a
-command in a process of its own, start-up included, with intervals and applicability. On
-``--sample`` rows each, one after the other: a loop of ``predict``, formula by formula, and with
-``--magpie`` matminer's Magpie featurization alone, one process.
+command in a separate process, start-up included, with intervals and applicability. For
+comparison, on ``--sample`` rows each: a loop of ``predict``, formula by formula, and with
+``--magpie`` matminer's Magpie featurization alone, in one process.
 """
 
 import argparse
@@ -68,21 +68,21 @@ def report(name: str, rate: float, ours: float) -> None:
 
 
 def distinct(formulas: "pd.Series[str]", n_rows: int) -> "pd.Series[str]":
-    """So many distinct formulas, in a fixed random order.
+    """Draw distinct formulas in a fixed random order.
 
-    Where the file has too few, the same compounds in larger cells, written as it writes them.
+    Where the file has too few, the same compounds follow in larger cells, in the same spelling.
     """
-    own = found = formulas.drop_duplicates().sample(frac=1, random_state=0)
+    given = found = formulas.drop_duplicates().sample(frac=1, random_state=0)
     factor = 2
     while len(found) < n_rows:
-        larger = [(Composition(formula) * factor).formula.replace(" ", "") for formula in own]
-        found = pd.concat([found, pd.Series(larger, name=own.name)]).drop_duplicates()
+        larger = [(Composition(formula) * factor).formula.replace(" ", "") for formula in given]
+        found = pd.concat([found, pd.Series(larger, name=given.name)]).drop_duplicates()
         factor += 1
     return found[:n_rows]
 
 
 def screening_seconds(formulas: "pd.Series[str]") -> tuple[float, float]:
-    """Seconds from file to file, start-up included, and the peak of memory in GB."""
+    """Return the seconds from file to file, start-up included, and the peak of memory in GB."""
     with tempfile.TemporaryDirectory() as folder:
         formulas.to_frame("formula").to_csv(Path(folder, "in.csv"), index=False)
         command = [
@@ -96,12 +96,12 @@ def screening_seconds(formulas: "pd.Series[str]") -> tuple[float, float]:
         started = time.perf_counter()
         subprocess.run(command, cwd=folder, check=True)
         seconds = time.perf_counter() - started
-    # Of children: of the one that was run.
+    # The only child so far is the screening.
     return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
 
 
 def magpie_rate(formulas: list[str]) -> float:
-    """Rows a second of matminer's Magpie preset."""
+    """Return the rows a second of matminer's Magpie preset."""
     from matminer.featurizers.composition import ElementProperty
 
     featurizer = ElementProperty.from_preset("magpie", impute_nan=True)

@@ -238,7 +238,7 @@ def main() -> None:
 
 
 def _is_ours(error: Exception) -> bool:
-    """Whether an error was raised on purpose, and is no bug, whose traceback must be seen."""
+    """Tell whether an error is a sentence for the user; any other ValueError is a bug to show."""
     if isinstance(error, (PhononTLError, OSError)):
         return True
     raised = traceback.extract_tb(error.__traceback__)[-1]
@@ -247,7 +247,7 @@ def _is_ours(error: Exception) -> bool:
 
 
 def _sentence(error: Exception) -> str:
-    """An error in one line; the system's own, "[Errno 2] ...", in our words."""
+    """Return an error as one line; errors of the system, "[Errno 2] ...", in our words."""
     if isinstance(error, OSError) and error.errno and error.filename:
         path = Path(os.fsdecode(error.filename))
         if isinstance(error, FileNotFoundError):

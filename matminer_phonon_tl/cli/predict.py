@@ -34,7 +34,7 @@ UNUSED_NOTE = "its structure was not used, since not all are structures: ask for
 _FILE = re.compile(
     r".*[/\\].*|.*\.(cif|vasp|poscar|xsf|json|yaml)|(POSCAR|CONTCAR).*", re.IGNORECASE
 )
-"""What is meant as a file: no formula holds a slash or such an ending."""
+"""Arguments that are meant as files: no formula holds a slash or has such an ending."""
 
 
 def predict(
@@ -107,14 +107,14 @@ def _print(records: list[dict[str, Any]], percent: float, *, structure: bool) ->
 
 
 def _predictions(records: list[dict[str, Any]], console: Console) -> Table | Text:
-    """A table, or a list where the terminal is too narrow for a row in one line."""
+    """Draw a table, or a list where the terminal is too narrow for a row in one line."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("formula", overflow="fold")
     for header in COLUMNS:
         table.add_column(header, justify="right", no_wrap=True)
     for record in records:
         table.add_row(Text(record["formula"]), *_cells(record))
-    # formulas and file names may be folded, numbers and headings not
+    # Formulas and file names may be folded, numbers and headings may not.
     table.columns[0].max_width = len("formula")
     needed = Measurement.get(console, console.options.update(max_width=1000), table).maximum
     table.columns[0].max_width = None
@@ -153,7 +153,7 @@ def _with_interval(record: dict[str, Any], name: str, form: str) -> str:
 
 
 def _remark(record: dict[str, Any]) -> str:
-    """What is to be said of one row, a sentence a line."""
+    """Remark on one row, with each sentence on a line."""
     sentences = []
     if record["unseen_elements"]:
         sentences.append(
@@ -167,7 +167,7 @@ def _remark(record: dict[str, Any]) -> str:
 
 
 def _read_all(compounds: list[str]) -> tuple[list[Any], dict[int, str]]:
-    """Formulas as they are, files as structures; why a file is none, by its place."""
+    """Read files as structures, leave formulas; return also why files were refused."""
     from pymatgen.core import Structure
 
     values: list[Any] = []

@@ -1,4 +1,4 @@
-"""``phonon-tl screen``."""
+"""``phonon-tl screen``: a table of any length in, the same with predictions out."""
 
 import warnings
 from collections.abc import Callable
@@ -40,7 +40,7 @@ def screen(
         ),
     ] = None,
     top: Annotated[
-        int | None, typer.Option(min=1, help="Write only so many rows, the first by --by.")
+        int | None, typer.Option(min=1, help="Write only this many rows, the first by --by.")
     ] = None,
     by: Annotated[
         str | None, typer.Option(help="Column to rank by, highest first; default: phonon_bandgap.")
@@ -53,7 +53,7 @@ def screen(
         Path | None, typer.Option(help="A predictor's file; default: the one that ships.")
     ] = None,
     level: Annotated[
-        float, typer.Option(help="Share of new compounds that the intervals are to hold.")
+        float, typer.Option(help="Share of new compounds that the intervals shall hold.")
     ] = 0.9,
     conditional: Annotated[
         bool,
@@ -71,8 +71,12 @@ def screen(
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler to compute on.")
     ] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Threads; default: one a core.")] = None,
-    chunk_rows: Annotated[int, typer.Option(min=1, help="Rows done at a time.")] = 5_000,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Threads; default: one for each core.")
+    ] = None,
+    chunk_rows: Annotated[
+        int, typer.Option(min=1, help="Rows predicted together and kept together.")
+    ] = 5_000,
 ) -> None:
     """Predict for every row of a table of any length.
 

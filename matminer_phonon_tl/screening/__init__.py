@@ -1,4 +1,4 @@
-"""Predictions for candidate lists of any length."""
+"""Screen candidate lists of any length."""
 
 from matminer_phonon_tl.screening.screen import ScreeningReport, screen
 

@@ -85,7 +85,7 @@ def formula_value(value: Any) -> Any:
     if isinstance(value, dict):
         if "sites" in value:
             return composition_of_document(value)
-        # Parquet's structs name every element of the column in every row.
+        # A struct of Parquet names in every row each element of the whole column.
         return {key: amount for key, amount in value.items() if amount is not None}
     return clean_text(value) if isinstance(value, str) else value
 

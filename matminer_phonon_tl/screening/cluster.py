@@ -1,7 +1,7 @@
-"""The chunks of a screening on a Dask cluster.
+"""Predict the chunks of a screening on a Dask cluster.
 
-Only predictions happen there: reading, writing and the manifest stay with the process that was
-started, so that everything else is the same with a cluster and without one.
+Only predictions happen there. Reading, writing and the manifest stay with the process that was
+started, so that all else is the same with a cluster and without one.
 """
 
 import logging
@@ -21,9 +21,9 @@ from matminer_phonon_tl.screening.row_predictor import RowPredictor
 from matminer_phonon_tl.screening.settings import ScreeningSettings
 
 WAIT_S = 15
-"""For a scheduler to answer."""
+"""Seconds in which a scheduler must answer."""
 LOOK_S = 60
-"""Between two looks at whether there are workers."""
+"""Seconds between two looks at whether there are workers."""
 
 _log = logging.getLogger(__name__)
 
@@ -32,8 +32,8 @@ _log = logging.getLogger(__name__)
 def workers(predict: RowPredictor, client: Any) -> Iterator[Engine]:
     """Predict on a cluster's workers.
 
-    Every worker, also one that joins or is restarted later, builds the model once, from the JSON
-    that a model file holds. A chunk whose worker dies is computed again by another.
+    Every worker, also one that joins or restarts later, builds the model once, from the JSON of a
+    model file. A chunk whose worker dies is computed again by another.
 
     Parameters
     ----------
@@ -52,12 +52,12 @@ def workers(predict: RowPredictor, client: Any) -> Iterator[Engine]:
         if isinstance(client, str):
             client = stack.enter_context(_connect(Client, client))
         plugin = _plugin(predict)
-        # Also where it could not be set up: no later worker is to meet it.
+        # Also where it could not be set up, so that no later worker meets it.
         stack.callback(_forget, client, plugin.name)
         _build_model(client, plugin)
 
         def submit(formulas: list[Any]) -> Any:
-            # Not pure: a chunk counts for itself, and its key must not grow with its content.
+            # Not pure, because Dask would hash a chunk's whole content for its key.
             with _answering():
                 future = client.submit(predict_on_worker, formulas, plugin.name, pure=False)
             return _Future(client, future, KilledWorker)
@@ -79,7 +79,7 @@ def predict_on_worker(formulas: list[Any], plugin: str) -> pa.Table:
 
 
 class _Future:
-    """A future whose failure is one sentence."""
+    """Wrap a Dask future so that its failure is one sentence."""
 
     def __init__(self, client: Any, future: Any, killed: type[Exception]) -> None:
         self.client = client
@@ -135,13 +135,13 @@ def _build_model(client: Any, plugin: Any) -> None:
 
 
 def warn_without_workers(client: Any) -> None:
-    """Say where the screening waits for workers of a cluster that has none."""
+    """Log that the screening waits where the cluster has no worker yet."""
     if not client.nthreads():
         _log.warning("%s has no worker: waiting for one", client.scheduler.address)
 
 
 def _forget(client: Any, plugin: str) -> None:
-    # Where that fails, the cluster is gone, or the model was never built: both are said elsewhere.
+    # Fails where the cluster is gone or the model was never built; both are reported elsewhere.
     with suppress(Exception):
         client.unregister_worker_plugin(plugin)
 
@@ -165,7 +165,7 @@ def _plugin(predict: RowPredictor) -> Any:
         """Builds the model when a worker starts."""
 
         def __init__(self, document: dict[str, Any], settings: ScreeningSettings) -> None:
-            # A name for this run alone: others screen on the same cluster, with other models.
+            # A name for this run only, because others screen on the same cluster with other models.
             self.name = f"matminer-phonon-tl-screening-{uuid4().hex}"
             self.version = __version__
             self.document = document

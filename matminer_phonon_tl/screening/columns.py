@@ -15,7 +15,7 @@ _PREDICTION, _UNIT = b"prediction", b"unit"
 
 
 def to_column(values: Sequence[Any]) -> pa.Array:
-    """Turn values of any kind into a column: of their type where they share one, else of text.
+    """Turn values into a column: of their type where they share one, else of text.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def to_column(values: Sequence[Any]) -> pa.Array:
 
 
 def plain_value(value: Any) -> Any:
-    """What a column can hold: scalars as they are, anything else as text."""
+    """Turn a value into one that a column can hold: a scalar stays, anything else becomes text."""
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
@@ -52,17 +52,17 @@ def plain_value(value: Any) -> Any:
 
 
 def as_texts(values: Sequence[Any]) -> pa.Array:
-    """A column of text: texts as they are, anything else as JSON."""
+    """Make a column of text: text stays, anything else becomes JSON."""
     return pa.array([value if value is None else _text(value) for value in values], pa.string())
 
 
 def clean_text(text: str) -> str:
-    r"""Write what is no Unicode (bytes of another encoding, lone surrogates) as ``\\udcff``."""
+    r"""Write characters that are no Unicode (bytes of another encoding) as ``\\udcff``."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def as_numbers(column: pa.ChunkedArray, name: str) -> pa.Array | pa.ChunkedArray:
-    """Read a column as numbers; a text that is none is missing, as are NaN and what is missing.
+    """Read a column as numbers; NaN, and text that is no number, become missing.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def as_numbers(column: pa.ChunkedArray, name: str) -> pa.Array | pa.ChunkedArray
     Raises
     ------
     ScreeningError
-        If it holds neither numbers nor texts, nor points in time.
+        If it holds neither numbers nor text nor points in time.
     """
     kind = column.type
     if pa.types.is_integer(kind):
@@ -93,7 +93,7 @@ def as_numbers(column: pa.ChunkedArray, name: str) -> pa.Array | pa.ChunkedArray
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Whether a column of such type holds texts, however they are stored."""
+    """Tell whether a column of this type holds text, however it is stored."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     return (
@@ -102,19 +102,19 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def is_number(kind: pa.DataType) -> bool:
-    """Whether it holds numbers."""
+    """Tell whether a column of this type holds numbers."""
     return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
 
 
 def marked(field: pa.Field, prediction: str | None, unit: str | None = None) -> pa.Field:
-    """Note on a column which of the predictor's columns it is, whatever its name, and its unit.
+    """Note on a column which of the predictor's columns it is, and its unit.
 
     Parameters
     ----------
     field : pyarrow.Field
     prediction : str or None
-        The predictor's name of it; "formula" for the input's own formulas; None for what the
-        predictor knows nothing of.
+        The predictor's name for it; "formula" for the input's formulas; None for the input's other
+        columns.
     unit : str, optional
     """
     kept = {key: value for key, value in (field.metadata or {}).items() if key != _PREDICTION}
@@ -143,7 +143,7 @@ def units_of(schema: pa.Schema) -> dict[str, str]:
 
 
 def unified(one: pa.Schema, other: pa.Schema) -> pa.Schema:
-    """Return types that hold both: of JSON, a column's can differ from chunk to chunk."""
+    """Return types that hold both; with JSON, a column's type can differ between chunks."""
     fields = {field.name: field for field in one}
     for field in other:
         known = fields.setdefault(field.name, field)
@@ -154,8 +154,8 @@ def unified(one: pa.Schema, other: pa.Schema) -> pa.Schema:
 def cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Return a table with the types of a schema that :func:`unified` gave.
 
-    A whole number that a float cannot hold becomes the nearest one; what has no type in common
-    with its column becomes text.
+    A whole number that a float cannot hold becomes the nearest float; values that share no type
+    with their column become text.
     """
     if table.schema == schema:
         return table
@@ -179,7 +179,7 @@ def _common(one: pa.DataType, other: pa.DataType) -> pa.DataType:
         found = pa.unify_schemas(pair, promote_options="permissive").field("x").type
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         return pa.string()
-    # Of nested columns, parts may not go into the common type.
+    # Parts of nested columns may not fit into the common type.
     return pa.string() if pa.types.is_nested(found) else found
 
 

@@ -1,4 +1,4 @@
-"""Chunks computed side by side, in threads of this process, and handed back in order."""
+"""Compute chunks side by side, in threads of this process, and hand them back in order."""
 
 import os
 from collections import deque
@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 
 class Engine(NamedTuple):
-    """What computes chunks.
+    """Start the prediction of chunks, and say how many may be under way.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ def _result(item: Any, future: Any) -> tuple[Any, pa.Table | None]:
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""What is screened: a file, a folder, standard input, a table or an iterator."""
+"""Open what is screened: a file, a folder, standard input, a DataFrame or an iterator."""
 
 import codecs
 import gzip
@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from matminer_phonon_tl.exceptions import ScreeningError
+from matminer_phonon_tl.files import file_hash
 from matminer_phonon_tl.screening import input_csv_json, input_tables
 from matminer_phonon_tl.screening.chunks import Chunk
 
@@ -26,7 +27,7 @@ FORMATS = {
     ".ndjson": "jsonl",
     ".json": "matminer",
 }
-"""How a file is read, by the end of its name; text may be gzipped (.gz)."""
+"""Format of a file by the end of its name; text may also be gzipped (.gz)."""
 
 _BLOCK = 2**20
 _GZIP = b"\x1f\x8b"
@@ -34,18 +35,18 @@ _GZIP = b"\x1f\x8b"
 
 @dataclass(frozen=True)
 class Input:
-    """An input, and what is known of it before it is read.
+    """Rows to screen, and what is known of them before they are read.
 
     Parameters
     ----------
     name : str
-        For errors and for the output's metadata.
+        Name of the input, for errors and for the output's metadata.
     sha256 : str or None
-        Of the content, where it lies in files; None for what can be read but once.
+        Hash of the content of files; None for an input that can be read only once.
     n_rows : int or None
-        About how many rows, for the time left.
+        Approximate number of rows, for the progress bar.
     chunks : callable
-        Gives the iterator over the rows.
+        Returns the iterator over the rows.
     """
 
     name: str
@@ -55,7 +56,7 @@ class Input:
 
 
 def open_input(data: Any, *, formula: str | None, chunk_rows: int) -> Input:
-    """Find out what the input is, and refuse what cannot be read.
+    """Find out what the input is, and refuse one that cannot be read.
 
     Parameters
     ----------
@@ -127,7 +128,7 @@ def _open_path(path: Path, formula: str | None, chunk_rows: int) -> Input:
 
 
 def _standard_input(formula: str | None, chunk_rows: int) -> Input:
-    """CSV, or JSON lines where the first character is a brace; gzipped or not."""
+    """Read JSON lines where the first character is a brace, else CSV; gzipped or not."""
 
     def chunks() -> Iterator[Chunk]:
         if sys.stdin is None:
@@ -166,7 +167,7 @@ def _read_bytes(
 
 
 def _guarded(source: Input) -> Input:
-    """The same source, whose failures to read are one sentence."""
+    """Say in one sentence, at any later moment, that the input cannot be read."""
 
     def chunks() -> Iterator[Chunk]:
         try:
@@ -185,13 +186,12 @@ def _unreadable(name: str, error: BaseException) -> ScreeningError:
 def _digest(paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for path in paths:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+        digest.update(bytes.fromhex(file_hash(path)))
     return digest.hexdigest()
 
 
 def _count_lines(path: Path) -> int:
-    """Lines of a text file; what is left of the last counts as one."""
+    """Count the lines of a text file; an unfinished last line counts."""
     n_lines, block = 0, b""
     with path.open("rb") as raw:
         is_gzip = raw.read(2) == _GZIP

@@ -1,4 +1,4 @@
-"""Rows of CSV and JSON lines, read as they come."""
+"""Read CSV and JSON lines, row by row."""
 
 import csv
 from collections import deque
@@ -19,19 +19,19 @@ from matminer_phonon_tl.screening.columns import clean_text, to_column
 from matminer_phonon_tl.untrusted_json import parse_json
 
 MAX_LINE = 16 * 2**20
-"""Characters of a line; what stands beyond is skipped, and the row comes back with an error."""
+"""Longest line, in characters; the rest is skipped, and the row comes back with an error."""
 MAX_CHUNK = 32 * 2**20
 """Characters after which a chunk ends early, so that long rows need no more memory."""
 
 
 class _Row(NamedTuple):
-    """Cells, what is wrong with them, the characters they were read from."""
+    """Cells of a row, what is wrong with them, and how many characters they were read from."""
 
     cells: list[Any]
     wrong: str | None
     characters: int
     is_whole: bool = True
-    """Whether each cell is of the column that it stands in."""
+    """Whether each cell belongs to the column in which it stands."""
 
 
 def csv_chunks(file: TextIO, name: str, formula: str | None, chunk_rows: int) -> Iterator[Chunk]:
@@ -93,7 +93,7 @@ def json_chunks(file: TextIO, name: str, formula: str | None, chunk_rows: int) -
 
 
 class _Lines:
-    """Lines of a file, none longer than ``MAX_LINE``; those of a row can be read again.
+    """Iterate over lines of at most ``MAX_LINE`` characters; those of a row can be read again.
 
     Attributes
     ----------
@@ -148,7 +148,7 @@ def _csv_rows(reader: Any, lines: _Lines, width: int) -> Iterator[_Row]:
         if lines.is_cut:
             wrong = f"expected a line of less than {MAX_LINE} characters, got more"
         if not cells and wrong is None:
-            blank += 1  # those at the end are no rows
+            blank += 1  # blank lines at the end are no rows
             continue
         for _ in range(blank):
             wrong_blank = None if width == 1 else "expected a row, got an empty line"
@@ -166,7 +166,7 @@ def _csv_rows(reader: Any, lines: _Lines, width: int) -> Iterator[_Row]:
 def _next_row(reader: Any) -> list[str]:
     """Read a row whose cells may be as long as a line.
 
-    The limit is the process's, and others may count on it.
+    The limit holds for the whole process, so it is set back for others that count on it.
     """
     limit = csv.field_size_limit(MAX_LINE)
     try:

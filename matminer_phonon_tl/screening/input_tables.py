@@ -1,4 +1,4 @@
-"""Rows of Parquet, matminer's JSON, DataFrames and iterators."""
+"""Read Parquet, matminer's JSON, DataFrames and iterators, chunk by chunk."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -36,8 +36,8 @@ def open_parquet(path: Path) -> tuple[list[ds.Fragment], pa.Schema]:
     schema = dataset.schema
     for fragment in fragments:
         try:
-            columns = fragment.physical_schema
-            schema = pa.unify_schemas([schema, columns], promote_options="permissive")
+            schemas = [schema, fragment.physical_schema]
+            schema = pa.unify_schemas(schemas, promote_options="permissive")
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise ScreeningError(
                 f"expected the files of {path} to agree on their columns, got one that does not, "
@@ -68,14 +68,14 @@ def parquet_chunks(path: Path, formula: str | None, chunk_rows: int) -> Iterator
 
 
 def _folders(fragment: ds.Fragment) -> dict[str, Any]:
-    """Columns that a file has by the names of its folders."""
+    """Return the columns that the names of a file's folders give."""
     return dict(ds.get_partition_keys(fragment.partition_expression))
 
 
 def matminer_chunks(
     content: bytes, name: str, formula: str | None, chunk_rows: int
 ) -> Iterator[Chunk]:
-    """Read a dataset in matminer's JSON, which comes in one piece and is read in one."""
+    """Read a dataset in matminer's JSON, which can only be read as a whole."""
     try:
         document = parse_json(content, allow_nan=True)
         columns = [str(column) for column in document["columns"]]
@@ -163,7 +163,7 @@ def iterator_chunks(items: Iterable[Any], formula: str | None, chunk_rows: int) 
 
 
 def _records_chunk(records: list[Any], keys: list[str], formula: str | None) -> Chunk:
-    """The first record says which columns there are."""
+    """Make a chunk of records; the first record of all says which columns there are."""
     errors = {}
     for number, record in enumerate(records):
         if not isinstance(record, dict):
@@ -198,7 +198,7 @@ def _series_column(series: "pd.Series[Any]") -> pa.Array:
 def _regrouped(
     batches: Iterable[pa.RecordBatch], schema: pa.Schema, chunk_rows: int
 ) -> Iterator[pa.Table]:
-    """Join what small row groups give, so that a chunk is worth its overhead."""
+    """Join small row groups, so that each chunk is large enough to be worth its overhead."""
     waiting: list[pa.RecordBatch] = []
     n_rows = n_yielded = 0
     for batch in batches:
@@ -216,7 +216,7 @@ def _regrouped(
 
 
 def _natural(path: str) -> list[Any]:
-    """``part.10`` after ``part.9``."""
+    """Return a key that sorts ``part.10`` after ``part.9``."""
     return [
         (1, int(part), "") if part.isdigit() else (0, 0, part)
         for part in re.split(r"(\d+)", path)

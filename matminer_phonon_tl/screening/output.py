@@ -21,13 +21,13 @@ from matminer_phonon_tl.screening.page import RankingPage
 from matminer_phonon_tl.screening.ranking import TopRows
 
 METADATA_KEY = "matminer-phonon-tl"
-"""Of the Parquet file's metadata: JSON of model, versions, options."""
+"""Key of the Parquet file's metadata: JSON of model, versions and options."""
 ROW_GROUP = 131_072
 _STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class ParquetSink:
-    """A Parquet file whose schema carries units, and whose metadata say what made it.
+    """Write a Parquet file whose schema carries units and whose metadata say what made it.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class ParquetSink:
 
 
 class CsvSink:
-    """CSV in UTF-8 that no spreadsheet takes for formulas.
+    """Write CSV in UTF-8 in which no spreadsheet finds a formula to run.
 
     A text that begins with ``= + - @``, a tab or a carriage return, and is no number, gets an
     apostrophe in front. Parquet keeps such texts as they are.
@@ -94,32 +94,34 @@ class CsvSink:
             csv.writer(self._text, lineterminator="\n").writerows(rows)
 
     def close(self) -> None:
-        """Flush, and leave the file to whom it belongs."""
+        """Flush, and leave the file open."""
         self._text.flush()
         self._text.detach()
 
     def abandon(self) -> None:
-        """Write no more, and leave the file open: else it would be closed with this object."""
+        """Write no more, and leave the file open, which would else be closed with this object."""
         with suppress(OSError, ValueError):
             self._text.detach()
 
 
 @contextmanager
 def output_file(path: Path, folder: Path) -> Iterator[BinaryIO]:
-    """Open a file that appears under its name once it is whole, gzipped where it ends in ``.gz``.
+    """Open a file that appears under its name once it is complete.
 
     Parameters
     ----------
     path : Path
+        Gzipped where it ends in ``.gz``.
     folder : Path
-        Folder, on the same file system, in which the file grows.
+        Folder on the same file system, in which the file grows.
     """
     with replacing(path, folder) as file:
         if path.suffix != ".gz":
             yield file
             return
-        with gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as packed:
-            yield cast(BinaryIO, packed)
+        # No time in the header, so that the same rows are the same file.
+        with gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as zipped:
+            yield cast(BinaryIO, zipped)
 
 
 def check_output(output: Path) -> str:
@@ -134,7 +136,7 @@ def check_output(output: Path) -> str:
 
 
 def check_places(data: Any, output: str | Path, page: Any) -> tuple[Path | None, Path | None]:
-    """Say where output and page are to be written, before anything is done.
+    """Return the places of the output and the page, or refuse them before anything is done.
 
     Parameters
     ----------
@@ -145,7 +147,7 @@ def check_places(data: Any, output: str | Path, page: Any) -> tuple[Path | None,
     Returns
     -------
     output : Path or None
-        None for standard output. Of a link, what it links to, which is written; the link stays.
+        None for standard output. For a link, the file that it links to; the link stays.
     page : Path or None
 
     Raises
@@ -158,7 +160,7 @@ def check_places(data: Any, output: str | Path, page: Any) -> tuple[Path | None,
     files = {n: p.resolve() if p is not None and p.is_symlink() else p for n, p in files.items()}
     given = Path(data).resolve() if isinstance(data, str | Path) and str(data) != "-" else None
     if given is not None and not given.exists():
-        given = None  # which opening it will say
+        given = None  # opening it will say so
     for name, path in files.items():
         if path is None:
             continue
@@ -184,7 +186,7 @@ def check_place(path: Path, what: str) -> None:
     ----------
     path : Path
     what : str
-        What is to be put there, for the error.
+        Name of the file in the error.
     """
     if not path.absolute().parent.is_dir():
         raise ScreeningError(f"expected {what} in a folder that exists, got {path}")
@@ -222,7 +224,7 @@ def _cell(value: Any) -> Any:
 
 @dataclass
 class Delivery:
-    """Where the rows go.
+    """Write the rows that were asked for: all of them or the best, and the page.
 
     Parameters
     ----------
@@ -230,7 +232,7 @@ class Delivery:
         None for standard output.
     kind : {"parquet", "csv"}
     about : mapping
-        What made the result, for the metadata and the page.
+        What made the result, for the metadata and for the page.
     top : TopRows or None
         Only the best rows are written.
     page : RankingPage or None
@@ -245,7 +247,7 @@ class Delivery:
     written: int = field(default=0, init=False)
 
     def deliver(self, tables: Iterable[pa.Table], temporary: Path | None = None) -> None:
-        """Write the rows of tables of one schema.
+        """Write the rows of tables that share one schema.
 
         Parameters
         ----------

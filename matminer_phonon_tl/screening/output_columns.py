@@ -1,4 +1,4 @@
-"""Which columns the output has: the input's, then the predictor's."""
+"""Name the output's columns: the input's, then the predictor's."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ SUFFIX = "_predicted"
 
 @dataclass(frozen=True)
 class OutputColumns:
-    """How a chunk and its predictions become rows of the output.
+    """Turn a chunk and its predictions into rows of the output.
 
     Parameters
     ----------

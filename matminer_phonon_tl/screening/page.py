@@ -1,4 +1,4 @@
-"""One page that shows a result: figures, and a table to sort and to filter."""
+"""Write the page of a result: figures, and a table to sort and to filter."""
 
 import html
 import json
@@ -20,13 +20,13 @@ from matminer_phonon_tl.screening.ranking import Ranking, TopRows
 
 TABLE_ROWS = 1000
 POINTS = 3000
-"""Of the scatter plot: the table's rows, and an even random choice of the others."""
+"""Points of the scatter plot: the table's rows, and a random sample of the others."""
 
 SPREADS = ("has_gap_probability", "phonon_bandgap", "speed_of_sound", "heat_capacity")
-"""Predictions whose spread stands in the output, but not on the page."""
+"""Predictions whose spread is in the output but not on the page."""
 _NUMBER, _RANDOM = "@phonon-tl number", "@phonon-tl random"
 _IS_CODE = re.compile(r"0\d")
-"""007 is a name."""
+"""Texts such as 007 are names, not numbers."""
 _SYMBOL = re.compile(r"[A-Z][a-z]?")
 _ELEMENTS = frozenset(element.symbol for element in Element)
 
@@ -44,7 +44,7 @@ rows for which that holds. A click on a heading sorts, another the other way rou
 
 
 class RankingPage:
-    """Collects what the page shows while the rows go by, in bounded memory.
+    """Collect what the page shows while the rows go by, in bounded memory, and write it.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class RankingPage:
         self.schema = pa.schema([])
         self.elements: Counter[str] = Counter()
         self._top = TopRows(TABLE_ROWS, ranking)
-        # The rows with the lowest random numbers are an even choice of all rows.
+        # The rows with the lowest random numbers are a random sample of all rows.
         self._some = TopRows(POINTS, Ranking(_RANDOM, ascending=True))
         self._random = np.random.default_rng(0)
 
@@ -157,7 +157,7 @@ class RankingPage:
         return {"columns": list(top.columns), "rows": rows, "units": units_of(self.schema)}
 
     def _shown_columns(self, top: pd.DataFrame) -> list[str]:
-        """What is said of a row beside its formula; no spreads, and no column without any value."""
+        """Choose the table's columns: the formula first, no spreads, and none without any value."""
         said = [name_of(self.schema, name) for name in ("formula", "error", "note", "in_domain")]
         first = [name for name in said if name is not None]
         spreads = {name_of(self.schema, f"{name}_std") for name in SPREADS}
@@ -171,7 +171,7 @@ class RankingPage:
 
 
 def plain_frame(table: pa.Table | None) -> pd.DataFrame:
-    """A table as a frame of scalars: whatever is nested or bytes becomes text."""
+    """Turn a table into a frame of scalars: nested values and bytes become text."""
     if table is None:
         return pd.DataFrame()
     columns = {}
@@ -197,7 +197,7 @@ def _figure(figure: Any, classes: str = "figure") -> str:
 
 
 def _as_numbers(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """The column's numbers, where it holds nothing else."""
+    """Turn a column that holds nothing but numbers into numbers."""
     if column.dtype != object or column.map(lambda value: isinstance(value, bool)).any():
         return column
     if column.map(lambda value: isinstance(value, str) and _IS_CODE.match(value)).any():
@@ -207,7 +207,7 @@ def _as_numbers(column: "pd.Series[Any]") -> "pd.Series[Any]":
 
 
 def _embedded(content: Any) -> str:
-    """JSON in an element that nothing in it can end."""
+    """Embed JSON in an element whose end no text in it can forge."""
     text = json.dumps(content, allow_nan=False).replace("<", "\\u003c")
     return f'<script type="application/json" id="rows">{text}</script>'
 
@@ -219,16 +219,16 @@ def _in_words(value: Any) -> str:
 
 
 def scatter_figure(rows: pd.DataFrame, names: pd.Series, schema: pa.Schema) -> Any:
-    """Gap against speed of sound, coloured by the probability of a gap.
+    """Draw the gap against the speed of sound, coloured by the probability of a gap.
 
     Parameters
     ----------
     rows : DataFrame
-        Of any length; rows without a gap are left out, because they have no place on its axis.
+        Rows without a gap are left out, because they have no place on its axis.
     names : Series of str
-        What is shown where the pointer is.
+        Text shown where the pointer is.
     schema : pyarrow.Schema
-        Which columns are the predictor's, and their units.
+        Says which columns are the predictor's, and their units.
 
     Returns
     -------
@@ -266,7 +266,7 @@ def scatter_figure(rows: pd.DataFrame, names: pd.Series, schema: pa.Schema) -> A
 
 
 def elements_figure(counts: Mapping[str, int]) -> Any:
-    """Periodic table, coloured by how many hits hold each element.
+    """Draw the periodic table, coloured by how many rows hold each element.
 
     Parameters
     ----------
@@ -311,7 +311,7 @@ def elements_figure(counts: Mapping[str, int]) -> Any:
 
 
 def _place(element: Element) -> tuple[int, int]:
-    """Row and column, from 0; lanthanides and actinides stand below."""
+    """Return row and column, from 0; lanthanides and actinides stand below."""
     if element.is_lanthanoid:
         return 7, element.Z - 57 + 3
     if element.is_actinoid:

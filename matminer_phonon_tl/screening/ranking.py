@@ -1,4 +1,4 @@
-"""The best rows, kept while tables go by."""
+"""Rank rows, and keep the best while tables go by."""
 
 from dataclasses import dataclass
 
@@ -9,26 +9,26 @@ from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.screening.columns import as_numbers, cast, name_of, unified
 
 RANKED_BY = "phonon_bandgap"
-"""The predictor's column by which rows are ranked, whatever the input calls its own."""
+"""The predictor's column by which rows are ranked, even where the input has one of that name."""
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """By what rows are ranked.
+    """Say by what rows are ranked.
 
     Parameters
     ----------
     by : str or None
         A column of the output; None for the predicted gap.
     ascending : bool
-        The least first.
+        Whether the lowest value comes first.
     """
 
     by: str | None = None
     ascending: bool = False
 
     def column(self, schema: pa.Schema) -> str:
-        """Name of the column in tables of such columns."""
+        """Return the name that the column has in tables of this schema."""
         name = self.by or name_of(schema, RANKED_BY)
         if name is None or name not in schema.names:
             raise ScreeningError(
@@ -39,19 +39,19 @@ class Ranking:
 
 
 class TopRows:
-    """The rows that rank first.
+    """Keep the rows that rank first.
 
     Parameters
     ----------
     n_rows : int
     ranking : Ranking
-        Of text, by the numbers in it. Missing values come last; rows of equal rank keep the input's
-        order.
+        Text is ranked by the numbers that it holds. Missing values come last; rows of equal rank
+        keep the input's order.
 
     Attributes
     ----------
     table : pyarrow.Table or None
-        The best so far.
+        The best rows so far.
     """
 
     def __init__(self, n_rows: int, ranking: Ranking) -> None:
@@ -62,7 +62,7 @@ class TopRows:
 
     @property
     def is_blind(self) -> bool:
-        """Whether there were values to rank by, and not one of them is a number."""
+        """Whether there were values to rank by, and none of them was a number."""
         return self._n_values > 0 and self._n_numbers == 0
 
     def add(self, table: pa.Table) -> None:

@@ -18,11 +18,11 @@ from matminer_phonon_tl.screening.settings import ScreeningSettings
 CACHED_FORMULAS = 100_000
 """Largest number of formulas remembered from chunk to chunk, some 50 MB."""
 BLOCK_ROWS = 5_000
-"""Rows that are remembered, and forgotten, together."""
+"""Number of rows that are remembered and forgotten together."""
 
 
 class RowPredictor:
-    """The predictor as a function from formulas to a table, with a memory for repeated formulas.
+    """Predict a table for a list of formulas, and remember formulas that may come again.
 
     Within a chunk a formula is predicted once; from chunk to chunk at most the last
     :data:`CACHED_FORMULAS` predicted are remembered. Formulas are the same where their text is.
@@ -35,7 +35,7 @@ class RowPredictor:
     Attributes
     ----------
     schema : pyarrow.Schema
-        Columns of the tables, each marked as what it is, with its unit.
+        Columns of the tables, each with its meaning and its unit.
     """
 
     def __init__(self, predictor: PhononPredictor, settings: ScreeningSettings) -> None:
@@ -99,14 +99,15 @@ class RowPredictor:
         return predicted
 
     def _predict(self, formulas: list[Any]) -> pd.DataFrame:
-        # A warning for each chunk would drown; the column note says the same.
+        # Without warnings: there would be one for each chunk, and the column note says the same.
         return self.predictor.predict(formulas, **self.settings.of_predictor, warn=False)
 
 
 class _Memory:
-    """The formulas predicted last, in tables of some thousand rows, and where each of them stands.
+    """Remember the formulas predicted last: in which table and which row each of them stands.
 
-    Small tables are joined: an Arrow table of one row takes twenty times its share of a large one.
+    Tables of a few rows are joined to blocks of some thousand, because a row takes twenty times the
+    memory in an Arrow table of its own.
     """
 
     def __init__(self) -> None:
@@ -116,7 +117,7 @@ class _Memory:
         self._lock = Lock()
 
     def recall(self, asked: list[Any]) -> dict[int, tuple[pa.Table, int]]:
-        """Table and row of each place whose formula is remembered."""
+        """Return table and row for each place in the list whose formula is remembered."""
         found = {}
         with self._lock:
             for place, formula in enumerate(asked):
@@ -134,7 +135,7 @@ class _Memory:
                 self._blocks.append(_Block([], table.schema.empty_table()))
             block = self._blocks[-1]
             first = len(block.formulas)
-            # The old table stays whole for those who are reading it.
+            # A new table, because other threads may be reading the old one.
             block.table = pa.concat_tables([block.table, table]).combine_chunks()
             block.formulas += formulas
             self._n_rows += len(formulas)
@@ -146,7 +147,7 @@ class _Memory:
     def _forget(self, oldest: "_Block") -> None:
         self._n_rows -= len(oldest.formulas)
         for formula in oldest.formulas:
-            # Two threads may have predicted one formula: a later block holds it then.
+            # Where two threads have predicted one formula, a later block holds it.
             if self._place_of.get(formula, (None,))[0] is oldest:
                 del self._place_of[formula]
 

@@ -1,4 +1,4 @@
-"""Finished chunks on disk, so that a run that was stopped at any moment goes on where it was."""
+"""Keep finished chunks on disk, so that a run stopped at any moment goes on where it was."""
 
 import glob
 import logging
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 class ChunkStore:
-    """A folder beside the output, with the finished chunks in a checkpoint.
+    """Keep the finished chunks of an output in a checkpoint, in a folder beside it.
 
     A chunk is kept as Parquet, with the hash of its rows in the input and of itself. The output
     grows in this folder too, so that whatever a killed process leaves is found at the next start.
@@ -33,11 +33,11 @@ class ChunkStore:
     Parameters
     ----------
     output : Path
-        What is to be made; the folder is its name with ``.parts``.
+        The output; the folder has its name with ``.parts``.
     identity : dict
-        What makes these chunks this run's: input, model, options. A folder that differs is refused.
+        Input, model, options and version. A folder of chunks made with others is refused.
     resume : bool
-        Go on with the chunks that are there. Without it, they are refused, not overwritten.
+        Go on with the chunks that are there. Otherwise they are refused, and not overwritten.
     """
 
     def __init__(self, output: Path, identity: dict[str, Any], *, resume: bool) -> None:
@@ -78,7 +78,7 @@ class ChunkStore:
                 self.folder.rmdir()
 
     def finished(self, number: int, input_sha256: str) -> dict[str, Any] | None:
-        """Return what is known of a finished chunk; None for one that is to be done.
+        """Return the facts of a finished chunk; None where the chunk is still to do.
 
         Parameters
         ----------
@@ -151,7 +151,7 @@ class ChunkStore:
     def remove(self) -> None:
         """Delete the chunks, once the output is in its place."""
         self._checkpoint.__exit__(None, None, None)
-        # In one step first, so that nobody finds half of them.
+        # Renamed first, in one step, so that nobody finds half of them.
         doomed = self.folder.with_name(f".{self.folder.name}.{os.getpid()}")
         self.folder.rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)  # what is left goes at the next start

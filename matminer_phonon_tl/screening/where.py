@@ -52,14 +52,14 @@ _COMPARE: dict[str, Callable[..., Any]] = {
 
 
 class Column(NamedTuple):
-    """The column of a comparison."""
+    """A column, by its name, on one side of a comparison."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two operands and what is asked of them; a lone column must be true."""
+    """Two operands and the operator between them; a lone column is compared with true."""
 
     left: Any
     operator: str
@@ -76,7 +76,7 @@ class Junction:
 
 @dataclass(frozen=True)
 class Where:
-    """A condition, read and ready to be asked of tables.
+    """A condition that was read, to be applied to tables.
 
     Examples
     --------
@@ -93,11 +93,11 @@ class Where:
 
     @property
     def columns(self) -> set[str]:
-        """Names of the columns that the condition compares."""
+        """Names of the columns in the condition."""
         return _columns(self.tree)
 
     def mask(self, table: pa.Table) -> pa.Array:
-        """Say of each row whether the condition holds; null where a missing value leaves it open.
+        """Tell for each row whether the condition holds; null where a missing value leaves it open.
 
         Parameters
         ----------
@@ -110,7 +110,7 @@ class Where:
         Raises
         ------
         ScreeningError
-            If a column is missing, or holds what cannot be compared so.
+            If a column is missing, or its values cannot be compared like this.
         """
         return _mask(self.tree, table)
 
@@ -261,7 +261,7 @@ def _compare(comparison: Comparison, table: pa.Table) -> pa.Array:
         return pa.nulls(table.num_rows, pa.bool_())
     try:
         if any(is_number(side.type) for side in sides):
-            # What a CSV file holds is text, and is compared as the number it stands for.
+            # A CSV file's numbers are text; they are compared as numbers.
             return compare(*_alike([_to_number(side, comparison) for side in sides]))
         if all(isinstance(side, pa.ChunkedArray) and is_text(side.type) for side in sides):
             return _compare_texts(compare, *sides)
@@ -278,7 +278,7 @@ def _compare(comparison: Comparison, table: pa.Table) -> pa.Array:
 
 
 def _compare_texts(compare: Callable[..., Any], left: Any, right: Any) -> pa.Array:
-    """Two columns of text: as numbers in the rows where both are, as texts in the others."""
+    """Compare two columns of text: as numbers in rows where both are numbers, else as text."""
     left, right = (side.cast(pa.string()) for side in (left, right))
     numbers = compare(as_numbers(left, ""), as_numbers(right, ""))
     return pc.coalesce(numbers, compare(left, right))
@@ -301,7 +301,7 @@ def _to_number(side: Any, comparison: Comparison) -> Any:
 
 
 def _alike(sides: list[Any]) -> list[Any]:
-    """Whole numbers beside floats become the nearest floats."""
+    """Turn whole numbers beside floats into the nearest floats."""
     if all(pa.types.is_integer(side.type) for side in sides):
         return sides
     return [
