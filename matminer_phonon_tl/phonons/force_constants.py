@@ -250,6 +250,33 @@ def force_constant_phonons(source: Any) -> ForceConstantPhonons | None:
     return None
 
 
+def require_force_constants(source: Any) -> ForceConstantPhonons:
+    """Return the phonons of a source that holds force constants, or raise.
+
+    Parameters
+    ----------
+    source : phonopy.Phonopy, ForceConstantPhonons or dict
+        As for :func:`force_constant_phonons`.
+
+    Returns
+    -------
+    ForceConstantPhonons
+        The phonons.
+
+    Raises
+    ------
+    PhononDocumentError
+        There are no force constants.
+    """
+    phonons = force_constant_phonons(source)
+    if phonons is None:
+        raise PhononDocumentError(
+            f"expected a phonopy.Phonopy with force constants, got {type(source).__name__}; load "
+            "the calculation with phonopy.load first"
+        )
+    return phonons
+
+
 def read_zone(
     source: Any, *, unit: str | None = None, structure: "Structure | None" = None
 ) -> PhononBands:

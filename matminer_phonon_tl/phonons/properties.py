@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from matminer_phonon_tl.exceptions import PhononDocumentError
 from matminer_phonon_tl.phonons.bands import joined_bands
 from matminer_phonon_tl.phonons.debye import debye_temperature_of
 from matminer_phonon_tl.phonons.force_constants import (
-    force_constant_phonons,
+    require_force_constants,
 )
 from matminer_phonon_tl.phonons.gap import SpectralGap, acoustic_optical_edges_of, largest_gap_of
 from matminer_phonon_tl.phonons.heat_capacity import heat_capacity_of_mesh
@@ -85,12 +84,7 @@ def phonon_properties(source: Any, *, mesh_length: float | None = None) -> Phono
     PhononDocumentError
         There are no force constants.
     """
-    phonons = force_constant_phonons(source)
-    if phonons is None:
-        raise PhononDocumentError(
-            f"expected a phonopy.Phonopy with force constants, got {type(source).__name__}; load "
-            "the calculation with phonopy.load first"
-        )
+    phonons = require_force_constants(source)
     mesh = phonons.mesh(mesh_length)
     speeds, around_gamma = directional_speeds_of(phonons)
     everywhere = joined_bands(mesh.bands, around_gamma)

@@ -14,6 +14,7 @@ from matminer_phonon_tl.phonons.force_constants import (
     force_constant_phonons,
     hemisphere,
     read_zone,
+    require_force_constants,
 )
 from matminer_phonon_tl.phonons.stability import require_stable
 from matminer_phonon_tl.units import THZ_ANGSTROM_TO_KM_PER_S
@@ -274,12 +275,7 @@ def directional_speeds(source: Any) -> DirectionalSpeeds:
     O. L. Anderson, J. Phys. Chem. Solids 24, 909 (1963), doi:10.1016/0022-3697(63)90067-2 (Debye
     mean).
     """
-    phonons = force_constant_phonons(source)
-    if phonons is None:
-        raise PhononDocumentError(
-            f"expected a phonopy.Phonopy with force constants, got {type(source).__name__}; load "
-            "the calculation with phonopy.load first, or ask speed_of_sound for bands"
-        )
+    phonons = require_force_constants(source)
     return directional_speeds_of(phonons)[0]
 
 
