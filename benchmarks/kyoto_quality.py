@@ -55,7 +55,7 @@ def contents(kyoto: pd.DataFrame) -> pd.Series:
             "that may be magnetic": int(kyoto["may_be_magnetic"].sum()),
             "formulas": len(per_formula),
             "formulas of several polymorphs": int((per_formula > 1).sum()),
-            "stable, acoustic-optical gap": int(stable["has_phonon_bandgap"].sum()),
+            "stable, acoustic-optical gap": int(stable["has_phonon_bandgap"].dropna().sum()),
             "stable, largest gap above 10 cm-1": int((stable["largest_gap"] > 10).sum()),
             "stable, speeds that moduli or DFPT confirm": int(
                 (stable.speed_check == "agrees").sum()
@@ -87,7 +87,8 @@ def agreement(kyoto: pd.DataFrame, paper: pd.DataFrame) -> pd.Series:
     stable = both[both["is_stable"]]
     gapped = stable[stable["phonon_bandgap_paper"] > 0]
     gap = (gapped["acoustic_optical_gap"] - gapped["phonon_bandgap_paper"]).abs()
-    same = stable["has_phonon_bandgap"] == stable["has_phonon_bandgap_paper"]
+    counted = stable.dropna(subset=["has_phonon_bandgap"])
+    same = counted["has_phonon_bandgap"] == counted["has_phonon_bandgap_paper"]
     heat = (stable["heat_capacity_per_atom"] - stable["heat_capacity_per_atom_paper"]).abs()
     moved = (both["volume"] / both["nsites"]) / (both["volume_paper"] / both["nsites_paper"]) - 1
     return pd.Series(

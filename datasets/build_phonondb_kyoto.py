@@ -23,6 +23,7 @@ from scipy import constants
 
 from matminer_phonon_tl.citations import DE_JONG_2015, JAIN_2013, KYOTO_2018, TOGO_2015
 from matminer_phonon_tl.datasets import load_dataset
+from matminer_phonon_tl.datasets.rows import OF_THE_PRIMITIVE_CELL
 
 TARGET = Path(__file__).parents[1] / "matminer_phonon_tl/datasets"
 NAME = "phonondb_kyoto"
@@ -51,7 +52,8 @@ COLUMNS = {
     "acoustic_top": "Highest frequency of branch 3, cm-1.",
     "optical_bottom": "Lowest frequency of branch 4, cm-1; missing for one atom in the cell.",
     "acoustic_optical_gap": (
-        "optical_bottom less acoustic_top, cm-1; negative where the ranges overlap."
+        "optical_bottom less acoustic_top, cm-1; negative where the ranges overlap. Missing, as "
+        "all columns that count branches, where the cell of the calculation is not primitive."
     ),
     "has_phonon_bandgap": "Whether acoustic_optical_gap is above zero.",
     "phonon_bandgap": "Target variable. acoustic_optical_gap where it is above zero, else 0, cm-1.",
@@ -108,11 +110,7 @@ COLUMNS = {
 }
 
 MISSING_IF_UNSTABLE = (
-    "acoustic_optical_gap",
-    "acoustic_top",
-    "optical_bottom",
-    "has_phonon_bandgap",
-    "phonon_bandgap",
+    *OF_THE_PRIMITIVE_CELL,
     "largest_gap",
     "largest_gap_lower_edge",
     "largest_gap_upper_edge",
@@ -124,17 +122,6 @@ MISSING_IF_UNSTABLE = (
     "heat_capacity",
     "heat_capacity_per_atom",
 )
-
-SPEEDS = (
-    "speed_of_sound",
-    "speed_longitudinal",
-    "speed_transverse",
-    "speed_debye",
-    "debye_temperature",
-)
-LOWEST_OPTICAL = 10.0
-"""cm-1. Below it an optical branch may lie among the acoustic ones where their slopes are taken."""
-
 MAGNETIC = {"V", "Cr", "Mn", "Fe", "Co", "Ni", "U", "Np", "Pu"}
 
 DECIMALS = {
@@ -222,8 +209,6 @@ def build_frame(built: pd.DataFrame, moduli: pd.DataFrame, bandgaps: pd.DataFram
     frame = built.iloc[np.argsort(number.to_numpy())].reset_index(drop=True)
     frame[list(MISSING_IF_UNSTABLE)] = frame[list(MISSING_IF_UNSTABLE)].astype(object)
     frame.loc[~frame["is_stable"], list(MISSING_IF_UNSTABLE)] = None
-    mixed = frame["optical_bottom"].astype(float) < LOWEST_OPTICAL
-    frame.loc[mixed, list(SPEEDS)] = None
     frame["may_be_magnetic"] = [
         not MAGNETIC.isdisjoint(element.symbol for element in composition)
         for composition in frame["composition"]

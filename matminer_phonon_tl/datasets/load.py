@@ -188,7 +188,7 @@ def load_phonondb_kyoto(
     """
     df = load_dataset(KYOTO)
     if stable_only:
-        df = df[df["is_stable"]].astype({"has_phonon_bandgap": bool})
+        df = df[df["is_stable"]].astype({"has_phonon_bandgap": "boolean"})
     if insulators_only:
         df = df[df["has_born_charges"]]
     if not magnetic:

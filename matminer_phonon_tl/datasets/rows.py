@@ -13,6 +13,7 @@ from matminer_phonon_tl.phonons import (
     phonon_properties,
     speed_of_sound,
 )
+from matminer_phonon_tl.phonons.bands import is_primitive
 from matminer_phonon_tl.units import THZ_TO_CM1
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _SYMPREC = 0.1
 """Angstrom. The tolerance that gives the space groups of the Materials Project."""
 
-COLUMNS = (
+_CRYSTAL = (
     "material_id",
     "formula",
     "composition",
@@ -30,6 +31,11 @@ COLUMNS = (
     "volume",
     "space_group",
     "lattice_system",
+)
+_PROVENANCE = ("source", "source_id", "document_date", "code_version")
+
+COLUMNS = (
+    *_CRYSTAL,
     "formation_energy_per_atom",
     "bandgap",
     "has_phonon_bandgap",
@@ -38,22 +44,12 @@ COLUMNS = (
     "heat_capacity",
     "heat_capacity_per_atom",
     "paper_split",
-    "source",
-    "source_id",
-    "document_date",
-    "code_version",
+    *_PROVENANCE,
 )
 """The columns of the shipped set, and after them each row's provenance."""
 
 KYOTO_COLUMNS = (
-    "material_id",
-    "formula",
-    "composition",
-    "structure",
-    "nsites",
-    "volume",
-    "space_group",
-    "lattice_system",
+    *_CRYSTAL,
     "is_stable",
     "lowest_frequency",
     "acoustic_top",
@@ -78,12 +74,18 @@ KYOTO_COLUMNS = (
     "n_supercell_atoms",
     "sum_rule_violation",
     "lowest_near_gamma",
-    "source",
-    "source_id",
-    "document_date",
-    "code_version",
+    *_PROVENANCE,
 )
 """Columns derived from force constants, for stable and unstable materials."""
+
+OF_THE_PRIMITIVE_CELL = (
+    "acoustic_top",
+    "optical_bottom",
+    "acoustic_optical_gap",
+    "has_phonon_bandgap",
+    "phonon_bandgap",
+)
+"""Columns that count branches; None in a row of phonondb_kyoto whose cell is not primitive."""
 
 DERIVED = ("phonon_bandgap", "speed_of_sound", "heat_capacity", "heat_capacity_per_atom")
 """The columns that come from the phonon documents."""
@@ -162,6 +164,7 @@ def derive_kyoto_row(record: ForceConstantRecord, source: str) -> dict[str, Any]
     found = phonon_properties(record.phonons)
     n_atoms = len(structure)
     per_atom = found.heat_capacity_per_cell / n_atoms
+    primitive, _ = is_primitive(structure)
     gap = found.acoustic_optical_gap
     row = {
         **_crystal(record.material_id, structure),
@@ -191,6 +194,8 @@ def derive_kyoto_row(record: ForceConstantRecord, source: str) -> dict[str, Any]
         "lowest_near_gamma": found.imaginary.lowest_near_gamma * THZ_TO_CM1,
         **_provenance(record, source),
     }
+    if not primitive:
+        row |= dict.fromkeys(OF_THE_PRIMITIVE_CELL)
     return {name: _missing_is_none(value) for name, value in row.items()}
 
 

@@ -14,6 +14,9 @@ from matminer_phonon_tl.phonons.sound import DirectionalSpeeds, directional_spee
 from matminer_phonon_tl.phonons.stability import ImaginaryModes, imaginary_modes_of
 from matminer_phonon_tl.units import THZ_TO_CM1
 
+LOWEST_OPTICAL = 10.0
+"""cm-1. Below it an optical branch may lie among the acoustic ones where their slopes are taken."""
+
 
 @dataclass(frozen=True)
 class PhononProperties:
@@ -35,7 +38,8 @@ class PhononProperties:
     largest_gap : SpectralGap
         Widest range without phonons.
     speeds : DirectionalSpeeds
-        Speeds of sound, km/s.
+        Speeds of sound, km/s; NaN as in :func:`~matminer_phonon_tl.phonons.directional_speeds`, and
+        where an optical branch comes below :data:`LOWEST_OPTICAL`.
     debye_temperature : float
         K, from the speeds of sound.
     heat_capacity_per_cell : float
@@ -90,6 +94,8 @@ def phonon_properties(source: Any, *, mesh_length: float | None = None) -> Phono
     everywhere = joined_bands(mesh.bands, around_gamma)
     imaginary = imaginary_modes_of(everywhere)
     edges = acoustic_optical_edges_of(everywhere, require_primitive=False, allow_imaginary=True)
+    if edges.optical_bottom < LOWEST_OPTICAL:
+        speeds = DirectionalSpeeds(*[float("nan")] * len(speeds))
     return PhononProperties(
         is_stable=not imaginary.unstable,
         lowest_frequency=THZ_TO_CM1 * imaginary.lowest_away_from_translations,

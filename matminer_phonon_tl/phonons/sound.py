@@ -102,8 +102,7 @@ def speed_of_sound(
 
     over the three acoustic branches and over the :math:`n_s` path segments of the document that
     touch Gamma, each with the same weight. The slopes are those of :func:`sound_velocities`. That
-    is less than a mean over all directions: in strongly anisotropic crystals the two differ by
-    5 to 10 %.
+    is less than a mean over all directions, from which it differs in anisotropic crystals.
 
     Parameters
     ----------

@@ -257,3 +257,28 @@ def test_force_constants_that_are_no_numbers(bad):
 def test_a_mesh_needs_a_length(length):
     with pytest.raises(ValueError, match="expected a length above 0 Angstrom"):
         ForceConstantPhonons(spring_crystal()).mesh(length)
+
+
+def test_an_optical_branch_among_the_acoustic_ones_leaves_no_speeds():
+    """Two atoms on almost nothing but each other's lattice: three branches near 0.2 THz."""
+    phonon = spring_crystal(supercell=4)
+    unit = PhonopyAtoms(
+        symbols=["Ar", "Kr"],
+        cell=np.eye(3) * EDGE,
+        scaled_positions=[[0, 0, 0], [0.5, 0.5, 0.5]],
+        masses=[MASS, MASS],
+    )
+    double = phonopy.Phonopy(unit, np.eye(3, dtype=int) * 4, primitive_matrix=np.eye(3))
+    n = len(phonon.supercell)
+    both = np.zeros((2 * n, 2 * n, 3, 3))
+    both[:n, :n] = both[n:, n:] = phonon.force_constants
+    squared = (2 * np.pi * 0.2e12) ** 2 * MASS / 2 * constants.atomic_mass / constants.e * 1e-20
+    atoms = np.arange(n)
+    for first, second, sign in ((0, 0, 1), (n, n, 1), (0, n, -1), (n, 0, -1)):
+        both[atoms + first, atoms + second] += sign * squared * np.eye(3)
+    double.force_constants = both
+    found = phonon_properties(double)
+    assert found.optical_bottom == pytest.approx(6.67, abs=0.1)
+    assert found.is_stable
+    assert np.isnan(found.speeds).all()
+    assert np.isnan(found.debye_temperature)

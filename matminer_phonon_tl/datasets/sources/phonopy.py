@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 import numpy as np
 
@@ -31,6 +31,7 @@ _PARAMETERS = ("phonopy_params.yaml", "phonopy_disp.yaml", "phonopy.yaml")
 _FORCES = ("FORCE_SETS", "FORCE_CONSTANTS", "force_constants.hdf5")
 _COMPRESSED = {"": open, ".xz": lzma.open, ".lzma": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
 _ANY = tuple(f"{name}{ending}" for name in (*_PARAMETERS, "band.yaml") for ending in _COMPRESSED)
+_MAX_BYTES = 2 * 2**30
 _BOHR = {"au", "bohr", "a.u."}
 
 
@@ -270,8 +271,24 @@ def _plain(path: Path, folder: str) -> Path:
     opener: Any = _COMPRESSED[path.suffix]
     target = Path(folder) / path.stem
     with opener(path, "rb") as packed, target.open("wb") as file:
-        shutil.copyfileobj(packed, file)
+        shutil.copyfileobj(packed, _Bounded(file, path.name))
     return target
+
+
+class _Bounded:
+    """A file that refuses to grow beyond what a calculation may hold."""
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self.file, self.name, self.size = file, name, 0
+
+    def write(self, content: bytes) -> None:
+        self.size += len(content)
+        if self.size > _MAX_BYTES:
+            raise PhononDocumentError(
+                f"expected at most {_MAX_BYTES >> 30} GB in {self.name}, unpacked, got more; don't "
+                "trust it, or unpack it yourself"
+            )
+        self.file.write(content)
 
 
 def _read_computed(folder: Path) -> tuple[dict[str, Any], dict[str, Any], "Structure"]:
