@@ -324,14 +324,15 @@ def test_the_largest_entry_of_a_build_is_named_by_its_file(archives):
     assert entry == Entry("materials-id-149-si-fd-3m-227", entry.payload)
 
 
-def test_sparse_files_are_refused_before_they_grow(calculation, tmp_path):
-    """A few hundred bytes that claim 600 MB of zeros."""
+@pytest.mark.parametrize("claimed", [600 * 2**20, 10_000])
+def test_sparse_files_are_refused_before_they_grow(calculation, tmp_path, claimed):
+    """A few hundred bytes that claim more, up to 600 MB of zeros."""
     member = tarfile.TarInfo("mp-7-20180417/BORN")
     member.pax_headers = {
         "GNU.sparse.major": "1",
         "GNU.sparse.minor": "0",
         "GNU.sparse.name": "mp-7-20180417/BORN",
-        "GNU.sparse.realsize": str(600 * 2**20),
+        "GNU.sparse.realsize": str(claimed),
     }
     member.size = 512
     content = io.BytesIO()
@@ -362,3 +363,19 @@ def test_forces_that_are_no_numbers(calculation, tmp_path):
     files = calculation | {"FORCE_SETS": "\n".join(forces)}
     with pytest.raises(PhononDocumentError, match=r"finite force constants|but reading it failed"):
         row(pack(tmp_path / "materials-id-7-gan.tar.lzma", files))
+
+
+def test_branches_of_a_cell_that_is_not_primitive_are_not_counted(archives, tmp_path):
+    """Silicon without its PRIMITIVE_AXIS: four primitive cells, twelve acoustic branches."""
+    path = archives / "materials-id-149-si-fd-3m-227.tar.lzma"
+    files, _ = kyoto._read_archive(path)
+    texts = {name: content.decode() for name, content in files.items()}
+    dim = next(line for line in texts["phonopy.conf"].splitlines() if "DIM" in line)
+    found = row(pack(tmp_path / path.name, texts | {"phonopy.conf": dim}))
+    expected = row(path)
+    assert found["nsites"] == 4 * expected["nsites"]
+    counted = ["acoustic_top", "optical_bottom", "acoustic_optical_gap", "has_phonon_bandgap"]
+    assert [found[name] for name in counted] == [None] * 4
+    assert None not in [expected[name] for name in counted]
+    for name in ("max_frequency", "speed_of_sound", "heat_capacity_per_atom"):
+        assert found[name] == pytest.approx(expected[name], rel=2e-3), name

@@ -13,6 +13,7 @@ import yaml
 from matminer_phonon_tl.datasets.builder import PhononDatasetBuilder
 from matminer_phonon_tl.datasets.rows import derive_row
 from matminer_phonon_tl.datasets.sources import PhonopySource, SkippedEntryError
+from matminer_phonon_tl.datasets.sources import phonopy as phonopy_source
 from matminer_phonon_tl.exceptions import MissingExtraError, PhononDocumentError
 from matminer_phonon_tl.phonons import zincblende_springs
 from matminer_phonon_tl.units import BOHR_ANGSTROM
@@ -250,3 +251,11 @@ def test_an_empty_file_is_named(calculations, tmp_path):
     (folder / "band.yaml").write_text("")
     with pytest.raises(PhononDocumentError, match=r"in band\.yaml, got an empty file; run phonopy"):
         row(tmp_path, "empty")
+
+
+def test_a_compressed_file_that_grows_without_end_is_refused(calculations, tmp_path, monkeypatch):
+    monkeypatch.setattr(phonopy_source, "_MAX_BYTES", 1_000)
+    with pytest.raises(
+        PhononDocumentError, match=r"in phonopy_params\.yaml\.xz, unpacked, got more"
+    ):
+        row(calculations, "packed")
