@@ -124,7 +124,8 @@ def build_dataset(
 def train(
     out: Annotated[Path, typer.Option(help="File to write: .json, or .json.gz.")],
     dataset: Annotated[
-        Path | None, typer.Option(help="A dataset in matminer's format; default: phonon_tl.")
+        Path | None,
+        typer.Option(help="A dataset in matminer's format; default: both shipped sets."),
     ] = None,
     structure: Annotated[
         bool, typer.Option("--structure", help="A predictor that also uses structures.")
@@ -136,7 +137,7 @@ def train(
     The files that ship are made by: phonon-tl train --out predictor.json.gz, and the same with
     --structure.
     """
-    from matminer_phonon_tl.datasets import load_dataset
+    from matminer_phonon_tl.datasets import load_dataset, load_training_set
     from matminer_phonon_tl.evaluation.training import train_predictor
     from matminer_phonon_tl.models import save_model
 
@@ -144,7 +145,8 @@ def train(
         raise typer.BadParameter(
             f"expected --out as a .json or .json.gz file in a folder that exists, got {out}"
         )
-    predictor = train_predictor(load_dataset(path=dataset), structure=structure, random_state=seed)
+    table = load_training_set() if dataset is None else load_dataset(path=dataset)
+    predictor = train_predictor(table, structure=structure, random_state=seed)
     save_model(predictor, out)
     for score in predictor.card_["scores"]:
         typer.echo(", ".join(f"{key} {value}" for key, value in score.items()))

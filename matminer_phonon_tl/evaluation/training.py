@@ -14,11 +14,16 @@ from matminer_phonon_tl.evaluation.source_hygiene import without_formulas
 from matminer_phonon_tl.evaluation.splits import kfold_splits
 from matminer_phonon_tl.models import PhononGapClassifier, PhononPredictor, PhononRegressor
 from matminer_phonon_tl.models.materials import Materials
-from matminer_phonon_tl.models.predictor import GAP, TARGETS, check_columns
+from matminer_phonon_tl.models.predictor import (
+    HAS_GAP,
+    TARGETS,
+    check_columns,
+    labelled_rows,
+)
 from matminer_phonon_tl.models.regressor_choice import default_classifier, make_regressor
+from matminer_phonon_tl.models.source_tasks import load_source
 
 PROTOCOL = "leak_free: 5 folds grouped by formula, everything fitted inside the fold"
-HAS_GAP = "has_phonon_bandgap"
 LEVEL = 0.9
 """Share of labels that the intervals on the card are to hold."""
 
@@ -35,7 +40,7 @@ def train_predictor(
     Parameters
     ----------
     df : DataFrame
-        As :func:`~matminer_phonon_tl.load_phonon_tl` gives it.
+        As :func:`~matminer_phonon_tl.datasets.load_training_set` gives it.
     structure : bool
         Use the structures as well.
     random_state : int
@@ -53,14 +58,15 @@ def train_predictor(
     for target in TARGETS:
         models[target] = make_regressor(target, structure=structure, random_state=random_state)
     materials = Materials.of(df)
-    for model in models.values():  # described once for all folds of all models
-        materials.matrix(model.descriptors, use_structure=model.use_structure)
     scores = []
     hidden = None if progress is None else not progress
     with tqdm(models.items(), desc="Scoring", unit="model", disable=hidden) as bar:
         for target, model in bar:
-            rows = np.flatnonzero(df[HAS_GAP]) if target == GAP else np.arange(len(df))
-            scores.append(_score(model, target, df, rows, materials.take(rows), random_state))
+            rows = labelled_rows(df, target)
+            part = materials.take(rows)
+            # described once for all folds
+            part.matrix(model.descriptors, use_structure=model.use_structure)
+            scores.append(_score(model, target, df, rows, part, random_state))
     predictor = PhononPredictor(use_structure=structure, random_state=random_state)
     predictor.fit(df, progress=progress)
     predictor.card_ = {
@@ -80,7 +86,7 @@ def _score(
     materials: Materials,
     random_state: int,
 ) -> dict[str, Any]:
-    """Cross-validate a model on some rows; structures to borrow come from the others too."""
+    """Cross-validate a model on some rows; structures to borrow are not of tested formulas."""
     table = df.iloc[rows]
     classifying = isinstance(model, PhononGapClassifier)
     truth = table[target].to_numpy(dtype=bool if classifying else np.float64)
@@ -103,8 +109,9 @@ def _score(
             predicted[split.test] = fold.predict_proba(test)[:, 1]
             other[split.test] = fold.predict(test)
         else:
-            known = df[["composition", "structure"]]
-            source = without_formulas(known, [reduced[row] for row in split.test])
+            source = without_formulas(
+                load_source("structures"), [reduced[row] for row in split.test]
+            )
             fold.fit(train, truth[split.train], source=source)
             held_out = fold.predict_interval(test, LEVEL)
             predicted[split.test], other[split.test], upper[split.test] = held_out

@@ -8,10 +8,8 @@ from numpy.typing import NDArray
 from pymatgen.core import Structure
 
 from matminer_phonon_tl.compositions import FlatCompositions, as_composition
-from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError
-from matminer_phonon_tl.featurizers.element_table import ElementTable
+from matminer_phonon_tl.exceptions import CompositionError
 from matminer_phonon_tl.models.materials import Materials
-from matminer_phonon_tl.models.state import check_arrays
 
 MOST_FORMULA_UNITS = 1000
 SAME_SITE = 0.01
@@ -84,12 +82,12 @@ class KnownCells:
 
     Parameters
     ----------
-    flat : FlatCompositions
-        The training materials, elements as rows of the element table.
+    materials : Materials
+        The training materials.
     """
 
-    def __init__(self, flat: FlatCompositions) -> None:
-        self._flat = flat
+    def __init__(self, materials: Materials) -> None:
+        flat = materials.flat
         sizes = defaultdict(set)
         for key, size in zip(*_keys(flat), strict=True):
             sizes[key].add(size)
@@ -99,7 +97,7 @@ class KnownCells:
     @classmethod
     def fit(cls, X: Any) -> Self:
         """Remember the training materials, anything :meth:`Materials.of` takes."""
-        return cls(Materials.of(X).flat)
+        return cls(Materials.of(X))
 
     def look_up(self, X: Any) -> list[tuple[bool, list[int]]]:
         """Say whether each cell is known, and which other cells of its formula are.
@@ -120,36 +118,6 @@ class KnownCells:
             sizes = self._sizes.get(key, [])
             found[row] = (size in sizes, [known for known in sizes if known != size])
         return found
-
-    def get_state(self) -> dict[str, Any]:
-        """Return plain arrays."""
-        return {
-            "counts": self._flat.counts.astype(np.int32),
-            "elements": self._flat.elements.astype(np.int16),
-            "amounts": self._flat.amounts,
-        }
-
-    @classmethod
-    def from_state(cls, state: dict[str, Any]) -> Self:
-        """Rebuild from :meth:`get_state`."""
-        check_arrays(
-            state,
-            "training cells",
-            {
-                "counts": (np.int32, ("n_cells",)),
-                "elements": (np.int16, ("n_entries",)),
-                "amounts": (np.float64, ("n_entries",)),
-            },
-        )
-        counts, elements, amounts = (state[name] for name in ("counts", "elements", "amounts"))
-        if (
-            not (counts > 0).all()
-            or counts.sum() != len(elements)
-            or not ((elements >= 0) & (elements < len(ElementTable.shipped().row_of))).all()
-            or not (amounts > 0).all()
-        ):
-            raise ModelFormatError("expected training cells of known elements")
-        return cls(FlatCompositions(counts.astype(np.intp), elements.astype(np.intp), amounts))
 
 
 def _marks(flat: FlatCompositions) -> NDArray[np.intp]:

@@ -14,18 +14,24 @@ from tqdm.auto import tqdm
 
 from matminer_phonon_tl.compositions import CompositionArray, composition_values
 from matminer_phonon_tl.datasets.load import UNITS
-from matminer_phonon_tl.exceptions import CellSizeWarning, CompositionError, ModelFormatError
+from matminer_phonon_tl.exceptions import (
+    CellSizeWarning,
+    CompositionError,
+    ModelFormatError,
+    TrainingError,
+)
 from matminer_phonon_tl.featurizers.element_table import ElementTable
-from matminer_phonon_tl.models.applicability import Applicability, in_domain
+from matminer_phonon_tl.models.applicability import in_domain, training_elements, unseen_elements
 from matminer_phonon_tl.models.cells import KnownCells, check_formula_units, read_cell
 from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
 from matminer_phonon_tl.models.materials import Materials
 from matminer_phonon_tl.models.phonon_regressor import PhononRegressor
-from matminer_phonon_tl.models.regressor_choice import SETTINGS, default_classifier, make_regressor
+from matminer_phonon_tl.models.regressor_choice import default_classifier, make_regressor
 from matminer_phonon_tl.models.serialization import JSONModel, load_model
 
-TARGETS = tuple(SETTINGS)
+TARGETS = ("phonon_bandgap", "speed_of_sound", "heat_capacity")
 GAP = "phonon_bandgap"
+HAS_GAP = "has_phonon_bandgap"
 PARTS = ("", "_lower", "_upper", "_std")
 
 COLUMNS = (
@@ -87,7 +93,8 @@ class PhononPredictor(BaseEstimator, JSONModel):
     ----------
     classifier_ : PhononGapClassifier
     regressors_ : dict of target to regressor
-    applicability_ : Applicability
+    elements_ : ndarray of int
+        Atomic numbers of the training materials.
     known_cells_ : KnownCells
 
     References
@@ -138,12 +145,13 @@ class PhononPredictor(BaseEstimator, JSONModel):
         ----------
         df : DataFrame
             With the columns ``composition``, ``has_phonon_bandgap`` and the three targets, as
-            :func:`~matminer_phonon_tl.load_phonon_tl` gives it.
+            :func:`~matminer_phonon_tl.datasets.load_training_set` gives it. Each model learns from
+            the rows that have its label; a missing label is left out.
         progress : bool, optional
             Show a progress bar; default: on a terminal.
         """
         self._forget_card()
-        check_columns(df, ["composition", "has_phonon_bandgap", *TARGETS])
+        check_columns(df, ["composition", HAS_GAP, *TARGETS])
         regressors = self.regressors
         if regressors is None:
             regressors = {
@@ -159,25 +167,31 @@ class PhononPredictor(BaseEstimator, JSONModel):
         classifier = self.classifier
         if classifier is None:
             classifier = default_classifier(self.random_state, structure=self.use_structure)
-        materials = Materials.of(df)  # described once for all models
-        gapped = np.flatnonzero(df["has_phonon_bandgap"].to_numpy(dtype=bool))
+        materials = Materials.of(df)
+        rows = {name: labelled_rows(df, name) for name in (HAS_GAP, *TARGETS)}
+        # The gap's models share what they describe; most rows have no such label.
+        judged = materials.take(rows[HAS_GAP])
+        place = {row: number for number, row in enumerate(rows[HAS_GAP].tolist())}
         # disable=None shows the bar only on a terminal.
         hidden = None if progress is None else not progress
         with tqdm(total=1 + len(TARGETS), desc="Training", unit="model", disable=hidden) as bar:
             bar.set_postfix_str("gap or no gap")
-            self.classifier_ = clone(classifier).fit(materials, df["has_phonon_bandgap"])
+            has_gap = df[HAS_GAP].iloc[rows[HAS_GAP]].to_numpy(dtype=bool)
+            self.classifier_ = clone(classifier).fit(judged, has_gap)
             self.regressors_ = {}
             for target in TARGETS:
                 bar.update()
                 bar.set_postfix_str(target)
-                model, labels = clone(regressors[target]), df[target].to_numpy()
                 if target == GAP:
-                    self.regressors_[target] = model.fit(materials.take(gapped), labels[gapped])
+                    part = judged.take(np.array([place[row] for row in rows[GAP].tolist()]))
                 else:
-                    self.regressors_[target] = model.fit(materials, labels)
+                    part = materials.take(rows[target])
+                labels = df[target].to_numpy()[rows[target]]
+                self.regressors_[target] = clone(regressors[target]).fit(part, labels)
             bar.update()
-        self.applicability_ = Applicability.fit(materials)
+        self.elements_ = training_elements(materials)
         self.known_cells_ = KnownCells.fit(materials)
+        self._training_materials = materials
         return self
 
     def predict(
@@ -222,8 +236,9 @@ class PhononPredictor(BaseEstimator, JSONModel):
               gap is NaN where the compound is judged to have none;
             - ``phonon_bandgap_expected``: the probability times the gap there would be;
             - ``heat_capacity_per_atom``; ``heat_capacity`` is per mole of reduced formula units;
-            - ``applicability``: share of training materials that lie at least as far from their
-              nearest neighbour as this compound does; near 0 it is unlike anything seen;
+            - ``applicability``: share of training materials that were, held out, at least as far
+              from the others as this compound is, in the metric that the models of speed of sound
+              and heat capacity have learnt (the lower of both); near 0 it is unlike anything seen;
             - ``unseen_elements``: those that no training material has;
             - ``in_domain``: no unseen element, and an applicability of 0.05 or more;
             - ``note``: what else to know: that the formula was trained on, and in which other
@@ -300,7 +315,7 @@ class PhononPredictor(BaseEstimator, JSONModel):
 
     def __sklearn_is_fitted__(self) -> bool:
         """Say whether there is anything to predict with."""
-        return hasattr(self, "applicability_")
+        return hasattr(self, "elements_")
 
     def _read(
         self, values: list[Any], n_formula_units: Any
@@ -347,16 +362,14 @@ class PhononPredictor(BaseEstimator, JSONModel):
         """Predicted columns, and which materials' gaps come of averages, without relatives."""
         probability, spread = self.classifier_.predict_gap(materials)
         has_gap = probability >= self.classifier_.threshold
-        unseen = self.applicability_.unseen_elements(materials)
-        rank = self.applicability_.rank(materials)
+        unseen = unseen_elements(materials, self.elements_)
         columns: dict[str, Any] = {
             "has_phonon_bandgap": has_gap,
             "has_gap_probability": probability,
             "has_gap_probability_std": spread,
-            "applicability": rank,
             "unseen_elements": [", ".join(symbols) for symbols in unseen],
-            "in_domain": in_domain(rank, unseen),
         }
+        rank = np.ones(len(materials))
         averaged = np.zeros(len(materials), dtype=bool)
         for target, regressor in self.regressors_.items():
             needed = np.ones(len(materials), dtype=bool)
@@ -366,7 +379,8 @@ class PhononPredictor(BaseEstimator, JSONModel):
             chosen = np.flatnonzero(needed)
             if len(chosen):
                 part = materials if needed.all() else materials.take(chosen)
-                parts[:, chosen] = regressor.predict_interval(part, level, return_std=True)
+                *found, near = regressor.predict_ranked(part, level)
+                parts[:, chosen] = found
                 if target == GAP:
                     averaged[chosen] = regressor.lacks_relatives(part)
             if target == GAP:
@@ -374,7 +388,11 @@ class PhononPredictor(BaseEstimator, JSONModel):
                 columns["phonon_bandgap_expected"] = np.where(needed, probability * parts[0], 0.0)
                 parts[:, ~shown] = np.nan
                 averaged &= shown
+            else:
+                rank = np.minimum(rank, near)
             columns |= {f"{target}{part}": v for part, v in zip(PARTS, parts, strict=True)}
+        columns["applicability"] = rank
+        columns["in_domain"] = in_domain(rank, unseen)
         columns["heat_capacity_per_atom"] = (
             columns["heat_capacity"] / materials.atoms_per_formula_unit
         )
@@ -382,13 +400,12 @@ class PhononPredictor(BaseEstimator, JSONModel):
 
     def get_state(self) -> dict[str, Any] | None:
         """Return what fitting left; None before ``fit``."""
-        if not hasattr(self, "applicability_"):
+        if not hasattr(self, "elements_"):
             return None
         return {
             "classifier": self.classifier_,
             "regressors": self.regressors_,
-            "applicability": self.applicability_.get_state(),
-            "known_cells": self.known_cells_.get_state(),
+            "materials": self._training_materials.get_state(),
         }
 
     @classmethod
@@ -406,9 +423,28 @@ class PhononPredictor(BaseEstimator, JSONModel):
         model = cls(**params)
         model.classifier_ = classifier
         model.regressors_ = {target: regressors[target] for target in TARGETS}
-        model.known_cells_ = KnownCells.from_state(state["known_cells"])
-        model.applicability_ = Applicability.from_state(state["applicability"])
+        materials = Materials.from_state(state["materials"], "training materials")
+        model._training_materials = materials
+        model.known_cells_ = KnownCells(materials)
+        model.elements_ = training_elements(materials)
         return model
+
+
+def labelled_rows(df: pd.DataFrame, target: str) -> NDArray[np.intp]:
+    """Return the rows that a model of a target learns from.
+
+    They are those with the target's label; for the size of the gap, those that have one.
+    """
+    known = df[target].notna().to_numpy()
+    if target == GAP:
+        known &= df[HAS_GAP].fillna(False).to_numpy(dtype=bool)
+    rows = np.flatnonzero(known)
+    if not len(rows):
+        wanted = "materials that have a gap" if target == GAP else "labels"
+        raise TrainingError(
+            f"expected {wanted} in the column {target!r} to learn from, got none in {len(df)} rows"
+        )
+    return rows
 
 
 def check_columns(df: pd.DataFrame, needed: list[str]) -> None:

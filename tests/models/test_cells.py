@@ -1,10 +1,9 @@
 """Which cell a formula, a composition or a structure stands for."""
 
-import numpy as np
 import pytest
 from pymatgen.core import Composition, Lattice, Structure
 
-from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError
+from matminer_phonon_tl.exceptions import CompositionError
 from matminer_phonon_tl.models.cells import KnownCells, check_formula_units, read_cell
 
 
@@ -54,18 +53,3 @@ def test_cells_of_a_formula_are_known_whatever_their_size():
         (False, [2, 4]), (True, [2]), (True, [4]), (True, []), (False, []), (False, []),
     ]  # fmt: skip
     assert known.look_up([]) == []
-
-
-def test_state_is_checked():
-    known = KnownCells.fit([Composition("GaN"), Composition("Al2O3")])
-    state = known.get_state()
-    asked = [Composition("Ga2N2")]
-    assert KnownCells.from_state(state).look_up(asked) == [(False, [2])]
-    for name, value in (
-        ("counts", np.array([3, 2], np.int32)),
-        ("counts", np.array([2.0, 2.0])),
-        ("elements", np.array([1, 2, 3, 999], np.int16)),
-        ("amounts", np.array([1.0, 1.0, -2.0, 3.0])),
-    ):
-        with pytest.raises(ModelFormatError, match="expected training cells"):
-            KnownCells.from_state({**state, name: value})
