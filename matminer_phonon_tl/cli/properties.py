@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 SOME_FAILED = 1
 MAX_TEMPERATURES = 10_000
+_OVER = {"all directions": "all directions", "path": "the path"}
 _ENDINGS = re.compile(r"(\.(tar|tgz|zip|json|ya?ml|hdf5|gz|xz|lzma|bz2))+$")
 PREDICTED = {
     "phonon_bandgap": Column("phonon_bandgap", "cm-1", 1),
@@ -438,53 +439,57 @@ def _predicted_cells(row: _Row) -> list[str]:
 def _lines(row: _Row) -> Iterator[str]:
     """Yield a calculation's properties, one a line."""
     found = row.properties or {}
-    cell = f"{found['formula'] or 'unknown'}"
-    if found["nsites"]:
-        cell += f", {found['nsites']} atoms in {found['volume']:.2f} A3"
-    speed = _number(found["speed_of_sound"], 2)
-    if found["speed_of_sound"] is not None:
-        speed += (
-            f" km/s, mean over {found['speeds_over']} (longitudinal "
-            f"{_number(found['speed_longitudinal'], 2)}, transverse "
-            f"{_number(found['speed_transverse'], 2)})"
-        )
-    capacity = _number(found["heat_capacity"], 2)
-    if found["heat_capacity"] is not None:
-        capacity += f" J/mol/K ({found['heat_capacity_per_atom']:.2f} per mole of atoms)"
-    debye = _number(found["debye_temperature"], 0)
-    stable = "yes" if found["is_stable"] else "no, there are imaginary modes"
-    gap = _range(found, "acoustic_optical_gap", "acoustic_top", "optical_bottom", " cm-1")
-    if (found["acoustic_optical_gap"] or 0.0) < 0.0:
-        gap += ", overlap"
     frequencies = "{} to {} cm-1".format(
         *(_number(found[f"{end}_frequency"], 1) for end in ("lowest", "max"))
     )
+    crystal = found["formula"] or "unknown"
+    if found["nsites"]:
+        crystal += f", {found['nsites']} atoms in {found['volume']:.2f} A3"
+    gap = _range(found, "acoustic_optical_gap", "acoustic_top", "optical_bottom", " cm-1")
+    gap += ", overlap" if (found["acoustic_optical_gap"] or 0.0) < 0.0 else ""
+    if found["is_stable"]:
+        stable = f"yes; frequencies {frequencies}"
+    else:
+        stable = f"no, there are imaginary modes; frequencies {frequencies}"
+        gap += ", of an unstable crystal" if gap != "-" else ""
+    speed = _number(found["speed_of_sound"], 2)
+    if speed != "-":
+        speed += (
+            f" km/s, mean over {_OVER[found['speeds_over']]} (longitudinal "
+            f"{_number(found['speed_longitudinal'], 2)}, transverse "
+            f"{_number(found['speed_transverse'], 2)})"
+        )
+    debye = _number(found["debye_temperature"], 0)
+    capacity = _number(found["heat_capacity"], 2)
+    if capacity != "-":
+        capacity += f" J/mol/K ({found['heat_capacity_per_atom']:.2f} per mole of atoms)"
     yield row.path
     for name, text, predicted in (
-        ("crystal", cell, None),
-        ("stable", f"{stable}; frequencies {frequencies}", None),
+        ("crystal", crystal, ""),
+        ("stable", stable, ""),
         ("gap", gap, "phonon_bandgap"),
-        ("largest gap", _largest(found, " cm-1"), None),
+        ("largest gap", _largest(found, " cm-1"), ""),
         ("speed of sound", speed, "speed_of_sound"),
-        ("Debye temperature", debye + (" K" if found["debye_temperature"] is not None else ""),
-         None),
+        ("Debye temperature", debye if debye == "-" else f"{debye} K", ""),
         ("Cv at 300 K", capacity, "heat_capacity"),
-        ("source", found["source"], None),
-        ("units", found["units"], None),
-    ):  # fmt: skip
-        yield f"  {name:<18}  {text}"
+        ("source", found["source"], ""),
+        ("units", found["units"], ""),
+        ("note", found["notes"] or "", ""),
+    ):
+        if text:
+            yield f"  {name:<18}  {text}"
         if predicted and row.prediction is not None:
-            digits = 0 if predicted == "phonon_bandgap" else 1
-            shown = _interval(row.prediction, predicted, digits)
-            if predicted == "phonon_bandgap":
-                shown += f", with a probability of {_number(_of(row, 'has_gap_probability'), 2)}"
-            yield f"  {'  predicted':<18}  {shown}"
-    for sentence in filter(None, [found["notes"]]):
-        yield f"  {'note':<18}  {sentence}"
+            yield f"  {'  predicted':<18}  {_predicted_line(row.prediction, predicted)}"
 
 
-def _of(row: _Row, name: str) -> Any:
-    return (row.prediction or {}).get(name)
+def _predicted_line(prediction: dict[str, Any], name: str) -> str:
+    is_gap = name == "phonon_bandgap"
+    shown = _interval(prediction, name, 0 if is_gap else 1)
+    if "[" in shown:
+        shown += f" {PREDICTED[name].unit}"
+    if is_gap and shown != "-":
+        shown += f"; the probability of one is {_number(prediction['has_gap_probability'], 2)}"
+    return shown
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -63,8 +63,8 @@ def check_table_path(path: Path) -> None:
             import openpyxl  # noqa: F401
         except ImportError as error:
             raise MissingExtraError(
-                "expected openpyxl to write a spreadsheet, found none; "
-                "pip install 'matminer-phonon-tl[xlsx]', or write .csv"
+                "expected openpyxl to write a spreadsheet, found none; install the extra xlsx, or "
+                "write .csv"
             ) from error
 
 

@@ -347,11 +347,14 @@ class _FolderReader:
             supercell = supercell_matrix(settings, len(cell), max_atoms=MAX_ATOMS)
         else:
             supercell = self._supercell_of_files(cell, calculator, forces)
-        primitive: Any = "auto"
-        if {"PRIMITIVE_AXES", "PRIMITIVE_AXIS"} & set(settings):
-            primitive = primitive_matrix(settings)
+        stated = {"PRIMITIVE_AXES", "PRIMITIVE_AXIS"} & set(settings)
         return self._calculation(
-            cell, supercell, primitive, calculator, charges=self.find(CHARGES), forces=forces
+            cell,
+            supercell,
+            primitive_matrix(settings) if stated else None,
+            calculator,
+            charges=self.find(CHARGES),
+            forces=forces,
         )
 
     def _settings(self) -> dict[str, str]:
@@ -429,7 +432,8 @@ class _FolderReader:
                     "that are no whole multiples; they don't belong together"
                 )
             return np.asarray(whole.T, dtype=int)
-        first = self.plain(forces).open("rb").readline(200).split()
+        with self.plain(forces).open("rb") as file:
+            first = file.readline(200).split()
         if forces.suffix != ".hdf5" and first[-1:] == [b"%d" % len(cell)]:
             return np.eye(3, dtype=int)
         raise MissingPhononsError(
@@ -464,8 +468,8 @@ class _FolderReader:
         phonon: Any = Phonopy(
             cell,
             np.eye(3, dtype=int) if supercell is None else supercell,
-            # what None means depends on phonopy's version
-            primitive_matrix="auto" if primitive is None else primitive,
+            # what None means depends on phonopy's version, so nothing is left to it
+            primitive_matrix=_found_primitive(cell) if primitive is None else primitive,
             calculator=calculator,
             **options,
         )
@@ -488,12 +492,13 @@ class _FolderReader:
             phonon.force_constants = constants
         elif dataset is not None and _has_forces(dataset):
             phonon.dataset = dataset
-            load_helper.produce_force_constants(
-                phonon,
-                # displacements of all atoms at once, which finite differences can't take apart
-                fc_calculator="symfc" if "displacements" in dataset else None,
-                use_symfc_projector=True,
-            )
+            if (
+                "displacements" in dataset
+            ):  # of all atoms at once, which differences can't tell apart
+                phonon.produce_force_constants(fc_calculator="symfc")
+            else:
+                phonon.produce_force_constants(calculate_full_force_constants=False)
+                phonon.symmetrize_force_constants(show_drift=False)
         if phonon.force_constants is None:
             raise self._no_forces()
         files = tuple(sorted(self.read_files, key=lambda name: name.endswith(".conf")))
@@ -591,6 +596,14 @@ def _check_poscar(text: str, name: str) -> None:
             f"expected a line of element symbols above the numbers of atoms in {name}, found none; "
             "add it"
         )
+
+
+def _found_primitive(cell: "PhonopyAtoms") -> NDArray[np.float64]:
+    """Return the matrix of the primitive cell that symmetry finds; one that is stays as it is."""
+    from phonopy.structure.cells import guess_primitive_matrix
+
+    matrix = np.asarray(guess_primitive_matrix(cell))
+    return np.eye(3) if abs(np.linalg.det(matrix)) > 1.0 - 1e-6 else matrix
 
 
 def _has_forces(dataset: Any) -> bool:

@@ -71,8 +71,8 @@ def primitive_matrix(settings: dict[str, str]) -> Any:
 
     Returns
     -------
-    ndarray of shape (3, 3) or str
-        The unit matrix where nothing is set.
+    ndarray of shape (3, 3), str or None
+        The unit matrix where nothing is set; None for AUTO, which leaves it to symmetry.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def primitive_matrix(settings: dict[str, str]) -> Any:
     """
     given = settings.get("PRIMITIVE_AXES", settings.get("PRIMITIVE_AXIS", "1 0 0 0 1 0 0 0 1"))
     if given.upper() in _CENTRINGS:
-        return given.lower() if given.upper() == "AUTO" else given.upper()
+        return None if given.upper() == "AUTO" else given.upper()
     try:
         if not all(_NUMBER.fullmatch(number) for number in given.split()):
             raise ValueError  # noqa: TRY301 - as Fraction does; it takes for ever on "1e10000000"

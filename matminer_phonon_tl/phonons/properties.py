@@ -117,14 +117,13 @@ class PhononProperties:
             Columns named as those of ``phonondb_kyoto``, of plain numbers and strings; None where a
             property is missing, and lists of ``temperatures`` and ``heat_capacities``.
         """
-        composition = None if self.structure is None else self.structure.composition
-        n_atoms = _NAN if self.structure is None else len(self.structure)
-        per_formula = _NAN if composition is None else composition.reduced_composition.num_atoms
-        per_atom = self.heat_capacity_per_cell / n_atoms
+        crystal = self.structure
+        n_atoms = _NAN if crystal is None else len(crystal)
+        formula_units = _NAN if crystal is None else _formula_units(crystal)
         row = {
-            "formula": None if composition is None else composition.reduced_formula,
-            "nsites": None if self.structure is None else len(self.structure),
-            "volume": None if self.structure is None else float(self.structure.volume),
+            "formula": None if crystal is None else crystal.composition.reduced_formula,
+            "nsites": None if crystal is None else len(crystal),
+            "volume": None if crystal is None else float(crystal.volume),
             "is_stable": self.is_stable,
             "lowest_frequency": self.lowest_frequency,
             "max_frequency": self.max_frequency,
@@ -141,8 +140,8 @@ class PhononProperties:
             "speed_debye": self.speeds.debye,
             "speeds_over": self.speeds_over or None,
             "debye_temperature": self.debye_temperature,
-            "heat_capacity": per_atom * per_formula,
-            "heat_capacity_per_atom": per_atom,
+            "heat_capacity": self.heat_capacity_per_cell / formula_units,
+            "heat_capacity_per_atom": self.heat_capacity_per_cell / n_atoms,
             "temperatures": list(self.temperatures),
             "heat_capacities": [None if math.isnan(c) else c for c in self.heat_capacities],
             "source": self.source,
@@ -215,7 +214,7 @@ def phonon_properties(
         return _of_force_constants(
             calculation, calculation.force_constants, temperatures, mesh_length
         )
-    return _of_documents(calculation, temperatures, is_unit_given=unit is not None)
+    return _of_documents(calculation, temperatures)
 
 
 def _of_force_constants(
@@ -246,9 +245,7 @@ def _of_force_constants(
         notes.append("heat capacity: there are imaginary modes.")
     else:
         per_cell = float(heat_capacity_of_mesh(mesh, ROOM_TEMPERATURE))
-        composition = phonons.structure.composition
-        moles = composition.num_atoms / composition.reduced_composition.num_atoms
-        capacities = heat_capacity_of_mesh(mesh, temperatures) / moles
+        capacities = heat_capacity_of_mesh(mesh, temperatures) / _formula_units(phonons.structure)
     acoustic_top, optical_bottom = _edges(everywhere, edges, notes)
     return PhononProperties(
         is_stable=not imaginary.unstable,
@@ -271,32 +268,37 @@ def _of_force_constants(
     )
 
 
+def _formula_units(structure: "Structure") -> float:
+    """Return how many reduced formula units a cell holds."""
+    composition = structure.composition
+    return float(composition.num_atoms / composition.reduced_composition.num_atoms)
+
+
 def _of_documents(
-    calculation: PhononCalculation, temperatures: NDArray[np.float64], *, is_unit_given: bool
+    calculation: PhononCalculation, temperatures: NDArray[np.float64]
 ) -> PhononProperties:
     """Compute what bands, a mesh or a density tell."""
     notes: list[str] = []
     has_bands = calculation.bands_document is not None or calculation.mesh is not None
     everywhere = calculation.zone if has_bands else None
-    capacity = _attempt(
-        "heat capacity",
-        lambda: heat_capacity_of(calculation, np.array([ROOM_TEMPERATURE]), per="cell")[0],
-        notes,
-    )
-    capacities = _attempt(
-        "",
-        lambda: heat_capacity_of(calculation, temperatures, per="formula_unit"),
-        notes if capacity is not None else [],
-    )
-    units = calculation.units or _units(calculation, everywhere, is_unit_given=is_unit_given)
+    capacities = np.full(1 + len(temperatures), _NAN)
+    if calculation.mesh is None and calculation.dos_document is None:
+        notes.append("heat capacity: it takes a density of states, a mesh or force constants.")
+    else:
+        every = np.array([ROOM_TEMPERATURE, *temperatures])
+        per_cell = _attempt(
+            "heat capacity", lambda: heat_capacity_of(calculation, every, per="cell"), notes
+        )
+        capacities = capacities if per_cell is None else per_cell
+    crystal = calculation.structure
+    formula_units = _NAN if crystal is None else _formula_units(crystal)
+    units = calculation.units or _units(calculation, everywhere)
     common: dict[str, Any] = {
-        "heat_capacity_per_cell": _NAN if capacity is None else float(capacity),
+        "heat_capacity_per_cell": float(capacities[0]),
         "debye_temperature": _NAN,
         "temperatures": tuple(temperatures.tolist()),
-        "heat_capacities": tuple(
-            (np.full(len(temperatures), _NAN) if capacities is None else capacities).tolist()
-        ),
-        "structure": calculation.structure,
+        "heat_capacities": tuple((capacities[1:] / formula_units).tolist()),
+        "structure": crystal,
         "source": calculation.source,
         "units": units,
     }
@@ -386,14 +388,12 @@ def _attempt(what: str, compute: Callable[[], Any], notes: list[str]) -> Any:
     try:
         return compute()
     except PhononTLError as error:
-        notes.append(f"{what}: {error}." if what else f"{error}.")
+        notes.append(f"{what}: {error}.")
         return None
 
 
-def _units(
-    calculation: PhononCalculation, bands: PhononBands | None, *, is_unit_given: bool
-) -> str:
+def _units(calculation: PhononCalculation, bands: PhononBands | None) -> str:
     """Return the unit of a document's frequencies, and how it is known."""
     read = bands if bands is not None else calculation.density
     unit = "THz" if read is None else read.document_unit
-    return f"{unit} ({'as given' if is_unit_given else 'inferred'})"
+    return f"{unit} ({'inferred' if calculation.unit is None else 'as given'})"

@@ -1,6 +1,7 @@
 """Find phonon calculations in files, folders and archives, and read whatever holds phonons."""
 
 import os
+import re
 import shutil
 import tarfile
 import zipfile
@@ -29,6 +30,7 @@ MAX_MEMBERS = 100_000
 
 _TAR = (".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.lzma")
 _ARCHIVES = (*_TAR, ".zip")
+_UNSAID = re.compile(r"[^\w.-]")
 
 
 @dataclass(frozen=True)
@@ -260,8 +262,11 @@ def _in_archive(path: Path, shown: str) -> Iterator[FoundCalculation]:
                 if not phonopy_files.is_needed(parts[-1]):
                     continue
                 folder = "/".join(parts[:-1])
-                place = places.setdefault(folder, Path(temporary) / str(len(places)))
-                place.mkdir(exist_ok=True)
+                if folder not in places:
+                    said = _UNSAID.sub("_", parts[-2] if len(parts) > 1 else path.name)[:80]
+                    places[folder] = Path(temporary) / str(len(places)) / said.lstrip(".")
+                    places[folder].mkdir(parents=True)
+                place = places[folder]
                 with (place / parts[-1]).open("xb") as target:
                     shutil.copyfileobj(file, target)
         except PhononTLError:
