@@ -3,8 +3,10 @@
 import re
 import shutil
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -171,7 +173,8 @@ class _FolderReader:
         if forces:
             raise MissingPhononsError(
                 f"expected the cell that {forces.name} in {self.folder.name} belongs to "
-                f"({' or '.join(PARAMETERS[1:])}, or POSCAR), found none; put it there",
+                f"({' or '.join(PARAMETERS[1:])}, POSCAR, or another code's cell, named by "
+                f"CALCULATOR and CELL_FILENAME in {SETTINGS}), found none; put it there",
                 reason="incomplete calculation",
             )
         if parameters:
@@ -249,19 +252,20 @@ class _FolderReader:
         """Read the short members of a YAML file; the long ones take phonopy's time, once."""
         lines: list[str] = []
         keys: set[str] = set()
-        keep = has_forces = False
+        key, has_forces = "", False
         with self.plain(path).open(encoding="utf-8") as file:
             for line in file:
                 if match := _TOP_KEY.match(line):
-                    keys.add(match[1])
-                    keep = match[1] not in _LONG_MEMBERS
+                    key = match[1]
+                    keys.add(key)
                 elif not line.startswith((" ", "-", "#", "\n", "\t", "...")):
                     # of another form than phonopy writes: let YAML say what it is
                     document = self._yaml(path)
-                    return _Header(document, frozenset(document), "forces" in str(document))
-                has_forces |= line.strip().removeprefix("- ").startswith("forces:")
-                if keep:
+                    return _Header(document, frozenset(document), "'force" in str(document))
+                if key not in _LONG_MEMBERS:
                     lines.append(line)
+                elif key == "displacements":
+                    has_forces |= line.lstrip(" -").startswith(("forces:", "force:"))
         if not keys:
             self._yaml(path)  # says what it is
         document = _load_yaml("".join(lines))
@@ -331,13 +335,11 @@ class _FolderReader:
 
     def _from_cell(self, cell_file: Path, calculator: str, forces: Path) -> PhononCalculation:
         """Read forces or force constants with the cell of a force calculator."""
-        from phonopy.interface.calculator import read_crystal_structure
-
         settings = self._settings()
         path = self.plain(cell_file)
         if calculator == "vasp":
             _check_poscar(path.read_text(encoding="utf-8"), cell_file.name)
-        cell, _ = read_crystal_structure(path, interface_mode=calculator)
+        cell = _read_cell(path, calculator)
         if cell is None:
             raise PhononDocumentError(
                 f"expected the unit cell of {calculator} in {cell_file.name}, found none; check "
@@ -346,7 +348,7 @@ class _FolderReader:
         if "DIM" in settings:
             supercell = supercell_matrix(settings, len(cell), max_atoms=MAX_ATOMS)
         else:
-            supercell = self._supercell_of_files(cell, calculator, forces)
+            supercell = self._supercell_of_files(cell, cell_file, calculator, forces)
         stated = {"PRIMITIVE_AXES", "PRIMITIVE_AXIS"} & set(settings)
         return self._calculation(
             cell,
@@ -412,18 +414,17 @@ class _FolderReader:
         return others[0] if others else None
 
     def _supercell_of_files(
-        self, cell: "PhonopyAtoms", calculator: str, forces: Path
+        self, cell: "PhonopyAtoms", cell_file: Path, calculator: str, forces: Path
     ) -> NDArray[np.intp]:
         """Return the supercell's matrix from the supercell's own file, or the number of atoms."""
-        from phonopy.interface.calculator import (
-            get_default_supercell_filename,
-            read_crystal_structure,
-        )
+        from phonopy.interface.calculator import get_default_supercell_filename
 
         name = get_default_supercell_filename(calculator)
         path = self.find(name) if name else None
+        if path is None and plain_name(cell_file) == CELLS[0]:
+            path = self.find(CELLS[1])  # what VASP itself was run on
         if path is not None:
-            supercell: Any = read_crystal_structure(self.plain(path), interface_mode=calculator)[0]
+            supercell = _read_cell(self.plain(path), calculator)
             matrix = supercell.cell @ np.linalg.inv(cell.cell)
             whole = np.rint(matrix)
             if not np.allclose(matrix, whole, atol=1e-3):
@@ -596,6 +597,14 @@ def _check_poscar(text: str, name: str) -> None:
             f"expected a line of element symbols above the numbers of atoms in {name}, found none; "
             "add it"
         )
+
+
+def _read_cell(path: Path, calculator: str) -> Any:
+    """Return the cell in a force calculator's file; some of phonopy's readers print."""
+    from phonopy.interface.calculator import read_crystal_structure
+
+    with redirect_stdout(StringIO()):
+        return read_crystal_structure(path, interface_mode=calculator)[0]
 
 
 def _found_primitive(cell: "PhonopyAtoms") -> NDArray[np.float64]:

@@ -387,6 +387,28 @@ def test_the_primitive_cell_is_not_assumed(tmp_path):
     assert as_stated.speeds == pytest.approx(found.speeds, rel=1e-3)
 
 
+def test_displacements_of_all_atoms_at_once(expected, tmp_path):
+    """Random displacements, with the force on each atom; finite differences cannot take them."""
+    phonon = polar_springs()
+    constants = phonon.force_constants
+    shifts = np.random.default_rng(0).normal(scale=0.01, size=(12, len(constants), 3))
+    phonon.dataset = {
+        "displacements": shifts,
+        "forces": -np.einsum("iajb,njb->nia", constants.transpose(0, 2, 1, 3), shifts),
+    }
+    phonon.save(tmp_path / "phonopy_params_random.yaml", settings={"force_sets": True})
+    found = phonon_properties(tmp_path / "phonopy_params_random.yaml")
+    assert_same(found, expected, rel=1e-4)
+
+
+def test_the_supercell_that_vasp_was_run_on(folders, expected, tmp_path):
+    """POSCAR-unitcell, and a POSCAR that is the supercell: force constants by VASP itself."""
+    shutil.copytree(folders / "sposcar", tmp_path / "dfpt")
+    (tmp_path / "dfpt" / "POSCAR").rename(tmp_path / "dfpt" / "POSCAR-unitcell")
+    (tmp_path / "dfpt" / "SPOSCAR").rename(tmp_path / "dfpt" / "POSCAR")
+    assert_same(phonon_properties(tmp_path / "dfpt"), expected)
+
+
 def test_a_poscar_without_symbols_is_refused(folders, tmp_path):
     """phonopy would read H and He."""
     shutil.copytree(folders / "conf", tmp_path / "old")
