@@ -88,6 +88,10 @@ class MissingPhononsError(PhononDocumentError):
         return type(self), (str(self), self.reason)
 
 
+class PhononPathError(PhononDocumentError, FileNotFoundError):
+    """There is no file or folder where phonons should be read."""
+
+
 class NonPrimitiveCellError(PhononDocumentError):
     """The phonons belong to a cell larger than the primitive one."""
 

@@ -12,7 +12,11 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from matminer_phonon_tl.exceptions import PhononDocumentError, PhononTLError
+from matminer_phonon_tl.exceptions import (
+    PhononDocumentError,
+    PhononPathError,
+    PhononTLError,
+)
 from matminer_phonon_tl.phonons import phonopy_files
 from matminer_phonon_tl.phonons.calculation import PhononCalculation
 from matminer_phonon_tl.phonons.force_constants import ForceConstantPhonons
@@ -65,8 +69,8 @@ def find_calculations(path: "str | os.PathLike[str]") -> Iterator[FoundCalculati
 
     Raises
     ------
-    FileNotFoundError
-        There is nothing of that name.
+    PhononPathError
+        There is nothing of that name; it is a FileNotFoundError too.
     PhononDocumentError
         There is no calculation, or an archive is damaged or too large.
 
@@ -75,15 +79,16 @@ def find_calculations(path: "str | os.PathLike[str]") -> Iterator[FoundCalculati
     >>> for found in find_calculations("calculations"):  # doctest: +SKIP
     ...     print(found.name, phonon_properties(found.read()).speeds.mean)
     """
-    path = Path(path)
-    if path.is_dir():
-        yield from _in_folder(path, str(path))
-    elif path.is_file():
-        yield from _in_file(path, str(path))
+    shown = os.fsdecode(path)
+    # of a text that can be no path, pathlib makes the work folder or an error of its own
+    if os.path.isdir(shown):  # noqa: PTH112
+        yield from _in_folder(Path(shown), shown)
+    elif os.path.isfile(shown):  # noqa: PTH113
+        yield from _in_file(Path(shown), shown)
     else:
-        raise FileNotFoundError(
-            f"expected a file or folder of a phonon calculation at {path}, found none; check the "
-            "path"
+        raise PhononPathError(
+            f"expected a file or folder of a phonon calculation at {shown[:200]!r}, found none; "
+            "check the path"
         )
 
 
@@ -120,7 +125,7 @@ def calculation_of(
     if isinstance(source, PhononCalculation):
         return source
     if isinstance(source, str | os.PathLike):
-        return _only_calculation(Path(source), unit, structure)
+        return _only_calculation(source, unit, structure)
     inner: Any = source.get("phonon") if isinstance(source, Mapping) else source
     if isinstance(inner, ForceConstantPhonons):
         return PhononCalculation(force_constants=inner, unit="THz", source="force constants")
@@ -146,7 +151,7 @@ def calculation_of(
 
 
 def _only_calculation(
-    path: Path, unit: str | None, structure: "Structure | None"
+    path: "str | os.PathLike[str]", unit: str | None, structure: "Structure | None"
 ) -> PhononCalculation:
     """Read the one calculation that a path holds."""
     calculation = None

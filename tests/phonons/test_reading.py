@@ -493,8 +493,9 @@ def test_what_is_wrong_with_a_file_is_one_sentence(tmp_path, name, content, mess
 
 
 def test_nothing_there(tmp_path):
-    with pytest.raises(FileNotFoundError, match="found none; check the path"):
-        phonon_properties(tmp_path / "nowhere")
+    for path in (tmp_path / "nowhere", "", "a\0b", "x" * 300, "x" * 10_000):
+        with pytest.raises(FileNotFoundError, match="found none; check the path"):
+            phonon_properties(path)
     with pytest.raises(PhononDocumentError, match="found none; name the folder that holds them"):
         phonon_properties(tmp_path)
 
