@@ -20,7 +20,7 @@ class Blocked:
 BLOCKED = set(sys.argv[1].split(","))
 sys.meta_path.insert(0, Blocked())
 """
-EVERYTHING_OPTIONAL = "torch,dask,distributed,mp_api,emmet,xenonpy,phonopy,shap,mapie"
+EVERYTHING_OPTIONAL = "torch,dask,distributed,mp_api,emmet,xenonpy,phonopy,shap,mapie,openpyxl"
 WITHOUT_ANY = """
 import matminer_phonon_tl
 from matminer.datasets import load_dataset
@@ -76,6 +76,23 @@ CASES = {
             "zincblende_springs()"
         ),
         "pip install 'matminer-phonon-tl[phonopy]'",
+    ),
+    "phonopy, by path": (
+        "phonopy",
+        (
+            "from matminer_phonon_tl import phonon_properties\n"
+            "phonon_properties('tests/files/GaN_springs')"
+        ),
+        "install the extra phonopy",
+    ),
+    "openpyxl": (
+        "openpyxl",
+        (
+            "from pathlib import Path\n"
+            "from matminer_phonon_tl.cli.tables import check_table_path\n"
+            "check_table_path(Path('x.xlsx'))"
+        ),
+        "install the extra xlsx",
     ),
     "shap": (
         "shap",

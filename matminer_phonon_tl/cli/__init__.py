@@ -1,7 +1,7 @@
 """The command ``phonon-tl``: a thin layer over the package's public functions.
 
-Exit codes: 0 when all was done, 1 when ``predict`` or ``build-dataset`` could not do what was asked
-for, 2 for wrong usage or an error, which is one line on stderr.
+Exit codes: 0 when all was done, 1 when ``properties``, ``predict`` or ``build-dataset`` could not
+do all that was asked for, 2 for wrong usage or an error, which is one line on stderr.
 """
 
 import json
@@ -17,6 +17,7 @@ from matminer_phonon_tl._version import __version__
 from matminer_phonon_tl.cli.info import info
 from matminer_phonon_tl.cli.output import AsJson, plain, print_json
 from matminer_phonon_tl.cli.predict import predict
+from matminer_phonon_tl.cli.properties import properties
 from matminer_phonon_tl.cli.screen import screen
 from matminer_phonon_tl.exceptions import PhononTLError
 
@@ -45,6 +46,7 @@ def phonon_tl(
 
 # These stand in files of their own; a decorator there would need the app, which is made here.
 app.command()(info)
+app.command()(properties)
 app.command()(predict)
 app.command()(screen)
 
