@@ -56,8 +56,6 @@ RAW = {
     HEAT: "heat capacity per atom at 300 K [J/mol/K]",
 }
 """What the potential says of each target; the heat capacity is multiplied by the atoms."""
-LINE = {**RAW, GAP: "signed acoustic-optical gap [cm-1]"}
-"""What the calibration is a line of: where the ranges overlap, by how much tells something."""
 ADDED = {
     GAP: [
         "highest acoustic frequency [cm-1]",
@@ -261,7 +259,7 @@ def calibrated(
     target: str, table: pd.DataFrame, phonons: pd.DataFrame, y: np.ndarray, splits: list[Split]
 ) -> np.ndarray:
     """Return a line through what the potential says, fitted in each training fold."""
-    x = phonons[LINE[target]].to_numpy(dtype=float)
+    x = phonons[RAW[target]].to_numpy(dtype=float)
     amount = atoms(target, table)
     labels = y / amount
     out = np.full((n_rounds(splits), len(y)), np.nan)

@@ -57,7 +57,7 @@ def test_the_line_ignores_an_outlier(peers):
 def test_a_calibration_knows_no_tested_label(peers):
     table = pd.DataFrame({"composition": [Composition(name) for name in ["GaN", "AlN"] * 4]})
     x = np.array([-9.0, 1, 2, 3, 4, 5, 6, np.nan])
-    phonons = pd.DataFrame({"signed acoustic-optical gap [cm-1]": x})
+    phonons = pd.DataFrame({"acoustic-optical gap [cm-1]": x})
     split = Split(0, 0, np.array([1, 2, 3, 4]), np.array([0, 5, 6, 7]))
     y = np.array([0.0, 12, 14, 16, 18, 0, 0, 0])
     expected = [0.0, 20.0, 22.0, 15.0]  # no gap below 0; the median where nothing is known
