@@ -100,6 +100,10 @@ class UnstableStructureError(PhononTLError, ValueError):
     """A property was asked of a structure with imaginary phonon modes."""
 
 
+class PotentialError(PhononTLError, ValueError):
+    """An interatomic potential gives no usable forces for a structure."""
+
+
 class ModelFormatError(PhononTLError, ValueError):
     """A model file is truncated, altered, or of a format this version does not read."""
 

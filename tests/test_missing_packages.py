@@ -20,7 +20,7 @@ class Blocked:
 BLOCKED = set(sys.argv[1].split(","))
 sys.meta_path.insert(0, Blocked())
 """
-EVERYTHING_OPTIONAL = "torch,dask,distributed,mp_api,emmet,xenonpy,phonopy,shap,mapie,openpyxl"
+EVERYTHING_OPTIONAL = "torch,dask,distributed,mp_api,emmet,xenonpy,phonopy,ase,shap,mapie,openpyxl"
 WITHOUT_ANY = """
 import matminer_phonon_tl
 from matminer.datasets import load_dataset
@@ -93,6 +93,16 @@ CASES = {
             "check_table_path(Path('x.xlsx'))"
         ),
         "install the extra xlsx",
+    ),
+    "ase": (
+        "ase",
+        (
+            "from pymatgen.core import Lattice, Structure\n"
+            "from matminer_phonon_tl.featurizers import PotentialPhonons\n"
+            "structure = Structure(Lattice.cubic(3.6), ['Cu'], [[0, 0, 0]])\n"
+            "PotentialPhonons(None).featurize(structure)"
+        ),
+        "pip install 'matminer-phonon-tl[potential]'",
     ),
     "shap": (
         "shap",
