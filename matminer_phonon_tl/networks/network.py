@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from matminer_phonon_tl.exceptions import ModelFormatError
+from matminer_phonon_tl.models.state import check_arrays
 
 BATCH_NORM_EPS = 1e-5  # torch's default, which the paper's networks used
 _ROWS_PER_BLOCK = 65_536  # bounds the activations of one prediction to some 150 MB
@@ -188,61 +189,26 @@ class TrainedNetwork:
         ModelFormatError
             If an array is missing, unknown, of another type or shape, or holds impossible numbers.
         """
-        if not isinstance(state, dict):
-            raise ModelFormatError(f"expected arrays in {name}, got {type(state).__name__}")
-        bias = state.get("output_bias")
-        n_outputs = bias.shape[0] if isinstance(bias, np.ndarray) and bias.ndim == 1 else 1
-        tiny = np.finfo(float).tiny
-        # name: shape, smallest value; all arrays are float32 or float64, and finite
-        expected: dict[str, tuple[tuple[int, ...], float]] = {
-            "output_weights": ((widths[-1], n_outputs), -np.inf),
-            "output_bias": ((n_outputs,), -np.inf),
-            "x_mean": ((n_features,), -np.inf),
-            "x_scale": ((n_features,), 0.0),
-            "y_mean": ((n_outputs,), -np.inf),
-            "y_scale": ((n_outputs,), tiny),
+        fields: dict[str, Any] = {
+            "output_weights": (np.float32, (widths[-1], "n_outputs")),
+            "output_bias": (np.float32, ("n_outputs",)),
+            "x_mean": (np.float64, (n_features,)),
+            "x_scale": (np.float64, (n_features,)),
+            "y_mean": (np.float64, ("n_outputs",)),
+            "y_scale": (np.float64, ("n_outputs",)),
         }
         for layer, (n_inputs, width) in enumerate(pairwise((n_features, *widths))):
-            expected[f"hidden_{layer}_weights"] = ((n_inputs, width), -np.inf)
-            for kind in ("gamma", "beta", "running_mean", "running_var"):
-                least = 0.0 if kind == "running_var" else -np.inf
-                expected[f"hidden_{layer}_{kind}"] = ((width,), least)
-        if set(state) != set(expected):
-            different = sorted(map(str, set(state) ^ set(expected)))
-            raise ModelFormatError(
-                f"expected the arrays of a network of {len(widths)} hidden layers in {name}: "
-                f"missing or unknown: {', '.join(different)}"
-            )
-        for key, (shape, least) in expected.items():
-            array = check_array(f"{name}.{key}", state[key], len(shape))
-            if array.shape != shape:
-                raise ModelFormatError(
-                    f"expected {name}.{key} of shape {shape}, got {array.shape}: the file does not "
-                    "fit its own hidden_layer_sizes"
-                )
-            if (array < least).any():
-                raise ModelFormatError(f"expected positive numbers in {name}.{key}")
+            for kind in _LAYER_ARRAYS:
+                shape = (n_inputs, width) if kind == "weights" else (width,)
+                fields[f"hidden_{layer}_{kind}"] = (np.float32, shape)
+        check_arrays(state, name, fields, only=True)
+        for key in fields:
+            if key.endswith(("scale", "var")):
+                # a constant column's scale is 0; labels are divided by theirs
+                least = np.finfo(float).tiny if key == "y_scale" else 0.0
+                if (state[key] < least).any():
+                    raise ModelFormatError(f"expected positive numbers in {key} of {name}")
         return cls.from_arrays(state, len(widths))
-
-
-def check_array(name: str, value: Any, n_dimensions: int) -> np.ndarray:
-    """Return an array of a file if it holds finite floats, or raise ModelFormatError."""
-    if (
-        not isinstance(value, np.ndarray)
-        or value.dtype not in (np.float32, np.float64)
-        or value.ndim != n_dimensions
-    ):
-        got = (
-            f"{value.dtype} of shape {value.shape}"
-            if isinstance(value, np.ndarray)
-            else type(value).__name__
-        )
-        raise ModelFormatError(
-            f"expected {name} to be a {n_dimensions}-dimensional array of floats, got {got}"
-        )
-    if not np.isfinite(value).all():
-        raise ModelFormatError(f"expected finite numbers in {name}, got NaN or infinity")
-    return value
 
 
 def predict_all(networks: Sequence[TrainedNetwork], X: np.ndarray) -> np.ndarray:

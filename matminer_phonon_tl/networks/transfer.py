@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from matminer_phonon_tl.exceptions import ModelFormatError
 from matminer_phonon_tl.models.materials import DescriptorInput, read_input
 from matminer_phonon_tl.models.serialization import JSONModel
+from matminer_phonon_tl.models.state import check_arrays
 from matminer_phonon_tl.models.target_transform import (
     check_transform,
     inverse_transform,
@@ -20,7 +21,7 @@ from matminer_phonon_tl.models.target_transform import (
 )
 from matminer_phonon_tl.networks.engine import train_folds
 from matminer_phonon_tl.networks.jobs import network_seeds
-from matminer_phonon_tl.networks.network import TrainedNetwork, check_array, predict_all
+from matminer_phonon_tl.networks.network import TrainedNetwork, predict_all
 from matminer_phonon_tl.networks.settings import TrainingSettings, member_widths
 from matminer_phonon_tl.networks.source_networks import (
     SourceTask,
@@ -50,15 +51,13 @@ RECOMMENDED: dict[str | None, dict[str, Any]] = {
 }
 """Parameters that measured best without leakage, by target; see docs/performance.md."""
 
-_STATE_FORMAT = 1
-_STATE_KEYS = {
-    "format",
-    "n_features",
-    "feature_names",
-    "networks",
-    "source_networks",
-    "loss_curves",
-    "source_record",
+_STATE_FIELDS: Any = {
+    "n_features": int,
+    "feature_names": list,
+    "networks": list,
+    "source_networks": list,
+    "loss_curves": (np.float32, ("n_members", "n_epochs")),
+    "source_record": dict,
 }
 
 
@@ -500,69 +499,54 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         """Return what fitting left; None before ``fit``."""
         if not hasattr(self, "networks_"):
             return None
-        names = getattr(self, "feature_names_in_", None)
         return {
-            "format": _STATE_FORMAT,
             "n_features": int(self.n_features_in_),
-            "feature_names": None if names is None else [str(name) for name in names],
+            "feature_names": [str(name) for name in getattr(self, "feature_names_in_", [])],
             "networks": [network.get_state() for network in self.networks_],
             "source_networks": [network.get_state() for network in self.source_networks_],
             "loss_curves": np.array(self.loss_curves_),
-            "source_record": self.source_record_,
+            "source_record": self.source_record_ or {},
         }
 
     @classmethod
     def from_state(cls, state: dict[str, Any], **params: Any) -> Self:
         """Rebuild a fitted model from :meth:`get_state` and its parameters."""
         model = cls(**params)
-        if not isinstance(state, dict) or set(state) != _STATE_KEYS:
-            got = sorted(state) if isinstance(state, dict) else type(state).__name__
+        check_arrays(state, "a transfer model", _STATE_FIELDS, only=True)
+        n_features, names = state["n_features"], state["feature_names"]
+        if n_features < 1 or (names and len(names) != n_features):
             raise ModelFormatError(
-                f"expected a state with the keys {sorted(_STATE_KEYS)}, got {got}"
+                f"expected one feature or more, and as many names or none, got {n_features} "
+                f"features and {len(names)} names"
             )
-        if state["format"] != _STATE_FORMAT:
-            raise ModelFormatError(
-                f"expected state format {_STATE_FORMAT}, got {state['format']!r}: load it with the "
-                "version of this package that wrote it"
-            )
-        n_features = state["n_features"]
-        if type(n_features) is not int or n_features < 1:
-            raise ModelFormatError(f"expected a positive number of features, got {n_features!r}")
-        names = state["feature_names"]
-        if names is not None and (
-            not isinstance(names, list)
-            or len(names) != n_features
-            or not all(isinstance(name, str) for name in names)
-        ):
-            raise ModelFormatError(f"expected {n_features} feature names or none, got {names!r}")
+        if not all(isinstance(name, str) for name in names):
+            raise ModelFormatError(f"expected feature names as texts, got {names!r}")
         try:
             widths = member_widths(model.hidden_layer_sizes)
         except ValueError as error:
             raise ModelFormatError(str(error)) from error
-        networks = _read_networks("networks", state["networks"], widths, n_features)
-        sources = _read_networks(
-            "source_networks",
-            state["source_networks"],
-            widths if state["source_networks"] else [],
-            n_features,
+        counts = [len(state[kind]) for kind in ("networks", "source_networks", "loss_curves")]
+        if counts not in ([len(widths), n, len(widths)] for n in (0, len(widths))):
+            raise ModelFormatError(
+                f"expected {len(widths)} networks and loss curves, and as many source networks or "
+                f"none, got {counts[0]}, {counts[2]} and {counts[1]}"
+            )
+        networks, sources = (
+            tuple(
+                TrainedNetwork.from_state(network, members, n_features, f"{kind}[{number}]")
+                for number, (network, members) in enumerate(zip(state[kind], widths, strict=False))
+            )
+            for kind in ("networks", "source_networks")
         )
         if any(network.n_outputs != 1 for network in networks):
             raise ModelFormatError("expected networks with one output, got several")
-        curves = check_array("loss_curves", state["loss_curves"], 2)
-        if curves.shape[0] != len(widths):
-            raise ModelFormatError(
-                f"expected {len(widths)} loss curves, got an array of shape {curves.shape}"
-            )
-        record = state["source_record"]
-        if not isinstance(record, dict | None):
-            raise ModelFormatError(f"expected a record of the source, got {type(record).__name__}")
         model.n_features_in_ = n_features
-        if names is not None:
+        if names:
             model.feature_names_in_ = np.array(names, dtype=object)
         model.networks_ = networks
         model.source_networks_ = sources
-        model.loss_curves_ = curves
-        model.source_record_ = record
+        model.loss_curves_ = state["loss_curves"]
+        model.source_record_ = state["source_record"] or None
         return model
 
 
@@ -604,16 +588,3 @@ def integer_seed(random_state: Any) -> int | None:
     if isinstance(random_state, Integral):
         return int(random_state)
     return int(check_random_state(random_state).randint(2**31))
-
-
-def _read_networks(
-    name: str, states: Any, widths: list[tuple[int, ...]], n_features: int
-) -> tuple[TrainedNetwork, ...]:
-    """Return the networks of a file, one for each entry of `widths`."""
-    if not isinstance(states, list) or len(states) != len(widths):
-        got = f"{len(states)}" if isinstance(states, list) else type(states).__name__
-        raise ModelFormatError(f"expected {len(widths)} {name}, got {got}")
-    return tuple(
-        TrainedNetwork.from_state(state, widths[number], n_features, f"{name}[{number}]")
-        for number, state in enumerate(states)
-    )
