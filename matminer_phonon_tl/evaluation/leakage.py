@@ -16,6 +16,7 @@ from matminer_phonon_tl.evaluation.data import EvaluationData, read_data
 from matminer_phonon_tl.evaluation.protocols import Protocol, ProtocolRun
 from matminer_phonon_tl.evaluation.source_hygiene import SourceTasks
 from matminer_phonon_tl.evaluation.splits import Split, SplitPlan, group_labels
+from matminer_phonon_tl.models.source_tasks import FROM_CONSTRUCTOR
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -151,7 +152,7 @@ def leakage_probe(
     groups: Any = None,
     splitter: Any = None,
     n_splits: int = 5,
-    source: Any = None,
+    source: Any = FROM_CONSTRUCTOR,
     features: Sequence[str] | None = None,
     n_jobs: int | None = None,
     client: Any = None,

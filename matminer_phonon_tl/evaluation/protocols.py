@@ -23,6 +23,7 @@ from matminer_phonon_tl.evaluation.result import PROTOCOLS, CrossValidationResul
 from matminer_phonon_tl.evaluation.source_hygiene import SourceTasks, without_formulas
 from matminer_phonon_tl.evaluation.splits import Split, SplitPlan
 from matminer_phonon_tl.files import library_versions
+from matminer_phonon_tl.models.source_tasks import FROM_CONSTRUCTOR
 from matminer_phonon_tl.networks.transfer import TransferMLPRegressor
 
 Protocol = Literal["leak_free", "strict", "published"]
@@ -36,7 +37,7 @@ def cross_validate(
     n_splits: int = 5,
     n_repeats: int = 15,
     groups: Any = None,
-    source: Any = None,
+    source: Any = FROM_CONSTRUCTOR,
     random_state: int | None = 0,
     *,
     splitter: Any = None,
@@ -74,8 +75,8 @@ def cross_validate(
     groups : {"formula", "chemical_system", "element"}, array-like of shape (n_rows,), or None
         What stays on one side of every split.
     source : str, DataFrame, tuple or None
-        Source task that replaces the one in the estimator's parameters. Its labels are recognised
-        by name; an array without a name counts as other labels than the target's.
+        Source task in place of the estimator's; None means no source. Its labels are recognised by
+        name; an array without a name counts as other labels than the target's.
     random_state : int or None
         Seed of folds and networks; None draws one, which the result names.
     splitter : scikit-learn splitter, or iterable of (train, test), optional
@@ -176,7 +177,7 @@ class ProtocolRun:
         target: Any,
         protocol: Protocol,
         *,
-        source: Any = None,
+        source: Any = FROM_CONSTRUCTOR,
         features: Sequence[str] | None = None,
         n_jobs: int | None = None,
         client: Any = None,
@@ -275,7 +276,12 @@ class ProtocolRun:
         """
         predictions, decisions = self.predict(splits, plan.random_state)
         given = self.source_tasks.for_fit
-        named = type(given).__name__ if given is not None and not isinstance(given, str) else given
+        if given is FROM_CONSTRUCTOR:
+            named = None
+        elif given is None or isinstance(given, str):
+            named = given or "none"
+        else:
+            named = type(given).__name__
         return CrossValidationResult(
             protocol=self.protocol,
             target=self.data.target,

@@ -15,7 +15,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from matminer_phonon_tl.compositions import as_compositions
 from matminer_phonon_tl.models.materials import holds_compositions
-from matminer_phonon_tl.models.source_tasks import NAMED_SOURCES, load_source
+from matminer_phonon_tl.models.source_tasks import FROM_CONSTRUCTOR, NAMED_SOURCES, load_source
 
 _KINDRED_LABELS = (
     {"heat_capacity", "heat_capacity_per_atom"},
@@ -33,14 +33,14 @@ class SourceTasks:
     parameters : mapping of str to str, DataFrame or tuple
         Those in the estimator's parameters, at any depth, by the name that ``set_params`` takes.
     for_fit : str, DataFrame, tuple or None
-        One that is handed to ``fit`` and replaces those in the parameters.
+        What ``fit`` is given in place of those in the parameters; None takes them away.
     """
 
     parameters: Mapping[str, Any]
-    for_fit: Any = None
+    for_fit: Any = FROM_CONSTRUCTOR
 
     @classmethod
-    def of(cls, estimator: Any, for_fit: Any = None) -> Self:
+    def of(cls, estimator: Any, for_fit: Any = FROM_CONSTRUCTOR) -> Self:
         """Find the source tasks of an estimator; pipelines and searches are looked into.
 
         Raises
@@ -48,7 +48,7 @@ class SourceTasks:
         ValueError
             If a source is given to an estimator whose fit takes none.
         """
-        if for_fit is not None:
+        if for_fit is not FROM_CONSTRUCTOR:
             if not has_fit_parameter(estimator, "source"):
                 raise ValueError(
                     "expected an estimator whose fit takes a source, got "
@@ -66,7 +66,9 @@ class SourceTasks:
     @property
     def tables(self) -> list[Any]:
         """Each source task, as it was given."""
-        return [*self.parameters.values()] if self.for_fit is None else [self.for_fit]
+        if self.for_fit is FROM_CONSTRUCTOR:
+            return [*self.parameters.values()]
+        return [] if self.for_fit is None else [self.for_fit]
 
     def know_labels(self, estimator: Any, target: str) -> bool:
         """Say whether a source task holds the predicted labels, under their name or a kindred one.
@@ -93,14 +95,17 @@ class SourceTasks:
             parameters={
                 name: without_formulas(table, formulas) for name, table in self.parameters.items()
             },
-            for_fit=None if self.for_fit is None else without_formulas(self.for_fit, formulas),
+            for_fit=self.for_fit
+            if self.for_fit is None or self.for_fit is FROM_CONSTRUCTOR
+            else without_formulas(self.for_fit, formulas),
         )
 
     def fit(self, model: Any, X: Any, y: Any) -> Any:
         """Fit an estimator to materials and to these source tasks."""
         if self.parameters:
             model.set_params(**self.parameters)
-        return model.fit(X, y, **({} if self.for_fit is None else {"source": self.for_fit}))
+        given = {} if self.for_fit is FROM_CONSTRUCTOR else {"source": self.for_fit}
+        return model.fit(X, y, **given)
 
 
 def without_formulas(table: Any, formulas: Sequence[str]) -> Any:

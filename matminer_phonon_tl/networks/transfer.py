@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from matminer_phonon_tl.exceptions import ModelFormatError
 from matminer_phonon_tl.models.materials import DescriptorInput, read_input
 from matminer_phonon_tl.models.serialization import JSONModel
+from matminer_phonon_tl.models.source_tasks import FROM_CONSTRUCTOR
 from matminer_phonon_tl.models.state import check_arrays
 from matminer_phonon_tl.models.target_transform import (
     check_transform,
@@ -28,10 +29,6 @@ from matminer_phonon_tl.networks.source_networks import (
     read_source_task,
     train_source_networks,
 )
-
-_FROM_CONSTRUCTOR: Any = type(
-    "_FromConstructor", (), {"__repr__": lambda _self: "<the constructor's source>"}
-)()
 
 _MULTITASK: dict[str, Any] = {
     "source": "multitask",
@@ -217,7 +214,7 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
             raise ValueError(f"expected a target among {known}, got {target!r}")
         return cls(**{**RECOMMENDED[target], **params})
 
-    def fit(self, X: Any, y: Any, source: Any = _FROM_CONSTRUCTOR) -> Self:
+    def fit(self, X: Any, y: Any, source: Any = FROM_CONSTRUCTOR) -> Self:
         """Train on the source, unless that was done before, and then on the target.
 
         Parameters
@@ -228,8 +225,7 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         y : array-like of shape (n_samples,)
             The target.
         source : str, DataFrame, tuple or None
-            What is learned first in this fit. By default that is the constructor's source; None
-            means no source.
+            Source of this fit, in place of the constructor's; None means no source.
 
         Returns
         -------
@@ -254,7 +250,7 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         y: Any,
         folds: Sequence[np.ndarray],
         *,
-        source: Any = _FROM_CONSTRUCTOR,
+        source: Any = FROM_CONSTRUCTOR,
         seeds: Sequence[int] | None = None,
     ) -> list[Self]:
         """Fit a clone to each fold, all of them trained together.
@@ -323,7 +319,7 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         )
 
     def read_source(
-        self, given: DescriptorInput, source: Any = _FROM_CONSTRUCTOR
+        self, given: DescriptorInput, source: Any = FROM_CONSTRUCTOR
     ) -> SourceTask | None:
         """Read what is learned before the target.
 
@@ -340,7 +336,7 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
             None without source.
         """
         return read_source_task(
-            self.source if source is _FROM_CONSTRUCTOR else source,
+            self.source if source is FROM_CONSTRUCTOR else source,
             given.matrix.shape[1],
             has_compositions=given.compositions is not None,
             descriptors=self.descriptors,

@@ -26,6 +26,17 @@ def test_strict_takes_tested_formulas_from_any_source(gapped, source):
     assert len(Watcher.seen[-1][2]) == len(source)
 
 
+@pytest.mark.parametrize("protocol", ["leak_free", "strict"])
+def test_no_source_replaces_the_estimators(gapped, source, protocol):
+    Watcher.seen = []
+    options = {"protocol": protocol, "n_repeats": 1}
+    result = cross_validate(Watcher(source), gapped, "bandgap", source=None, **options)
+    assert [given for _, _, given in Watcher.seen] == [None] * 5
+    assert result.settings["source"] == "none"
+    assert cross_validate(Watcher(source), gapped, "bandgap", **options).settings["source"] is None
+    assert not any(given is None for _, _, given in Watcher.seen[5:])
+
+
 @pytest.mark.parametrize(
     ("name", "target", "cleared"),
     [
