@@ -161,7 +161,7 @@ class _Parser:
             self.kind = self.token = self.token.lower()
 
     def refuse(self, expected: str) -> NoReturn:
-        got = repr(self.token) if self.token else "the end"
+        got = repr(self.token.strip("`")) if self.token else "the end"
         raise ScreeningError(
             f"expected {expected} at character {self.start + 1} of the condition {self.text!r}, "
             f"got {got}"
