@@ -109,12 +109,7 @@ class LeakageReport:
         }
 
     def plot(self) -> "Figure":
-        """Draw associations and skills over the permutations, beside the dummy's.
-
-        Returns
-        -------
-        matplotlib Figure
-        """
+        """Draw associations and skills over the permutations, beside the dummy's."""
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(7.2, 2.9), layout="constrained")
@@ -361,16 +356,7 @@ def permute_labels(
 ) -> NDArray[Any]:
     """Permute labels, by row or by whole groups.
 
-    Parameters
-    ----------
-    y : ndarray of shape (n_rows,)
-    groups : ndarray of shape (n_rows,), or None
-        Each group gets the labels of another group, drawn at random where their sizes differ.
-    random : Generator
-
-    Returns
-    -------
-    ndarray of shape (n_rows,)
+    Each group gets the labels of another group, drawn at random where their sizes differ.
 
     Examples
     --------

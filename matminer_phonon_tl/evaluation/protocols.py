@@ -216,18 +216,9 @@ class ProtocolRun:
     ) -> HeldOut:
         """Predict every tested row by a model that was fitted under the protocol.
 
-        Parameters
-        ----------
-        splits : sequence of Split
-        random_state : int
-            Seed of the networks; any other estimator keeps the seed it has.
-        y : ndarray of shape (n_rows,), optional
-            Labels in place of the data's.
-
-        Returns
-        -------
-        HeldOut
-            Arrays of shape (n_rounds, n_rows), NaN where a row was not tested.
+        The arrays have shape (n_rounds, n_rows), NaN where a row was not tested. `y` takes the
+        place of the data's labels. `random_state` is the seed of networks; any other estimator
+        keeps its seed.
         """
         y = self.data.y if y is None else y
         tested = self._formulas_to_remove(splits)
@@ -265,15 +256,7 @@ class ProtocolRun:
     def result(
         self, splits: Sequence[Split], plan: SplitPlan, **settings: Any
     ) -> CrossValidationResult:
-        """Predict the splits of a plan and return everything that is needed to judge the scores.
-
-        Parameters
-        ----------
-        splits : sequence of Split
-        plan : SplitPlan
-        **settings
-            Further settings that the result is to name.
-        """
+        """Predict the splits of a plan; the result names further `settings` too."""
         predictions, decisions = self.predict(splits, plan.random_state)
         given = self.source_tasks.for_fit
         if given is FROM_CONSTRUCTOR:

@@ -43,10 +43,7 @@ class SourceTasks:
     def of(cls, estimator: Any, for_fit: Any = FROM_CONSTRUCTOR) -> Self:
         """Find the source tasks of an estimator; pipelines and searches are looked into.
 
-        Raises
-        ------
-        ValueError
-            If a source is given to an estimator whose fit takes none.
+        A source for an estimator whose fit takes none is a ValueError.
         """
         if for_fit is not FROM_CONSTRUCTOR:
             if not has_fit_parameter(estimator, "source"):
@@ -73,12 +70,8 @@ class SourceTasks:
     def know_labels(self, estimator: Any, target: str) -> bool:
         """Say whether a source task holds the predicted labels, under their name or a kindred one.
 
-        Parameters
-        ----------
-        estimator : estimator
-            Its parameters ``target``, at any depth, name the labels too.
-        target : str
-            Name of the labels. An array of labels without a name is not recognised.
+        The estimator's parameters ``target``, at any depth, name the labels too. Labels in an array
+        have no name and are not recognised.
         """
         names = {target} | {
             value
@@ -109,23 +102,9 @@ class SourceTasks:
 
 
 def without_formulas(table: Any, formulas: Sequence[str]) -> Any:
-    """Return a source task without the rows of some formulas, whatever the size of their cells.
+    """Return a source task without the rows of some reduced formulas, in cells of any size.
 
-    Parameters
-    ----------
-    table : {"bandgap", "multitask"}, DataFrame, or (compositions, labels)
-    formulas : sequence of str
-        Reduced formulas.
-
-    Returns
-    -------
-    DataFrame, or tuple of two
-        The rows that are left.
-
-    Raises
-    ------
-    ValueError
-        If the table does not name its formulas, or no row is left.
+    A table that does not name its formulas, or that loses all its rows, is a ValueError.
 
     Examples
     --------

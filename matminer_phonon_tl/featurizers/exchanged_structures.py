@@ -152,18 +152,9 @@ def describe_exchanged(
 ) -> NDArray[np.float64]:
     """Describe the bands of cells that are prototypes with other elements.
 
-    Parameters
-    ----------
-    library : sequence of Prototype
-    numbers : ndarray of int, shape (n_cells,)
-        Position in ``library`` of each cell's prototype.
-    elements : sequence of ndarray
-        Elements of each cell that replace the prototype's, in the same order.
-
-    Returns
-    -------
-    ndarray of shape (n_cells, N_COLUMNS)
-        The columns of :data:`~matminer_phonon_tl.featurizers.analogues.ANALOGUE_COLUMNS`.
+    Cell i is prototype ``library[numbers[i]]`` with ``elements[i]`` in place of its elements, in
+    the same order. The result has shape (n_cells, N_COLUMNS) and the columns
+    :data:`~matminer_phonon_tl.featurizers.analogues.ANALOGUE_COLUMNS`.
     """
     described = np.empty((len(numbers), N_COLUMNS))
     sizes = np.array([len(library[number].slot) for number in numbers], dtype=np.intp)

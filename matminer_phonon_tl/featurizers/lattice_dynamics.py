@@ -193,19 +193,8 @@ def describe_structures(
 ) -> tuple[NDArray[np.float64], dict[int, CompositionError]]:
     """Compute ``GEOMETRY_COLUMNS`` and ``MODEL_COLUMNS[springs]`` of many structures.
 
-    Parameters
-    ----------
-    values : sequence of Structure
-    springs : {"covalent", "bond_valence"}
-    geometry : ndarray of shape (n_structures, n_geometry_columns), optional
-        The first columns, where they are known; NaN in rows that have none.
-
-    Returns
-    -------
-    described : ndarray of shape (n_structures, n_columns)
-        NaN in rows that cannot be described.
-    errors : dict of row to CompositionError
-        Why each of these rows cannot.
+    Rows that cannot be described are NaN, and the dict says why. `geometry` holds the first columns
+    where they are known, NaN in rows that have none.
     """
     describe_model = describe_spring_model if springs == "covalent" else describe_bond_valence_model
     described = np.full((len(values), len(GEOMETRY_COLUMNS) + len(MODEL_COLUMNS[springs])), np.nan)

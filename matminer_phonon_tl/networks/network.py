@@ -77,23 +77,10 @@ class TrainedNetwork:
         return int(self.output_weights.shape[1])
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """Predict in the unit of the labels that the network was trained on.
+        """Predict from unscaled descriptors, shape (n_samples, n_outputs), in the labels' unit.
 
-        Parameters
-        ----------
-        X : ndarray of shape (n_samples, n_features)
-            Unscaled descriptors.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_outputs)
-            Predictions, float64. The arithmetic is in double precision, also where the training was
-            not, so that a row's prediction does not depend on the rows beside it.
-
-        Raises
-        ------
-        ValueError
-            If X does not have `n_features` columns.
+        The arithmetic is in double precision, also where the training was not, so that a row's
+        prediction does not depend on the rows beside it.
         """
         X = np.asarray(X, dtype=np.float64)
         if X.ndim != 2 or X.shape[1] != self.n_features:
@@ -128,13 +115,7 @@ class TrainedNetwork:
         return scaled * self.y_scale + self.y_mean
 
     def get_state(self) -> dict[str, np.ndarray]:
-        """Return the arrays by name, as `from_state` takes them.
-
-        Returns
-        -------
-        dict of str to ndarray
-            Copies, so that no change to them reaches the network.
-        """
+        """Return copies of the arrays by name, as `from_state` takes them."""
         arrays = {name: getattr(self, name) for name in _OUTER_ARRAYS}
         for kind, attribute in _LAYER_ARRAYS.items():
             for layer, array in enumerate(getattr(self, attribute)):
@@ -143,20 +124,7 @@ class TrainedNetwork:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], n_hidden: int) -> "TrainedNetwork":
-        """Build a network from arrays that need no check, because training made them.
-
-        Parameters
-        ----------
-        arrays : mapping of str to ndarray
-            Named as by `state`.
-        n_hidden : int
-            Number of hidden layers.
-
-        Returns
-        -------
-        TrainedNetwork
-            It predicts bit for bit like the network that the arrays came from.
-        """
+        """Build a network from arrays that need no check, because training made them."""
         fields: dict[str, Any] = {name: arrays[name] for name in _OUTER_ARRAYS}
         for kind, attribute in _LAYER_ARRAYS.items():
             fields[attribute] = tuple(arrays[f"hidden_{i}_{kind}"] for i in range(n_hidden))
@@ -166,28 +134,10 @@ class TrainedNetwork:
     def from_state(
         cls, state: Any, widths: tuple[int, ...], n_features: int, name: str
     ) -> "TrainedNetwork":
-        """Build a network from the arrays of a file, after checking all of them.
+        """Build a network from the arrays of a file, or raise ModelFormatError.
 
-        Parameters
-        ----------
-        state : dict of str to ndarray
-            As `get_state` returns it.
-        widths : tuple of int
-            Widths that the hidden layers must have.
-        n_features : int
-            Number of columns that the network must read.
-        name : str
-            What errors call the network.
-
-        Returns
-        -------
-        TrainedNetwork
-            It predicts bit for bit like the network that the arrays came from.
-
-        Raises
-        ------
-        ModelFormatError
-            If an array is missing, unknown, of another type or shape, or holds impossible numbers.
+        Its hidden layers must have these widths, and it must read `n_features` columns; errors call
+        it `name`.
         """
         fields: dict[str, Any] = {
             "output_weights": (np.float32, (widths[-1], "n_outputs")),
@@ -204,7 +154,7 @@ class TrainedNetwork:
         check_arrays(state, name, fields, only=True)
         for key in fields:
             if key.endswith(("scale", "var")):
-                # a constant column's scale is 0; labels are divided by theirs
+                # a constant column's scale is 0; labels are divided by their scale
                 least = np.finfo(float).tiny if key == "y_scale" else 0.0
                 if (state[key] < least).any():
                     raise ModelFormatError(f"expected positive numbers in {key} of {name}")
@@ -212,18 +162,5 @@ class TrainedNetwork:
 
 
 def predict_all(networks: Sequence[TrainedNetwork], X: np.ndarray) -> np.ndarray:
-    """Predict with several networks.
-
-    Parameters
-    ----------
-    networks : sequence of TrainedNetwork
-        Networks with the same number of features and outputs.
-    X : ndarray of shape (n_samples, n_features)
-        Unscaled descriptors.
-
-    Returns
-    -------
-    ndarray of shape (n_networks, n_samples, n_outputs)
-        Predictions, in the order of the networks.
-    """
+    """Predict with several networks, shape (n_networks, n_samples, n_outputs)."""
     return np.stack([network.predict(X) for network in networks])

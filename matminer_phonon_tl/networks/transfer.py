@@ -295,17 +295,7 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         return clones
 
     def training_settings(self) -> TrainingSettings:
-        """Return the settings of the training on the target.
-
-        Returns
-        -------
-        TrainingSettings
-
-        Raises
-        ------
-        ValueError
-            If a parameter is out of its range.
-        """
+        """Return the settings of the training on the target, or raise ValueError."""
         return TrainingSettings(
             epochs=self.epochs,
             learning_rate=self.learning_rate,
@@ -321,20 +311,7 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
     def read_source(
         self, given: DescriptorInput, source: Any = FROM_CONSTRUCTOR
     ) -> SourceTask | None:
-        """Read what is learned before the target.
-
-        Parameters
-        ----------
-        given : DescriptorInput
-            The materials of the target.
-        source : str, DataFrame, tuple or None
-            As in `fit`.
-
-        Returns
-        -------
-        SourceTask or None
-            None without source.
-        """
+        """Read what is learned before the target; None without source."""
         return read_source_task(
             self.source if source is FROM_CONSTRUCTOR else source,
             given.matrix.shape[1],
@@ -345,24 +322,9 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
     def starting_networks(
         self, tasks: Sequence[SourceTask | None], seed: int | None
     ) -> list[TrainedNetwork]:
-        """Return the source networks that members start from, trained now or before.
+        """Return the source networks that members start from, one for each member of each fold.
 
-        Parameters
-        ----------
-        tasks : sequence of SourceTask or None
-            The source of each fold.
-        seed : int or None
-            As from `integer_seed`.
-
-        Returns
-        -------
-        list of TrainedNetwork
-            One for each member of each fold; empty without source or transferred layers.
-
-        Raises
-        ------
-        ValueError
-            If only some folds have a source.
+        Empty without source or transferred layers. `seed` is an `integer_seed`.
         """
         widths = member_widths(self.hidden_layer_sizes)
         given = [task for task in tasks if task is not None]
@@ -407,7 +369,7 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         n_members, n_folds = len(widths), len(folds)
         seed = integer_seed(self.random_state)
         if seeds is None:
-            # even seeds are those of the source networks
+            # the source networks have the even seeds
             target_seeds = network_seeds(seed, 2 * n_members)[1::2] * n_folds
         elif len(seeds) != n_folds:
             raise ValueError(
@@ -552,23 +514,9 @@ def predict_target(
     compositions: Sequence[Any] | None,
     target_transform: str | None,
 ) -> np.ndarray:
-    """Predict the target with networks that were trained on a transform of it.
+    """Predict the target with networks of one output that were trained on a transform of it.
 
-    Parameters
-    ----------
-    networks : sequence of TrainedNetwork
-        Each with one output.
-    descriptors : ndarray of shape (n_samples, n_features)
-        Unscaled descriptors.
-    compositions : sequence of Composition, or None
-        The materials, where the transform needs them.
-    target_transform : str or None
-        As in `TransferMLPRegressor`.
-
-    Returns
-    -------
-    ndarray of shape (n_networks, n_samples)
-        In the unit of the target.
+    The result has shape (n_networks, n_samples) and the unit of the target.
     """
     return inverse_transform(
         check_transform(target_transform),

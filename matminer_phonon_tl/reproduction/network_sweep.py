@@ -71,19 +71,8 @@ def structure_matrix(rows: str) -> NDArray[np.float64]:
 def run_networks(task: NetworkTask, *, seed: int, device: str, progress: bool) -> dict[str, Any]:
     """Train and score a batch of architectures.
 
-    Parameters
-    ----------
-    task : NetworkTask
-    seed : int
-    device : str
-        A torch device.
-    progress : bool
-
-    Returns
-    -------
-    dict
-        ``records``, one for each architecture and target, with scores, the error of each round
-        and the predictions averaged over the rounds.
+    Each record has an architecture's scores for a target, the error of each round and the
+    predictions averaged over the rounds.
     """
     frame = paper_frame(task.rows)
     model = TransferMLPRegressor(

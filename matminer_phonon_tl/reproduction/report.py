@@ -192,23 +192,7 @@ def write_report(
     tables: Mapping[str, pd.DataFrame],
     figures: Mapping[str, PanelFigure],
 ) -> Path:
-    """Write report.html, which shows everything without a network or another file.
-
-    Parameters
-    ----------
-    folder : Path
-    document : dict
-        The content of scores.json.
-    tables : dict of str to DataFrame
-        As :func:`~matminer_phonon_tl.reproduction.tables.make_tables` gives them.
-    figures : dict of str to PanelFigure
-        As :func:`~matminer_phonon_tl.reproduction.figures.make_figures` gives them.
-
-    Returns
-    -------
-    Path
-        The page; it links to the tables and figures that stand beside it.
-    """
+    """Write report.html, which shows everything without a network or another file."""
     page = "\n".join(
         [
             "<!doctype html>",

@@ -18,7 +18,7 @@ def test_strict_takes_tested_formulas_from_any_source(gapped, source):
     assert len(Watcher.seen) == 10
     for (_, _, given), split in zip(Watcher.seen, [*result.splits] * 2, strict=True):
         tested = {gapped["composition"].iloc[row].reduced_formula for row in split.test}
-        left = {own.reduced_formula for own in given["composition"]}
+        left = {composition.reduced_formula for composition in given["composition"]}
         assert left
         assert not tested & left
         assert len(given) < len(source)
@@ -66,7 +66,7 @@ def test_leak_free_clears_a_source_that_holds_the_targets_labels(
         left = given["composition"] if form != "labels of a name" else given[0]
         assert (len(left) < len(phonon_tl)) == cleared
         tested = {gapped["composition"].iloc[row].reduced_formula for row in split.test}
-        assert bool(tested & {own.reduced_formula for own in left}) != cleared
+        assert bool(tested & {composition.reduced_formula for composition in left}) != cleared
 
 
 def test_somebody_elses_source_is_left_alone(gapped):
@@ -77,18 +77,19 @@ def test_somebody_elses_source_is_left_alone(gapped):
 
 
 def test_a_regressor_cannot_copy_the_answer_from_its_source(gapped):
-    own = gapped[["composition", "speed_of_sound"]]
+    table = gapped[["composition", "speed_of_sound"]]
     model = PhononRegressor(
         descriptors="xenonpy",
         members=("gp15",),
         intervals=False,
         target="speed_of_sound",
-        source=own,
+        source=table,
     )
     options = {"target": "speed_of_sound", "n_repeats": 1, "groups": "formula"}
-    leak_free = cross_validate(model, own, **options)
+    leak_free = cross_validate(model, table, **options)
     assert np.array_equal(
-        leak_free.predictions, cross_validate(model, own, protocol="strict", **options).predictions
+        leak_free.predictions,
+        cross_validate(model, table, protocol="strict", **options).predictions,
     )
     assert leak_free.r2.mean < 0.9  # 0.99 where the source keeps the tested labels
 
