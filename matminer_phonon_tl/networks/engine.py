@@ -24,8 +24,6 @@ from matminer_phonon_tl.networks.jobs import Job, make_jobs, plan_chunks
 from matminer_phonon_tl.networks.network import TrainedNetwork, predict_all
 from matminer_phonon_tl.networks.settings import TrainingSettings
 
-__all__ = ["TrainedStack", "TrainingSettings", "check_device", "train_folds"]
-
 _DEFAULT_SETTINGS = TrainingSettings()
 
 

@@ -32,20 +32,6 @@ from matminer_phonon_tl.reproduction.paper import (
 )
 from matminer_phonon_tl.untrusted_json import parse_json
 
-__all__ = [
-    "EXPERIMENTS",
-    "SCALES",
-    "Job",
-    "Scale",
-    "estimate_minutes",
-    "finished_jobs",
-    "in_words",
-    "plan",
-    "plan_of",
-    "run",
-    "write_report",
-]
-
 logger = logging.getLogger(__name__)
 
 EXPERIMENTS = (

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import KFold, ShuffleSplit
 
 from matminer_phonon_tl.evaluation.network_protocols import clean_predictions, published_predictions
-from matminer_phonon_tl.evaluation.scores import score_predictions
+from matminer_phonon_tl.evaluation.scores import average_rounds, score_predictions
 from matminer_phonon_tl.evaluation.splits import Split, kfold_splits, splits_of
 from matminer_phonon_tl.networks.transfer import TransferMLPRegressor
 from matminer_phonon_tl.reproduction.paper import HOLDOUT, III_V, paper_frame
@@ -181,9 +181,6 @@ def _record(
     predicted: NDArray[np.float64],
 ) -> dict[str, Any]:
     scores = score_predictions(y, predicted, "regression")
-    tested = ~np.isnan(predicted)
-    times = tested.sum(axis=0)
-    averaged = np.where(tested, predicted, 0.0).sum(axis=0) / np.maximum(times, 1)
     return {
         "experiment": task.experiment,
         "target": target,
@@ -200,6 +197,6 @@ def _record(
         "mae_rounds": list(scores["mae"].per_round),
         "r2_rounds": list(scores["r2"].per_round),
         "averaged": [
-            float(value) if count else None for value, count in zip(averaged, times, strict=True)
+            None if np.isnan(value) else value for value in average_rounds(predicted).tolist()
         ],
     }
