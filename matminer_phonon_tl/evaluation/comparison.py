@@ -228,7 +228,7 @@ def _won(values: NDArray[np.float64]) -> float:
 
 
 def _draw_groups(result: CrossValidationResult, groups: Any) -> NDArray[np.intp]:
-    """Number from 0 what the bootstrap draws, one number for each row."""
+    """Return the number of the group that each row belongs to; the bootstrap draws groups."""
     n_rows = len(result.y)
     named = isinstance(groups, str)
     if named and groups != "formula":

@@ -123,7 +123,7 @@ def make_prototypes(
     elements: Sequence[NDArray[np.intp]],
     coordinates: Sequence[NDArray[np.float64]],
 ) -> list[Prototype]:
-    """Make many prototypes at once; ordering the elements of each alone would take longest."""
+    """Make many prototypes at once, because ordering the elements one prototype at a time is slow."""
     counts = np.array([len(of_sites) for of_sites in elements])
     sites = np.concatenate(elements)
     cells = elements_in_order(FlatCompositions(counts, sites, np.ones(len(sites))))

@@ -160,7 +160,7 @@ def _check_labels(Y: np.ndarray) -> np.ndarray:
 
 
 def _digest(*arrays: np.ndarray) -> str:
-    """Return the sha256 of arrays without copying them; networks are stacked in its order."""
+    """Return the sha256 of arrays without copying them; networks are stacked in the order of it."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(repr(array.shape).encode())

@@ -209,9 +209,9 @@ def holdout_table(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def parity_table(records: Records) -> pd.DataFrame:
-    """Return reference and averaged prediction of each material, for the architecture shown.
+    """Return each material's reference and averaged prediction, for one architecture.
 
-    Shown is the one that the paper would show (:func:`best_architecture`).
+    It is the one that the paper would show (:func:`best_architecture`).
     """
     scores = architecture_table(records)
     pairs = {(record["experiment"], record["target"]) for record in records}
@@ -242,7 +242,8 @@ def parity_table(records: Records) -> pd.DataFrame:
 def best_architecture(scores: pd.DataFrame, experiment: str, target: str) -> str | None:
     """Return the architecture that the paper would show: the lowest published error with transfer.
 
-    Where nothing was transferred, or nothing was run as published, the lowest error there is.
+    Where nothing was transferred, or nothing was run as published, it has the lowest error there
+    is.
     """
     chosen = select(without_parts_of_the_leak(scores), experiment=experiment, target=target)
     for wanted in ({"model": "TL", "protocol": "published"}, {"protocol": "published"}, {}):
