@@ -123,7 +123,7 @@ def make_prototypes(
     elements: Sequence[NDArray[np.intp]],
     coordinates: Sequence[NDArray[np.float64]],
 ) -> list[Prototype]:
-    """Make many prototypes at once, because ordering the elements one prototype at a time is slow."""
+    """Make many prototypes at once; ordering the elements one prototype at a time is slow."""
     counts = np.array([len(of_sites) for of_sites in elements])
     sites = np.concatenate(elements)
     cells = elements_in_order(FlatCompositions(counts, sites, np.ones(len(sites))))
@@ -158,7 +158,7 @@ def describe_exchanged(
     """
     described = np.empty((len(numbers), N_COLUMNS))
     sizes = np.array([len(library[number].slot) for number in numbers], dtype=np.intp)
-    # By size, because matrices of one size go to LAPACK together; then by prototype.
+    # Order by size, because matrices of one size go to LAPACK together; then by prototype.
     order = np.lexsort((numbers, sizes))
     for of_one_size in np.split(order, np.flatnonzero(np.diff(sizes[order])) + 1):
         if not len(of_one_size):

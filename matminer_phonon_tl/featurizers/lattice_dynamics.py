@@ -242,7 +242,7 @@ def describe_geometry(structure: Structure) -> list[float]:
     heaviest = max(composition, key=lambda member: float(member.atomic_mass)).symbol
     is_heavy = np.array([any(m.symbol == heaviest for m in site.species) for site in structure])
     between_heavy = distance[is_heavy[centre] & is_heavy[neighbour]]
-    # None within the sphere: at least that far.
+    # With none within the sphere, the distance is at least its radius.
     heavy_distance = between_heavy.min() if len(between_heavy) else cutoff
     _, space_group = structure.get_space_group_info(symprec=SYMPREC)
     return [

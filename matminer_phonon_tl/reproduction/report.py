@@ -176,8 +176,8 @@ SECTIONS = (
     ),
 )
 SELECTED = (
-    "Shown is, of all architectures, the one with the lowest published error, as in the paper: a "
-    "selection on the test score. The points with their materials' names are in parity.csv."
+    "The architecture shown has the lowest published error of all, as in the paper: a selection "
+    "on the test score. The points with their materials' names are in parity.csv."
 )
 DIAMOND = (
     "Diamond along [100]: the paper derives 17.392 km/s for the longitudinal and 12.735 km/s for "
