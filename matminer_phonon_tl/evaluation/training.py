@@ -35,23 +35,10 @@ def train_predictor(
     random_state: int = 0,
     progress: bool | None = None,
 ) -> PhononPredictor:
-    """Score the default models by cross-validation, then train them on every row.
+    """Score the default models by cross-validation, then train them on every row with a label.
 
-    Parameters
-    ----------
-    df : DataFrame
-        As :func:`~matminer_phonon_tl.datasets.load_training_set` gives it.
-    structure : bool
-        Use the structures as well.
-    random_state : int
-        Seed of folds and models.
-    progress : bool, optional
-        Show a progress bar; default: on a terminal.
-
-    Returns
-    -------
-    PhononPredictor
-        ``card_["scores"]`` holds the scores with their protocol.
+    ``card_["scores"]`` of the predictor holds the scores with their protocol. `structure` uses the
+    structures as well.
     """
     check_columns(df, ["composition", "structure", HAS_GAP, *TARGETS])
     models: dict[str, Any] = {HAS_GAP: default_classifier(random_state, structure=structure)}

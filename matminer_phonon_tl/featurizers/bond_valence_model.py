@@ -58,21 +58,11 @@ def describe_bond_valence_model(structure: Structure) -> list[float]:
 def bond_valence_frequencies(
     structure: Structure, *, coulomb: float = COULOMB, splitting: float = SPLITTING
 ) -> NDArray[np.float64]:
-    """Compute the frequencies of the bond-valence model.
+    """Compute the frequencies of the bond-valence model, shape (n_q, 3 n_sites), arbitrary units.
 
-    Parameters
-    ----------
-    structure : Structure
-        Elements of the table only; a disordered site has the mean properties of its elements.
-    coulomb : float
-        Strength of the charges, see :data:`COULOMB`; 0 leaves the springs alone.
-    splitting : float
-        Where Ewald's sum is split, 1 / Angstrom.
-
-    Returns
-    -------
-    ndarray of shape (n_q, 3 n_sites)
-        Ascending at each q point, arbitrary units; an unstable branch is given as zero.
+    They ascend at each q point; an unstable branch is given as zero. A disordered site has the mean
+    properties of its elements. `coulomb` is the strength of the charges (:data:`COULOMB`), 0 for
+    springs alone; `splitting` is where Ewald's sum is split, 1 / Angstrom.
     """
     n_sites = len(structure)
     centre, neighbour, image, distance = structure.get_neighbor_list(3.2 / splitting)

@@ -123,7 +123,7 @@ def make_prototypes(
     elements: Sequence[NDArray[np.intp]],
     coordinates: Sequence[NDArray[np.float64]],
 ) -> list[Prototype]:
-    """Make many prototypes at once; ordering the elements of each alone would take longest."""
+    """Make many prototypes at once; ordering the elements one prototype at a time is slow."""
     counts = np.array([len(of_sites) for of_sites in elements])
     sites = np.concatenate(elements)
     cells = elements_in_order(FlatCompositions(counts, sites, np.ones(len(sites))))
@@ -152,22 +152,13 @@ def describe_exchanged(
 ) -> NDArray[np.float64]:
     """Describe the bands of cells that are prototypes with other elements.
 
-    Parameters
-    ----------
-    library : sequence of Prototype
-    numbers : ndarray of int, shape (n_cells,)
-        Position in ``library`` of each cell's prototype.
-    elements : sequence of ndarray
-        Elements of each cell that replace the prototype's, in the same order.
-
-    Returns
-    -------
-    ndarray of shape (n_cells, N_COLUMNS)
-        The columns of :data:`~matminer_phonon_tl.featurizers.analogues.ANALOGUE_COLUMNS`.
+    Cell i is prototype ``library[numbers[i]]`` with ``elements[i]`` in place of its elements, in
+    the same order. The result has shape (n_cells, N_COLUMNS) and the columns
+    :data:`~matminer_phonon_tl.featurizers.analogues.ANALOGUE_COLUMNS`.
     """
     described = np.empty((len(numbers), N_COLUMNS))
     sizes = np.array([len(library[number].slot) for number in numbers], dtype=np.intp)
-    # By size, because matrices of one size go to LAPACK together; then by prototype.
+    # Order by size, because matrices of one size go to LAPACK together; then by prototype.
     order = np.lexsort((numbers, sizes))
     for of_one_size in np.split(order, np.flatnonzero(np.diff(sizes[order])) + 1):
         if not len(of_one_size):

@@ -193,19 +193,8 @@ def describe_structures(
 ) -> tuple[NDArray[np.float64], dict[int, CompositionError]]:
     """Compute ``GEOMETRY_COLUMNS`` and ``MODEL_COLUMNS[springs]`` of many structures.
 
-    Parameters
-    ----------
-    values : sequence of Structure
-    springs : {"covalent", "bond_valence"}
-    geometry : ndarray of shape (n_structures, n_geometry_columns), optional
-        The first columns, where they are known; NaN in rows that have none.
-
-    Returns
-    -------
-    described : ndarray of shape (n_structures, n_columns)
-        NaN in rows that cannot be described.
-    errors : dict of row to CompositionError
-        Why each of these rows cannot.
+    Rows that cannot be described are NaN, and the dict says why. `geometry` holds the first columns
+    where they are known, NaN in rows that have none.
     """
     describe_model = describe_spring_model if springs == "covalent" else describe_bond_valence_model
     described = np.full((len(values), len(GEOMETRY_COLUMNS) + len(MODEL_COLUMNS[springs])), np.nan)
@@ -253,7 +242,7 @@ def describe_geometry(structure: Structure) -> list[float]:
     heaviest = max(composition, key=lambda member: float(member.atomic_mass)).symbol
     is_heavy = np.array([any(m.symbol == heaviest for m in site.species) for site in structure])
     between_heavy = distance[is_heavy[centre] & is_heavy[neighbour]]
-    # None within the sphere: at least that far.
+    # With none within the sphere, the distance is at least its radius.
     heavy_distance = between_heavy.min() if len(between_heavy) else cutoff
     _, space_group = structure.get_space_group_info(symprec=SYMPREC)
     return [

@@ -53,17 +53,9 @@ Q_POINTS = _q_points()
 
 
 def spring_frequencies(structure: Structure) -> NDArray[np.float64]:
-    """Compute the frequencies of the spring model.
+    """Compute the frequencies of the spring model, shape (n_q, 3 n_sites), arbitrary units.
 
-    Parameters
-    ----------
-    structure : Structure
-        Elements of the table only; a disordered site has the mean mass and radius of its elements.
-
-    Returns
-    -------
-    ndarray of shape (n_q, 3 n_sites)
-        Ascending at each q point, arbitrary units; zero at Gamma for three of them.
+    They ascend at each q point. A disordered site has the mean mass and radius of its elements.
     """
     mass, radius = (
         np.array([site_mean(site, name) for site in structure])

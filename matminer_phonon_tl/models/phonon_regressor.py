@@ -17,7 +17,7 @@ from matminer_phonon_tl.models.kernel_ensemble import MEMBERS, KernelEnsemble
 from matminer_phonon_tl.models.kernel_machine import HYPERPARAMETER_ROWS
 from matminer_phonon_tl.models.materials import Materials, check_target, descriptor_labels
 from matminer_phonon_tl.models.serialization import JSONModel
-from matminer_phonon_tl.models.source_tasks import load_source
+from matminer_phonon_tl.models.source_tasks import FROM_CONSTRUCTOR, load_source
 from matminer_phonon_tl.models.state import check_arrays
 from matminer_phonon_tl.models.target_transform import check_transform, label_bounds
 
@@ -134,15 +134,15 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         self.cv = cv
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, source: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, source: Any = FROM_CONSTRUCTOR) -> Self:
         """Fit to materials with known labels.
 
         Parameters
         ----------
         X : DataFrame with a ``composition`` column (and ``structure``), or sequence of compositions
         y : array of shape (n_materials,)
-        source : as the parameter, optional
-            In its place, for this call.
+        source : {"structures"}, DataFrame or None
+            Source of this fit, in place of the constructor's; None means no source.
 
         Raises
         ------
@@ -157,7 +157,7 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
             raise TrainingError(
                 f"expected at least {LEAST_ROWS} materials to fit to, got {len(labels)}: give more"
             )
-        table = _read_source(self.source if source is None else source)
+        table = _read_source(self.source if source is FROM_CONSTRUCTOR else source)
         self.relatives_ = None
         if self.analogues:
             self.relatives_ = AnalogueDescriptors().fit(_ordered_structures(table))

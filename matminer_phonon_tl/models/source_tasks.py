@@ -5,12 +5,26 @@ References
 Z. Liu, M. Jiang, T. Luo, Sci. Adv. 6, eabd1356 (2020), doi:10.1126/sciadv.abd1356.
 """
 
+from enum import Enum
 from functools import lru_cache
+from typing import Final
 
 import pandas as pd
 
 from matminer_phonon_tl.datasets import load_phonon_tl
 
+
+class SourceOfFit(Enum):
+    """What ``fit(source=)`` means where no source is given; None means none."""
+
+    FROM_CONSTRUCTOR = "the constructor's source"
+
+    def __repr__(self) -> str:
+        """Stand in signatures as what it means."""
+        return f"<{self.value}>"
+
+
+FROM_CONSTRUCTOR: Final = SourceOfFit.FROM_CONSTRUCTOR
 NAMED_SOURCES = ("bandgap", "multitask")
 MULTITASK_COLUMNS = (
     "bandgap",

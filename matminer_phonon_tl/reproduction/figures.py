@@ -150,13 +150,7 @@ class PanelFigure:
 
 
 def make_figures(tables: Mapping[str, pd.DataFrame]) -> dict[str, PanelFigure]:
-    """Return the figures of all experiments that were run, by their files' names.
-
-    Parameters
-    ----------
-    tables : dict of str to DataFrame
-        As :func:`~matminer_phonon_tl.reproduction.tables.make_tables` gives them.
-    """
+    """Return the figures of all experiments that were run, by their files' names."""
     scores = without_parts_of_the_leak(tables["architectures"])
     parity = tables["parity"]
     figures = {
@@ -230,18 +224,7 @@ def named(target: str) -> str:
 
 
 def changes(comparisons: pd.DataFrame) -> pd.DataFrame:
-    """Return what transfer changes in per cent of the error without it, with its interval.
-
-    Parameters
-    ----------
-    comparisons : DataFrame
-        As :func:`~matminer_phonon_tl.reproduction.tables.comparison_table` gives it.
-
-    Returns
-    -------
-    DataFrame
-        what, protocol, change, lower, upper, paper.
-    """
+    """Return what transfer changes in per cent of the error without it, with its interval."""
     per_cent = 100 / comparisons["mae_non_tl"]
     table = pd.DataFrame(
         {

@@ -49,11 +49,11 @@ def test_the_bands_are_those_of_the_spring_model():
 
 
 def test_a_formula_never_sees_its_own_structure():
-    own, other = rocksalt("Na", "Cl"), zincblende("K", "Br")
-    with_own = AnalogueDescriptors().fit([own, other]).featurize_array(["NaCl"])
+    salt, other = rocksalt("Na", "Cl"), zincblende("K", "Br")
+    with_salt = AnalogueDescriptors().fit([salt, other]).featurize_array(["NaCl"])
     without = AnalogueDescriptors().fit([other]).featurize_array(["NaCl"])
-    assert np.array_equal(with_own, without)
-    assert AnalogueDescriptors().fit([own]).count(["NaCl", "KBr"]).tolist() == [0, 1]
+    assert np.array_equal(with_salt, without)
+    assert AnalogueDescriptors().fit([salt]).count(["NaCl", "KBr"]).tolist() == [0, 1]
 
 
 def test_the_nearest_relative_counts_most():

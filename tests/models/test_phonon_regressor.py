@@ -199,7 +199,7 @@ def test_a_source_with_labels_trains_along(phonon_tl, gapped):
     train, test = gapped[:100], gapped[100:]
     source = phonon_tl[~phonon_tl["formula"].isin(test["formula"])]
     errors = []
-    for given in (None, source):
+    for given in ("structures", source):
         model = make_regressor("heat_capacity").set_params(intervals=False)
         model.fit(train, train["heat_capacity"], source=given)
         errors.append(np.abs(model.predict(test) - test["heat_capacity"]).mean())
@@ -211,6 +211,17 @@ def test_a_source_with_labels_trains_along(phonon_tl, gapped):
     gap = make_regressor("phonon_bandgap").set_params(intervals=False, members=("svm",))
     gap.fit(train, train["phonon_bandgap"], source=source)
     assert gap.training_data_["rows_from_source"] == (again & source["has_phonon_bandgap"]).sum()
+
+
+def test_no_source_takes_away_the_constructors(phonon_tl, gapped):
+    """What None means here it means in every ``fit``."""
+    train = gapped.iloc[:60]
+    model = PhononRegressor(target="heat_capacity", source=phonon_tl[:200], intervals=False)
+    assert model.fit(train, train["heat_capacity"]).training_data_["rows_from_source"] > 0
+    model.fit(train, train["heat_capacity"], source=None)
+    assert model.training_data_["rows_from_source"] == 0
+    with pytest.raises(TrainingError, match="because analogues=True, got none"):
+        model.set_params(analogues=True).fit(train, train["heat_capacity"], source=None)
 
 
 def test_relatives_come_from_the_source(phonon_tl, gapped):
