@@ -26,6 +26,8 @@ _WINDOW = 0.2
 _MIN_POINTS = 4
 _OPTICAL_MARGIN = 0.9
 _COLLINEAR = 1e-4
+PLAUSIBLE_SPEEDS = (0.3, 25.0)
+"""km/s. No crystal has a mean speed of sound outside; the shipped sets hold 0.7 to 14."""
 _SLOWEST = 0.3  # km/s; slower waves are noise, and imaginary ones of this size too
 _PRINTED = 1e-4  # of a reciprocal lattice vector: wave vectors printed with four digits
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.files import file_hash
 from matminer_phonon_tl.screening import input_csv_json, input_tables
-from matminer_phonon_tl.screening.chunks import Chunk
+from matminer_phonon_tl.screening.chunks import FORMULA_COLUMNS, Chunk
 
 FORMATS = {
     ".csv": "csv",
@@ -30,6 +30,7 @@ FORMATS = {
 """Format of a file by the end of its name; text may also be gzipped (.gz)."""
 
 _BLOCK = 2**20
+_TABLE_ROWS = 5_000
 _GZIP = b"\x1f\x8b"
 
 
@@ -90,6 +91,51 @@ def open_input(data: Any, *, formula: str | None, chunk_rows: int) -> Input:
     n_rows = len(data) if isinstance(data, Sized) else None
     make = lambda: input_tables.iterator_chunks(data, formula, chunk_rows)  # noqa: E731
     return _guarded(Input("an iterator", None, n_rows, make))
+
+
+def read_table(
+    data: Any, formula: str | None = None, *, structure: bool = False
+) -> tuple[pd.DataFrame, dict[int, str]]:
+    """Read a whole table, of any form that :func:`screen` takes, into memory.
+
+    Parameters
+    ----------
+    data : path, "-", DataFrame, dask DataFrame, or iterable
+    formula : str, optional
+        Column of the formulas, or structures; default: composition, formula or structure.
+    structure : bool
+        Take the column ``structure`` by default.
+
+    Returns
+    -------
+    table : DataFrame
+        Its columns of scalars, and ``composition`` (with `structure`, ``structure``): what stands
+        for each row's material, not read yet.
+    errors : dict of int to str
+        What is wrong with rows that cannot be read, by position.
+
+    Raises
+    ------
+    ScreeningError
+        If the input cannot be used.
+    """
+    wanted = "structure" if structure else "composition"
+    asked = formula or ("structure" if structure else None)
+    frames: list[pd.DataFrame] = []
+    errors: dict[int, str] = {}
+    n_rows = 0
+    for chunk in open_input(data, formula=asked, chunk_rows=_TABLE_ROWS).chunks():
+        scalars = [f.name for f in chunk.table.schema if not pa.types.is_nested(f.type)]
+        frame = chunk.table.select(scalars).to_pandas()
+        # One column stands for the materials; another of them would be taken in its place.
+        frame = frame.drop(columns=[*FORMULA_COLUMNS, chunk.column], errors="ignore")
+        frame[wanted] = pd.Series(chunk.formulas, dtype=object)
+        errors |= {n_rows + row: sentence for row, sentence in chunk.errors.items()}
+        frames.append(frame)
+        n_rows += len(frame)
+    if not n_rows:
+        raise ScreeningError(f"expected rows in {data}, got none")
+    return pd.concat(frames, ignore_index=True), errors
 
 
 def _open_path(path: Path, formula: str | None, chunk_rows: int) -> Input:

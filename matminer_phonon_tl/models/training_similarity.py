@@ -1,4 +1,4 @@
-"""How near a compound is to what a model was trained on."""
+"""How like the compounds that a model was trained on another compound is."""
 
 from typing import Any, Self
 
@@ -26,9 +26,9 @@ def in_domain(rank: NDArray[np.float64], unseen: list[list[str]]) -> NDArray[np.
     Parameters
     ----------
     rank : ndarray of shape (n_materials,)
-        Of :meth:`Applicability.rank`.
+        Of :meth:`TrainingSimilarity.rank`.
     unseen : list of list of str
-        Of :meth:`Applicability.unseen_elements`.
+        Of :meth:`TrainingSimilarity.unseen_elements`.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def in_domain(rank: NDArray[np.float64], unseen: list[list[str]]) -> NDArray[np.
     return (rank >= IN_DOMAIN) & ~np.array([bool(symbols) for symbols in unseen], dtype=bool)
 
 
-class Applicability:
+class TrainingSimilarity:
     """Distance to the nearest training material, ranked among the training materials' distances.
 
     Distances are taken between standardised LatticeDynamicsDescriptors of compositions. They are
