@@ -128,7 +128,7 @@ def _plan(df: pd.DataFrame, label: str, random_state: int) -> tuple[NDArray[np.i
     if label != HAS_GAP and least < LEAST_ROWS:
         which = "materials with a gap" if label == GAP else f"materials with a value of {label}"
         raise TrainingError(
-            f"expected at least {LEAST_ROWS} {which} in four of five folds, to score the model, got "
+            f"expected at least {LEAST_ROWS} {which} in four of five folds, to score it, got "
             f"{least} of {len(rows)}: give more, or leave this label out"
         )
     return rows, splits
