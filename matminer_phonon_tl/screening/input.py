@@ -18,9 +18,12 @@ from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.files import file_hash
 from matminer_phonon_tl.screening import input_csv_json, input_tables
 from matminer_phonon_tl.screening.chunks import FORMULA_COLUMNS, Chunk
+from matminer_phonon_tl.screening.file_kinds import FIRST_BYTES, text_encoding
 
 FORMATS = {
     ".csv": "csv",
+    ".tsv": "csv",
+    ".tab": "csv",
     ".parquet": "parquet",
     ".pq": "parquet",
     ".jsonl": "jsonl",
@@ -195,19 +198,22 @@ def _read_bytes(
     file: BinaryIO, kind: str, name: str, formula: str | None, chunk_rows: int
 ) -> Iterator[Chunk]:
     with file:
-        start = file.peek(4)[:4] if hasattr(file, "peek") else b""
+        start = file.peek(FIRST_BYTES) if hasattr(file, "peek") else b""
         if start[:2] == _GZIP:
             file = io.BufferedReader(gzip.GzipFile(fileobj=file))
-            start = file.peek(4)[:4]
-        if start[:2] in (b"\xff\xfe", b"\xfe\xff") or start == b"PAR1":
-            raise ScreeningError(
-                f"expected {name} to be text in UTF-8, got "
-                + ("Parquet: name it .parquet" if start == b"PAR1" else "UTF-16: save it as UTF-8")
-            )
+            start = file.peek(FIRST_BYTES)
+        encoding = text_encoding(start[:FIRST_BYTES], name)
+        if kind == "csv" and start.lstrip()[:2] in (b'{"', b"[{", b'["'):
+            raise ScreeningError(f"expected {name} to be CSV, got JSON: name it .jsonl or .json")
         if kind == "matminer":
-            yield from input_tables.matminer_chunks(file.read(), name, formula, chunk_rows)
+            content = file.read()
+            if encoding != "utf-8":
+                content = content.decode(encoding).encode()
+            yield from input_tables.matminer_chunks(content, name, formula, chunk_rows)
             return
-        text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        # Bytes that are no UTF-8 are an error of their row.
+        errors = "surrogateescape" if encoding.startswith("utf-8") else "strict"
+        text = io.TextIOWrapper(file, encoding=encoding, errors=errors, newline="")
         read = input_csv_json.csv_chunks if kind == "csv" else input_csv_json.json_chunks
         yield from read(text, name, formula, chunk_rows)
 
