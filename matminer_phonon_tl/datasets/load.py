@@ -113,7 +113,7 @@ def load_dataset(
         return read_frame(
             shipped,
             dataset_metadata()[name]["hash"],
-            way_out="reinstall the package with pip install --force-reinstall matminer-phonon-tl",
+            way_out="reinstall the package: pip install --force-reinstall . in the clone's folder",
             pbar=pbar,
         )
 

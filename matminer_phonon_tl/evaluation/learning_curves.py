@@ -14,6 +14,8 @@ from matminer_phonon_tl.evaluation.splits import SplitPlan, shrink_training
 class LearningCurve(dict[float, CrossValidationResult]):
     """Results of cross-validation, keyed by the fraction of each training side that was used.
 
+    It prints as its table; :func:`~matminer_phonon_tl.figures.plot_learning_curve` draws it.
+
     Examples
     --------
     >>> from sklearn.linear_model import Ridge

@@ -61,7 +61,7 @@ class OutputColumns:
             _check([settings.by], kept or all_names, "--by")
         elif settings.is_ranked and RANKED_BY not in renamed:
             raise ScreeningError(
-                f"expected --by, because this model predicts no {RANKED_BY} to rank by, got none: "
+                f"expected --top and --by, because this model predicts no {RANKED_BY} to rank by: "
                 f"name one of {', '.join(kept or all_names)}"
             )
         elif settings.is_ranked and kept is not None and renamed[RANKED_BY] not in kept:

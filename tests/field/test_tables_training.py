@@ -169,7 +169,9 @@ def test_a_table_of_any_form_makes_a_model_that_predict_and_screen_take(run, tab
     options = ["--model", "model.json.gz", "--formula", "compound", "--top", "3"]
     code, _, err = run("screen", name, "o.csv", *options)
     assert code == 2
-    assert "expected --by, because this model predicts no phonon_bandgap to rank by" in err
+    assert (
+        "expected --top and --by, because this model predicts no phonon_bandgap to rank by" in err
+    )
     features = PhononTLFeaturizer(PhononPredictor.load(tmp_path / "model.json.gz"))
     assert features.feature_labels() == ["phonon_tl mass", "phonon_tl training_similarity"]
 
