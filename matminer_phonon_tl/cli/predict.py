@@ -70,7 +70,7 @@ def predict(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Predict gap, speed of sound and heat capacity of compounds.
+    """Predict gap, mean speed of sound (of three acoustic waves) and heat capacity of compounds.
 
     A compound that is judged to have no acoustic-optical gap gets no value for it. Where every
     compound is given as a structure, the models that use structures are asked.

@@ -45,7 +45,11 @@ class LearningCurve(dict[float, CrossValidationResult]):
 
     def __repr__(self) -> str:
         """Say target and protocol, then the table."""
-        return f"{next(iter(self.values())).title}\n{self.table}" if self else "LearningCurve({})"
+        return (
+            f"{next(iter(self.values())).title}\n{self.table.to_string()}"
+            if self
+            else "LearningCurve({})"
+        )
 
 
 def learning_curve(

@@ -62,9 +62,9 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         Column of ``source`` with labels of the same property: its rows are learnt along with y.
     source : {"structures"}, DataFrame, path or None
         Materials to learn from besides X: a table with ``composition`` (or ``formula``),
-        ``structure`` (for ``analogues`` and ``use_structure``) and labels. It must hold no formula that will be
-        tested; it may hold the training rows. "structures": the structures of the shipped 1245
-        materials, with no label; a formula's own structure is never used for it.
+        ``structure`` (for ``analogues`` and ``use_structure``) and labels. It must hold no formula
+        that will be tested; it may hold the training rows. "structures": the structures of the
+        shipped 1245 materials, with no label; a formula's own structure is never used for it.
     intervals : bool
         Calibrate intervals in ``fit``; costs ``cv`` more fits.
     cv : int

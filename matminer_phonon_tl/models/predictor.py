@@ -267,6 +267,7 @@ class PhononPredictor(BaseEstimator, JSONModel):
               gap is NaN where the compound is judged to have none;
             - ``phonon_bandgap_expected``: the probability times the gap there would be;
             - ``heat_capacity_per_atom``; ``heat_capacity`` is per mole of reduced formula units;
+            - ``speed_of_sound`` is the mean of the three acoustic waves, as in the paper's labels;
             - ``training_similarity``: how like the training materials the compound is, from 1 (one
               of them) to 0 (unlike them all): the share of them that lie at least as far from their
               nearest neighbour as this compound does;
