@@ -50,6 +50,7 @@ def train(
     """
     from matminer_phonon_tl.datasets import load_dataset
     from matminer_phonon_tl.evaluation.training import train_predictor
+    from matminer_phonon_tl.evaluation.training_table import TrainingTable
     from matminer_phonon_tl.models import save_model
     from matminer_phonon_tl.screening import read_table
 
@@ -70,9 +71,8 @@ def train(
         df = load_dataset()
     else:
         df, unreadable = read_table(table, formula, structure=structure)
-    predictor, rows = train_predictor(
-        df, labels, structure=structure, random_state=seed, unreadable=unreadable
-    )
+    rows = TrainingTable.read(df, labels, structure=structure, unreadable=unreadable)
+    predictor = train_predictor(rows, structure=structure, random_state=seed)
     save_model(predictor, out)
     for score in predictor.card_["scores"]:
         typer.echo(", ".join(f"{key} {value}" for key, value in score.items()))

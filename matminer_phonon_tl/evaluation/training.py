@@ -1,7 +1,6 @@
 """Train a predictor, of the shipped set or of anybody's table, and write its scores on its card."""
 
 import warnings
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,6 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from tqdm.auto import tqdm
 
-from matminer_phonon_tl.datasets.load import UNITS
 from matminer_phonon_tl.evaluation.scores import score_predictions
 from matminer_phonon_tl.evaluation.source_hygiene import without_formulas
 from matminer_phonon_tl.evaluation.splits import Split, kfold_splits
@@ -28,46 +26,39 @@ _FOLDS = 5
 
 
 def train_predictor(
-    df: pd.DataFrame,
-    labels: Mapping[str, str] | None = None,
+    data: pd.DataFrame | TrainingTable,
     *,
     structure: bool = False,
     random_state: int = 0,
     progress: bool | None = None,
-    unreadable: Mapping[int, str] | None = None,
-) -> tuple[PhononPredictor, TrainingTable]:
+) -> PhononPredictor:
     """Score a model of each label by cross-validation, then train them on every row.
 
     Parameters
     ----------
-    df : DataFrame
-        As :func:`~matminer_phonon_tl.load_phonon_tl` gives it, or anybody's table.
-    labels : dict of label to unit, optional
-        Columns to learn, as :meth:`TrainingTable.read` takes them. Default: the three phonon
-        properties, in the units of the shipped sets.
+    data : DataFrame or TrainingTable
+        As :func:`~matminer_phonon_tl.load_phonon_tl` gives it, or anybody's table, read by
+        :meth:`TrainingTable.read`.
     structure : bool
         Use the structures as well.
     random_state : int
         Seed of folds and models.
     progress : bool, optional
         Show a progress bar; default: on a terminal.
-    unreadable : dict of int to str, optional
-        What is wrong with rows that could not be read at all.
 
     Returns
     -------
-    predictor : PhononPredictor
+    PhononPredictor
         ``card_["scores"]`` holds the scores with their protocol.
-    table : TrainingTable
-        What it was trained on, and what was left out.
 
     Raises
     ------
     TrainingError
         If a label is known of too few materials; the sentence says of which.
     """
-    wanted = {name: UNITS[name] for name in TARGETS} if labels is None else dict(labels)
-    table = TrainingTable.read(df, wanted, structure=structure, unreadable=unreadable)
+    table = data
+    if not isinstance(table, TrainingTable):
+        table = TrainingTable.read(table, structure=structure)
     is_ordinary = {*TARGETS} <= {*table.units} <= {*TARGETS, HAS_GAP}
     predictor = PhononPredictor(
         labels=None if is_ordinary else table.units,
@@ -102,7 +93,7 @@ def train_predictor(
     }
     if len(table.left_out):
         predictor.card_["left_out"] = table.summary()
-    return predictor, table
+    return predictor
 
 
 def _plan(df: pd.DataFrame, label: str, random_state: int) -> tuple[NDArray[np.intp], list[Split]]:

@@ -15,7 +15,7 @@ from matminer_phonon_tl.exceptions import CompositionError, TrainingError, UnitE
 from matminer_phonon_tl.featurizers.element_table import ElementTable
 from matminer_phonon_tl.models.cells import read_cell
 from matminer_phonon_tl.models.materials import Materials
-from matminer_phonon_tl.models.predictor import GAP, HAS_GAP
+from matminer_phonon_tl.models.predictor import GAP, HAS_GAP, TARGETS
 from matminer_phonon_tl.phonons.sound import PLAUSIBLE_SPEEDS
 from matminer_phonon_tl.units import CM1_TO_THZ, FREQUENCY_UNITS_IN_THZ
 
@@ -57,7 +57,7 @@ class TrainingTable:
     def read(
         cls,
         df: pd.DataFrame,
-        labels: Mapping[str, str],
+        labels: Mapping[str, str] | None = None,
         *,
         structure: bool = False,
         unreadable: Mapping[int, str] | None = None,
@@ -68,8 +68,9 @@ class TrainingTable:
         ----------
         df : DataFrame
             With ``composition``, ``formula`` or ``structure``, and the labels.
-        labels : dict of label to unit
-            Columns to learn. Those named like a phonon property (:data:`TARGETS`) are turned into
+        labels : dict of label to unit, optional
+            Columns to learn; default: the three phonon properties, in the units of the shipped
+            sets. Those named like a phonon property (:data:`TARGETS`) are turned into
             its unit; a heat capacity is one per mole of reduced formula units at 300 K.
             ``has_phonon_bandgap`` has the unit "". A gap of 0 or less says that there is none.
         structure : bool
@@ -84,6 +85,8 @@ class TrainingTable:
         UnitError
             If the unit of a phonon property is none of its units.
         """
+        if labels is None:
+            labels = {name: UNITS[name] for name in TARGETS}
         _check_labels(df, labels)
         left_out = _LeftOut(composition_values(df, "structure" if structure else "composition"))
         for row, sentence in (unreadable or {}).items():
