@@ -5,7 +5,7 @@ Usage: python benchmarks/screening.py FORMULAS_CSV [--rows 100000] [--drawn] [--
 
 FORMULAS_CSV has a column ``formula``; distinct formulas are taken, in a fixed random order, or with
 ``--drawn`` rows are drawn from all of them, so that formulas repeat. The screening runs as a
-command in a separate process, start-up included, with intervals and applicability. For
+command in a separate process, start-up included, with intervals and similarities. For
 comparison, on ``--sample`` rows each: a loop of ``predict``, formula by formula, and with
 ``--magpie`` matminer's Magpie featurization alone, in one process.
 """

@@ -120,6 +120,17 @@ class MissingExtraError(PhononTLError, ImportError):
     """An optional dependency is not installed."""
 
 
+def way_to_install(extra: str) -> str:
+    """Return the command that installs an extra, as README has it until there is a release.
+
+    Examples
+    --------
+    >>> print(way_to_install("dask"))
+    pip install -c constraints.txt ".[dask]" in the folder of the clone
+    """
+    return f'pip install -c constraints.txt ".[{extra}]" in the folder of the clone'
+
+
 class PhononTLWarning(UserWarning):
     """Base of every warning this package gives."""
 

@@ -19,6 +19,7 @@ from matminer_phonon_tl.cli.output import AsJson, plain, print_json
 from matminer_phonon_tl.cli.predict import predict
 from matminer_phonon_tl.cli.properties import properties
 from matminer_phonon_tl.cli.screen import screen
+from matminer_phonon_tl.cli.train import train
 from matminer_phonon_tl.exceptions import PhononTLError
 
 app = typer.Typer(
@@ -44,7 +45,6 @@ def phonon_tl(
         raise typer.Exit
 
 
-# These stand in files of their own; a decorator there would need the app, which is made here.
 app.command()(info)
 app.command()(properties)
 app.command()(predict)
@@ -122,36 +122,8 @@ def build_dataset(
         raise typer.Exit(NOTHING_DONE)
 
 
-@app.command()
-def train(
-    out: Annotated[Path, typer.Option(help="File to write: .json, or .json.gz.")],
-    dataset: Annotated[
-        Path | None,
-        typer.Option(help="A dataset in matminer's format; default: both shipped sets."),
-    ] = None,
-    structure: Annotated[
-        bool, typer.Option("--structure", help="A predictor that also uses structures.")
-    ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
-) -> None:
-    """Train the predictor, score it by cross-validation, and write it as JSON.
-
-    The files that ship are made by: phonon-tl train --out predictor.json.gz, and the same with
-    --structure.
-    """
-    from matminer_phonon_tl.datasets import load_dataset, load_training_set
-    from matminer_phonon_tl.evaluation.training import train_predictor
-    from matminer_phonon_tl.models import save_model
-
-    if not out.parent.is_dir() or out.is_dir() or not out.name.endswith((".json", ".json.gz")):
-        raise typer.BadParameter(
-            f"expected --out as a .json or .json.gz file in a folder that exists, got {out}"
-        )
-    table = load_training_set() if dataset is None else load_dataset(path=dataset)
-    predictor = train_predictor(table, structure=structure, random_state=seed)
-    save_model(predictor, out)
-    for score in predictor.card_["scores"]:
-        typer.echo(", ".join(f"{key} {value}" for key, value in score.items()))
+# These stand in files of their own; a decorator there would need the app, which is made here.
+app.command()(train)
 
 
 @app.command()

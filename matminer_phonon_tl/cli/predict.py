@@ -1,6 +1,8 @@
 """``phonon-tl predict``: formulas or structure files in, a table or JSON out."""
 
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import fill
 from typing import Annotated, Any
@@ -15,14 +17,25 @@ from rich.text import Text
 from matminer_phonon_tl.cli.output import AsJson, plain, print_json
 
 ROWS_FAILED = 1
-COLUMNS = ("has gap", "gap, cm-1", "sound, km/s", "Cv, J/mol/K", "applies")
+UNLIMITED = 10_000
+"""Characters in a line of a table that nobody looks at in a terminal."""
+SHORT = {
+    "phonon_bandgap": ("gap", "{:.0f} [{:.0f}, {:.0f}]"),
+    "speed_of_sound": ("mean sound", "{:.2f} [{:.1f}, {:.1f}]"),
+    "heat_capacity": ("Cv", "{:.1f} [{:.0f}, {:.0f}]"),
+}
+"""Heading of a property's column, and how its value and interval are written."""
 
 NOTE = (
     "In round brackets the probability, in square ones the {level:g} % interval. The gap comes "
-    "from a model trained on compounds that have one; speed of sound and heat capacity (300 K, per "
-    "mole of reduced formula units) from models trained on all. applies: share of the training "
-    "compounds that lie at least as far from their nearest neighbour as this compound does; near "
-    "0 it is unlike all."
+    "from a model trained on compounds that have one; speed of sound (mean of the three acoustic "
+    "waves, as in the paper) and heat capacity (300 K, per mole of reduced formula units) from "
+    "models trained on all."
+)
+OTHER_NOTE = "In square brackets the {level:g} % interval."
+SIMILARITY_NOTE = (
+    "similarity: how like the training compounds it is, from 1 (one of them) to 0 (unlike them "
+    "all): the share of them that lie at least as far from their nearest neighbour."
 )
 STRUCTURE_NOTE = "All are structures, so the models that know structures were asked."
 CELL_NOTE = (
@@ -57,7 +70,7 @@ def predict(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Predict gap, speed of sound and heat capacity of compounds.
+    """Predict gap, mean speed of sound (of three acoustic waves) and heat capacity of compounds.
 
     A compound that is judged to have no acoustic-optical gap gets no value for it. Where every
     compound is given as a structure, the models that use structures are asked.
@@ -86,7 +99,7 @@ def predict(
     if as_json:
         print_json(records)
     else:
-        _print(records, 100 * level, structure=predictor.use_structure)
+        _print(records, 100 * level, predictor)
     failed = [record for record in records if record["error"]]
     for record in failed:
         typer.echo(f"{record['formula']!r}: {record['error']}", err=True)
@@ -94,56 +107,78 @@ def predict(
         raise typer.Exit(ROWS_FAILED)
 
 
-def _print(records: list[dict[str, Any]], percent: float, *, structure: bool) -> None:
+def _print(records: list[dict[str, Any]], percent: float, predictor: Any) -> None:
     console = Console()
-    console.print(_predictions(records, console))
+    width = console.width
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = UNLIMITED  # a pipe has no width at which a name must break
+    console.print(_predictions(records, console, predictor.units))
+    typer.echo()
     done = [record for record in records if not record["error"]]
     remarks = [_remark(record) for record in done]
     if done:
-        remarks[:0] = [NOTE.format(level=percent), STRUCTURE_NOTE if structure else ""]
+        note = OTHER_NOTE if predictor.labels else NOTE
+        remarks[:0] = [
+            f"{note.format(level=percent)} {SIMILARITY_NOTE}",
+            STRUCTURE_NOTE if predictor.use_structure else "",
+        ]
     for remark in remarks:
         for line in filter(None, remark.splitlines()):
-            typer.echo(fill(line, console.width, break_long_words=False, break_on_hyphens=False))
+            typer.echo(fill(line, width, break_long_words=False, break_on_hyphens=False))
 
 
-def _predictions(records: list[dict[str, Any]], console: Console) -> Table | Text:
+def _predictions(
+    records: list[dict[str, Any]], console: Console, units: dict[str, str]
+) -> Table | Text:
     """Draw a table, or a list where the terminal is too narrow for a row in one line."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    rows = [_cells(record, units) for record in records]
+    headings = list(_headings(units))
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("formula", overflow="fold")
-    for header in COLUMNS:
-        table.add_column(header, justify="right", no_wrap=True)
-    for record in records:
-        table.add_row(Text(record["formula"]), *_cells(record))
+    for heading in headings:
+        table.add_column(Text(heading), justify="right", no_wrap=True)
+    for record, cells in zip(records, rows, strict=True):
+        table.add_row(Text(record["formula"]), *cells)
     # Formulas and file names may be folded, numbers and headings may not.
     table.columns[0].max_width = len("formula")
     needed = Measurement.get(console, console.options.update(max_width=1000), table).maximum
     table.columns[0].max_width = None
-    return table if needed <= console.width else _prediction_list(records)
-
-
-def _prediction_list(records: list[dict[str, Any]]) -> Text:
+    if needed <= console.width:
+        return table
     lines = []
-    for record in records:
+    space = max(map(len, headings)) + 2
+    for record, cells in zip(records, rows, strict=True):
         lines.append(record["formula"])
-        names = ("",) if record["error"] else COLUMNS
-        lines += [
-            f"  {name:<13}{cell}" if name else f"  {cell}"
-            for name, cell in zip(names, _cells(record), strict=True)
-        ]
+        if record["error"]:
+            lines.append("  error")
+        else:
+            named = zip(headings, cells, strict=True)
+            lines += [f"  {name:<{space}}{cell}" for name, cell in named]
     return Text("\n".join(lines))
 
 
-def _cells(record: dict[str, Any]) -> list[str]:
+def _headings(units: dict[str, str]) -> Iterator[str]:
+    if not units.keys().isdisjoint(("phonon_bandgap", "has_phonon_bandgap")):
+        yield "has gap"
+    for name, unit in units.items():
+        if name != "has_phonon_bandgap":
+            heading, short = SHORT.get(name, (name, ""))[0], unit.split(" per ")[0]
+            yield f"{heading}, {short}" if short != "1" else heading
+    yield "similarity"
+
+
+def _cells(record: dict[str, Any], units: dict[str, str]) -> list[str]:
     if record["error"]:
         return ["error"]
-    answer = "yes" if record["has_phonon_bandgap"] else "no"
-    return [
-        f"{answer} ({record['has_gap_probability']:.2f})",
-        _with_interval(record, "phonon_bandgap", "{:.0f} [{:.0f}, {:.0f}]"),
-        _with_interval(record, "speed_of_sound", "{:.2f} [{:.1f}, {:.1f}]"),
-        _with_interval(record, "heat_capacity", "{:.1f} [{:.0f}, {:.0f}]"),
-        f"{record['applicability']:.2f}",
-    ]
+    cells = []
+    if "has_phonon_bandgap" in record:
+        answer = "yes" if record["has_phonon_bandgap"] else "no"
+        cells.append(f"{answer} ({record['has_gap_probability']:.2f})")
+    for name in units:
+        if name != "has_phonon_bandgap":
+            form = SHORT.get(name, ("", "{:.4g} [{:.3g}, {:.3g}]"))[1]
+            cells.append(_with_interval(record, name, form))
+    return [*cells, f"{record['training_similarity']:.2f}"]
 
 
 def _with_interval(record: dict[str, Any], name: str, form: str) -> str:

@@ -43,7 +43,8 @@ def screen(
         int | None, typer.Option(min=1, help="Write only this many rows, the first by --by.")
     ] = None,
     by: Annotated[
-        str | None, typer.Option(help="Column to rank by, highest first; default: phonon_bandgap.")
+        str | None,
+        typer.Option(help="Column to rank --top by, highest first; default: phonon_bandgap."),
     ] = None,
     ascending: Annotated[bool, typer.Option("--ascending", help="Rank the lowest first.")] = False,
     html: Annotated[

@@ -14,6 +14,8 @@ from matminer_phonon_tl.evaluation.splits import SplitPlan, shrink_training
 class LearningCurve(dict[float, CrossValidationResult]):
     """Results of cross-validation, keyed by the fraction of each training side that was used.
 
+    It prints as its table; :func:`~matminer_phonon_tl.figures.plot_learning_curve` draws it.
+
     Examples
     --------
     >>> from sklearn.linear_model import Ridge
@@ -43,7 +45,11 @@ class LearningCurve(dict[float, CrossValidationResult]):
 
     def __repr__(self) -> str:
         """Say target and protocol, then the table."""
-        return f"{next(iter(self.values())).title}\n{self.table}" if self else "LearningCurve({})"
+        return (
+            f"{next(iter(self.values())).title}\n{self.table.to_string()}"
+            if self
+            else "LearningCurve({})"
+        )
 
 
 def learning_curve(

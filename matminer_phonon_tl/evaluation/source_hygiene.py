@@ -6,6 +6,7 @@ tested formulas, they reach the model past the folds, so these rows are taken ou
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from matminer_phonon_tl.compositions import as_compositions
 from matminer_phonon_tl.models.materials import holds_compositions
-from matminer_phonon_tl.models.source_tasks import FROM_CONSTRUCTOR, NAMED_SOURCES, load_source
+from matminer_phonon_tl.models.source_tasks import FROM_CONSTRUCTOR, is_source, load_source
 
 _KINDRED_LABELS = (
     {"heat_capacity", "heat_capacity_per_atom"},
@@ -112,7 +113,7 @@ def without_formulas(table: Any, formulas: Sequence[str]) -> Any:
     >>> without_formulas(table, ["InN"])["composition"].tolist()
     ['GaAs']
     """
-    if isinstance(table, str):
+    if isinstance(table, str | Path | pd.DataFrame):
         table = load_source(table)
     left: Any
     if isinstance(table, pd.DataFrame) and "composition" in table.columns:
@@ -129,7 +130,7 @@ def without_formulas(table: Any, formulas: Sequence[str]) -> Any:
     else:
         raise ValueError(
             "expected a source with compositions, so that tested formulas can be taken out of it, "
-            f"got {type(table).__name__}: pass a DataFrame with a column 'composition'"
+            f"got {type(table).__name__}: pass a DataFrame with a column 'composition' or 'formula'"
         )
     if not kept.any():
         raise ValueError(
@@ -145,9 +146,9 @@ def _rows_without(compositions: Any, formulas: Sequence[str]) -> NDArray[np.bool
 
 def _label_names(table: Any) -> set[str]:
     """Names of everything that a source task tells of its materials."""
-    if isinstance(table, str):
+    if isinstance(table, str | Path):
         # another package's estimator may call anything its source
-        table = load_source(table) if table in (*NAMED_SOURCES, "structures") else None
+        table = load_source(table) if is_source(table) else None
     if isinstance(table, tuple) and len(table) == 2:
         table = table[1]
     if isinstance(table, pd.DataFrame):

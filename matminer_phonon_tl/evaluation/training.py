@@ -1,5 +1,6 @@
-"""Train the predictor that ships, and write its scores on its card."""
+"""Train a predictor, of the shipped set or of anybody's table, and write its scores on its card."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -8,101 +9,147 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from tqdm.auto import tqdm
 
-from matminer_phonon_tl.datasets.load import UNITS
 from matminer_phonon_tl.evaluation.scores import score_predictions
 from matminer_phonon_tl.evaluation.source_hygiene import without_formulas
-from matminer_phonon_tl.evaluation.splits import kfold_splits
+from matminer_phonon_tl.evaluation.splits import Split, kfold_splits
+from matminer_phonon_tl.evaluation.training_table import TrainingTable
+from matminer_phonon_tl.exceptions import DataWarning, TrainingError
 from matminer_phonon_tl.models import PhononGapClassifier, PhononPredictor, PhononRegressor
 from matminer_phonon_tl.models.materials import Materials
-from matminer_phonon_tl.models.predictor import (
-    HAS_GAP,
-    TARGETS,
-    check_columns,
-    labelled_rows,
-)
-from matminer_phonon_tl.models.regressor_choice import default_classifier, make_regressor
-from matminer_phonon_tl.models.source_tasks import load_source
+from matminer_phonon_tl.models.phonon_regressor import LEAST_ROWS
+from matminer_phonon_tl.models.predictor import GAP, HAS_GAP, TARGETS, training_rows
 
 PROTOCOL = "leak_free: 5 folds grouped by formula, everything fitted inside the fold"
 LEVEL = 0.9
 """Share of labels that the intervals on the card are to hold."""
+_FOLDS = 5
 
 
 def train_predictor(
-    df: pd.DataFrame,
+    data: pd.DataFrame | TrainingTable,
     *,
     structure: bool = False,
     random_state: int = 0,
     progress: bool | None = None,
 ) -> PhononPredictor:
-    """Score the default models by cross-validation, then train them on every row with a label.
+    """Score a model of each label by cross-validation, then train them on every row.
 
-    ``card_["scores"]`` of the predictor holds the scores with their protocol. `structure` uses the
-    structures as well.
+    Parameters
+    ----------
+    data : DataFrame or TrainingTable
+        As :func:`~matminer_phonon_tl.datasets.load_training_set` gives it, or anybody's table, read
+        by :meth:`TrainingTable.read`.
+    structure : bool
+        Use the structures as well.
+    random_state : int
+        Seed of folds and models.
+    progress : bool, optional
+        Show a progress bar; default: on a terminal.
+
+    Returns
+    -------
+    PhononPredictor
+        ``card_["scores"]`` holds the scores with their protocol.
+
+    Raises
+    ------
+    TrainingError
+        If a label is known of too few materials; the sentence says of which.
     """
-    check_columns(df, ["composition", "structure", HAS_GAP, *TARGETS])
-    models: dict[str, Any] = {HAS_GAP: default_classifier(random_state, structure=structure)}
-    for target in TARGETS:
-        models[target] = make_regressor(target, structure=structure, random_state=random_state)
-    materials = Materials.of(df)
-    scores = []
-    hidden = None if progress is None else not progress
-    with tqdm(models.items(), desc="Scoring", unit="model", disable=hidden) as bar:
-        for target, model in bar:
-            rows = labelled_rows(df, target)
-            part = materials.take(rows)
-            # described once for all folds
-            part.matrix(model.descriptors, use_structure=model.use_structure)
-            scores.append(_score(model, target, df, rows, part, random_state))
-    predictor = PhononPredictor(use_structure=structure, random_state=random_state)
-    predictor.fit(df, progress=progress)
+    table = data
+    if not isinstance(table, TrainingTable):
+        table = TrainingTable.read(table, structure=structure)
+    is_ordinary = {*TARGETS} <= {*table.units} <= {*TARGETS, HAS_GAP}
+    predictor = PhononPredictor(
+        labels=None if is_ordinary else table.units,
+        use_structure=structure,
+        random_state=random_state,
+    )
+    models = predictor.make_models()
+    materials = Materials.of(table.frame)
+    with warnings.catch_warnings():
+        # The table of what was left out says it by row.
+        warnings.simplefilter("ignore", DataWarning)
+        try:
+            plans = {label: _plan(table.frame, label, random_state) for label in models}
+        except TrainingError as error:
+            raise TrainingError("; ".join([str(error), *table.summary()])) from error
+        hidden = None if progress is None else not progress
+        scores = []
+        with tqdm(models.items(), desc="Scoring", unit="model", disable=hidden) as bar:
+            for label, model in bar:
+                rows, splits = plans[label]
+                truth = table.frame[label].to_numpy()[rows]
+                part = materials.take(rows)
+                # described once for all folds
+                part.matrix(model.descriptors, use_structure=model.use_structure)
+                scores.append(_score(model, label, truth, part, splits))
+        predictor.fit(table.frame, progress=progress)
+    first = predictor.classifier_ or next(iter(predictor.regressors_.values()))
     predictor.card_ = {
-        "training_data": predictor.classifier_.training_data_,
+        "training_data": first.training_data_,
         "scores": scores,
-        "units": {target: UNITS[target] for target in TARGETS},
+        "units": predictor.units,
         "citation": "doi:10.1126/sciadv.abd1356",
     }
+    if len(table.left_out):
+        predictor.card_["left_out"] = table.summary()
     return predictor
+
+
+def _plan(df: pd.DataFrame, label: str, random_state: int) -> tuple[NDArray[np.intp], list[Split]]:
+    """Return the rows that a label is learnt from and their folds, or say that they are too few."""
+    rows = training_rows(df, label)
+    part = df.iloc[rows]
+    n_formulas = len(set(Materials.of(part).reduced_formulas()))
+    if n_formulas < _FOLDS:
+        raise TrainingError(
+            f"expected at least {_FOLDS} formulas with a value of {label}, so that none stands on "
+            f"both sides of a fold, got {n_formulas}: give more"
+        )
+    splits = kfold_splits(
+        part,
+        part[label].to_numpy(dtype=bool if label == HAS_GAP else np.float64),
+        n_splits=_FOLDS,
+        n_repeats=1,
+        groups="formula",
+        random_state=random_state,
+        stratify=label == HAS_GAP,
+    )
+    least = min(len(split.train) for split in splits)
+    if label != HAS_GAP and least < LEAST_ROWS:
+        which = "materials with a gap" if label == GAP else f"materials with a value of {label}"
+        raise TrainingError(
+            f"expected at least {LEAST_ROWS} {which} in four of five folds, to score it, got "
+            f"{least} of {len(rows)}: give more, or leave this label out"
+        )
+    return rows, splits
 
 
 def _score(
     model: PhononGapClassifier | PhononRegressor,
-    target: str,
-    df: pd.DataFrame,
-    rows: NDArray[np.intp],
+    label: str,
+    truth: NDArray[Any],
     materials: Materials,
-    random_state: int,
+    splits: list[Split],
 ) -> dict[str, Any]:
-    """Cross-validate a model on some rows; structures to borrow are not of tested formulas."""
-    table = df.iloc[rows]
-    classifying = isinstance(model, PhononGapClassifier)
-    truth = table[target].to_numpy(dtype=bool if classifying else np.float64)
-    splits = kfold_splits(
-        table,
-        truth,
-        n_splits=5,
-        n_repeats=1,
-        groups="formula",
-        random_state=random_state,
-        stratify=classifying,
-    )
+    """Cross-validate a model; no formula borrows a structure of a tested one."""
     reduced = materials.reduced_formulas()
-    predicted, other, upper = np.full((3, len(rows)), np.nan)
+    predicted, other, upper = np.full((3, len(truth)), np.nan)
     for split in splits:
         train, test = materials.take(split.train), materials.take(split.test)
         fold = clone(model)
         if isinstance(fold, PhononGapClassifier):
-            fold.fit(train, truth[split.train])
+            fold.fit(train, truth[split.train].astype(bool))
             predicted[split.test] = fold.predict_proba(test)[:, 1]
             other[split.test] = fold.predict(test)
         else:
-            source = without_formulas(
-                load_source("structures"), [reduced[row] for row in split.test]
-            )
+            source = without_formulas("structures", [reduced[row] for row in split.test])
             fold.fit(train, truth[split.train], source=source)
             held_out = fold.predict_interval(test, LEVEL)
             predicted[split.test], other[split.test], upper[split.test] = held_out
-    if classifying:
+    if isinstance(model, PhononGapClassifier):
+        truth = truth.astype(bool)
         found = score_predictions(truth, predicted[None], "classification", other[None])
         scores = {name: found[name].mean for name in ("f1", "auroc", "auprc")}
     else:
@@ -111,8 +158,8 @@ def _score(
         scores = {name: found[name].mean for name in ("mae", "r2")}
         scores["coverage_of_90_percent_intervals"] = float(inside.mean())
     return {
-        "target": target,
+        "target": label,
         "protocol": PROTOCOL,
-        "rows": len(rows),
+        "rows": len(truth),
         **{name: round(score, 4) for name, score in scores.items()},
     }

@@ -154,7 +154,8 @@ def _pool_with_xenonpy(flat: FlatCompositions, table: ElementTable) -> NDArray[n
     except ImportError as error:
         raise MissingExtraError(
             "expected XenonPy to be installed for backend='xenonpy', but importing it failed "
-            f"({error}): pip install 'matminer-phonon-tl[xenonpy]', or use backend='native'"
+            f"({error}): benchmarks/make_xenonpy_environment.sh in the clone makes an environment "
+            "for it; or use backend='native'"
         ) from error
     # Rows of the table by position, so that imputed and custom rows go the same way.
     info = pd.DataFrame(table.values, columns=table.properties, index=range(len(table.values)))

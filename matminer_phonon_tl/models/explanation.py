@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matminer_phonon_tl.exceptions import MissingExtraError
+from matminer_phonon_tl.exceptions import MissingExtraError, way_to_install
 from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
 from matminer_phonon_tl.models.materials import Materials
 from matminer_phonon_tl.models.phonon_regressor import PhononRegressor
@@ -63,8 +63,7 @@ def explain(
         import shap
     except ImportError as error:
         raise MissingExtraError(
-            "expected shap to be installed for explanations, got none: pip install "
-            "'matminer-phonon-tl[explain]'"
+            f"expected shap to be installed for explanations, got none: {way_to_install('explain')}"
         ) from error
     asked, known = Materials.of(X), Materials.of(background)
     drawn = np.random.default_rng(random_state).permutation(len(known))[:BACKGROUND]

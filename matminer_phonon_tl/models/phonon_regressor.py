@@ -17,7 +17,7 @@ from matminer_phonon_tl.models.kernel_ensemble import MEMBERS, KernelEnsemble
 from matminer_phonon_tl.models.kernel_machine import HYPERPARAMETER_ROWS
 from matminer_phonon_tl.models.materials import Materials, check_target, descriptor_labels
 from matminer_phonon_tl.models.serialization import JSONModel
-from matminer_phonon_tl.models.source_tasks import FROM_CONSTRUCTOR, load_source
+from matminer_phonon_tl.models.source_tasks import FROM_CONSTRUCTOR, is_source, load_source
 from matminer_phonon_tl.models.state import check_arrays
 from matminer_phonon_tl.models.target_transform import check_transform, label_bounds
 
@@ -72,11 +72,11 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         of what physics knows.
     target : str, optional
         Column of ``source`` with labels of the same property: its rows are learnt along with y.
-    source : {"structures"}, DataFrame or None
-        Materials to learn from besides X: a table with ``composition``, ``structure`` (for
-        ``analogues`` and ``use_structure``) and labels. It must hold no formula that will be
-        tested; it may hold the training rows. "structures": the structures of the shipped 1245
-        materials, with no label; a formula's own structure is never used for it.
+    source : {"structures"}, DataFrame, path or None
+        Materials to learn from besides X: a table with ``composition`` (or ``formula``),
+        ``structure`` (for ``analogues`` and ``use_structure``) and labels. It must hold no formula
+        that will be tested; it may hold the training rows. "structures": the structures of the
+        shipped 1245 materials, with no label; a formula's own structure is never used for it.
     intervals : bool
         Calibrate intervals in ``fit``; costs ``cv`` more fits.
     cv : int
@@ -423,18 +423,15 @@ def _read_source(source: Any) -> pd.DataFrame | None:
     """Return a source as a table, or raise ValueError."""
     if source is None:
         return None
-    if isinstance(source, str) and source == "structures":
-        return load_source(source)
-    if isinstance(source, pd.DataFrame) and "composition" in source.columns:
-        return source
-    got = (
-        f"a DataFrame with the columns {list(source.columns)}"
-        if isinstance(source, pd.DataFrame)
-        else repr(source)
-    )
+    got = repr(source)
+    if is_source(source) or isinstance(source, pd.DataFrame):
+        table = load_source(source)
+        if "composition" in table.columns:
+            return table
+        got = f"a table with the columns {list(table.columns)}"
     raise ValueError(
-        "expected source as 'structures', None or a DataFrame with a column 'composition' (and "
-        f"'structure'), got {got}"
+        "expected source as 'structures', None, or a DataFrame or path of a table with a column "
+        f"'composition' or 'formula' (and 'structure'), got {got}"
     )
 
 

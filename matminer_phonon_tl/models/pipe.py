@@ -10,7 +10,7 @@ from matminer_phonon_tl.compositions import composition_values
 from matminer_phonon_tl.exceptions import ModelFormatError, TrainingError
 from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
 from matminer_phonon_tl.models.phonon_regressor import PhononRegressor
-from matminer_phonon_tl.models.regressor_choice import SETTINGS, make_regressor
+from matminer_phonon_tl.models.regressor_choice import regressor_of
 from matminer_phonon_tl.models.serialization import JSONModel
 
 HAS_GAP = "has_phonon_bandgap"
@@ -114,16 +114,7 @@ class PhononPipe(BaseEstimator, JSONModel):
             return PhononGapClassifier.recommended(
                 use_structure=self.use_structure, random_state=self.random_state
             )
-        if target in SETTINGS:
-            return make_regressor(
-                target, structure=self.use_structure, random_state=self.random_state
-            )
-        return PhononRegressor(
-            descriptors="both",
-            use_structure=self.use_structure,
-            members=("gp15",),
-            random_state=self.random_state,
-        )
+        return regressor_of(target, self.random_state, structure=self.use_structure)
 
     def get_state(self) -> dict[str, Any] | None:
         """Return what fitting left; None before ``fit``."""

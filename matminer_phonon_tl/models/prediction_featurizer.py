@@ -18,9 +18,10 @@ PREDICTED = (
     "speed_of_sound",
     "heat_capacity",
     "heat_capacity_per_atom",
-    "applicability",
+    "training_similarity",
 )
-"""Columns of :meth:`~matminer_phonon_tl.models.PhononPredictor.predict` that become features."""
+"""Columns of :meth:`~matminer_phonon_tl.models.PhononPredictor.predict` that become features; those
+of a predictor of other labels are its labels."""
 
 
 class PhononTLFeaturizer(CompositionFeaturizer):
@@ -54,11 +55,19 @@ class PhononTLFeaturizer(CompositionFeaturizer):
 
     def feature_labels(self) -> list[str]:
         """Names of the columns."""
-        return [f"phonon_tl {name}" for name in PREDICTED]
+        return [f"phonon_tl {name}" for name in self._predicted]
 
     def citations(self) -> list[str]:
         """BibTeX entry of the paper."""
         return [LIU_2020]
+
+    @property
+    def _predicted(self) -> list[str]:
+        """Columns that become features."""
+        if self.predictor is None:
+            return list(PREDICTED)
+        kept = {*PREDICTED, *self.predictor.units} - {"has_phonon_bandgap"}
+        return [name for name in self.predictor.columns if name in kept]
 
     @property
     def _column(self) -> str:
@@ -78,4 +87,4 @@ class PhononTLFeaturizer(CompositionFeaturizer):
         # As they came: the predictor reduces a structure to its primitive cell.
         frame, errors, _ = self._asked.predict_rows(values, conditional=self.conditional)
         named = {first_row + row: error.at_row(first_row + row) for row, error in errors.items()}
-        return frame[list(PREDICTED)].to_numpy(dtype=np.float64), dict(sorted(named.items()))
+        return frame[self._predicted].to_numpy(dtype=np.float64), dict(sorted(named.items()))

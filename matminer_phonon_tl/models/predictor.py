@@ -1,6 +1,7 @@
 """Predict all phonon properties of a compound: has it a gap, and how large is everything."""
 
 import warnings
+from collections.abc import Mapping, Sequence
 from importlib.resources import as_file, files
 from typing import Any, NamedTuple, Self
 
@@ -17,43 +18,48 @@ from matminer_phonon_tl.datasets.load import UNITS
 from matminer_phonon_tl.exceptions import (
     CellSizeWarning,
     CompositionError,
+    DataWarning,
     ModelFormatError,
     TrainingError,
 )
 from matminer_phonon_tl.featurizers.element_table import ElementTable
-from matminer_phonon_tl.models.applicability import in_domain, training_elements, unseen_elements
 from matminer_phonon_tl.models.cells import KnownCells, check_formula_units, read_cell
 from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
 from matminer_phonon_tl.models.materials import Materials
-from matminer_phonon_tl.models.phonon_regressor import PhononRegressor
-from matminer_phonon_tl.models.regressor_choice import default_classifier, make_regressor
+from matminer_phonon_tl.models.phonon_regressor import LEAST_ROWS, PhononRegressor
+from matminer_phonon_tl.models.regressor_choice import default_classifier, regressor_of
 from matminer_phonon_tl.models.serialization import JSONModel, load_model
+from matminer_phonon_tl.models.training_similarity import (
+    in_domain,
+    training_elements,
+    unseen_elements,
+)
 
 TARGETS = ("phonon_bandgap", "speed_of_sound", "heat_capacity")
 GAP = "phonon_bandgap"
 HAS_GAP = "has_phonon_bandgap"
 PARTS = ("", "_lower", "_upper", "_std")
 
-COLUMNS = (
-    "formula",
-    "has_phonon_bandgap",
-    "has_gap_probability",
-    "has_gap_probability_std",
-    *(f"{GAP}{part}" for part in PARTS),
-    "phonon_bandgap_expected",
-    *(f"{target}{part}" for target in TARGETS if target != GAP for part in PARTS),
-    "heat_capacity_per_atom",
-    "applicability",
-    "unseen_elements",
-    "in_domain",
-    "note",
-    "error",
-)
-"""Columns of a prediction, in order."""
+
+def prediction_columns(labels: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns of a prediction of some labels, in order."""
+    columns = ["formula"]
+    if GAP in labels or HAS_GAP in labels:
+        columns += [HAS_GAP, "has_gap_probability", "has_gap_probability_std"]
+    if GAP in labels:
+        columns += [*(f"{GAP}{part}" for part in PARTS), "phonon_bandgap_expected"]
+    columns += [f"{name}{part}" for name in labels if name not in (GAP, HAS_GAP) for part in PARTS]
+    if "heat_capacity" in labels:
+        columns.append("heat_capacity_per_atom")
+    return (*columns, "training_similarity", "unseen_elements", "in_domain", "note", "error")
+
+
+COLUMNS = prediction_columns(TARGETS)
+"""Columns of a prediction of the three phonon properties, in order."""
 
 NO_RELATIVES = "no relatives of known structure: the gap comes of averages"
 _TEXTS = ("unseen_elements", "note", "error")
-_ANSWERS = ("has_phonon_bandgap", "in_domain")
+_ANSWERS = (HAS_GAP, "in_domain")
 _FORMULAS_NAMED = 5
 
 
@@ -80,9 +86,14 @@ class PhononPredictor(BaseEstimator, JSONModel):
     ----------
     classifier : PhononGapClassifier, optional
         Unfitted. Default: :meth:`PhononGapClassifier.recommended`.
-    regressors : dict of target to PhononRegressor, optional
-        Unfitted, one for each of :data:`TARGETS`. Default: what
-        :func:`~matminer_phonon_tl.models.make_regressor` gives.
+    regressors : dict of label to PhononRegressor, optional
+        Unfitted, one for each label of numbers. Default: what
+        :func:`~matminer_phonon_tl.models.make_regressor` gives; for a label that it does not know,
+        Gaussian processes.
+    labels : dict of label to unit, optional
+        What to learn, such as ``{"debye_temperature": "K"}``: columns of numbers, and
+        ``has_phonon_bandgap`` (its unit is ""). The classifier is there for this one and for
+        ``phonon_bandgap``. Default: the three phonon properties, :data:`TARGETS`.
     use_structure : bool
         Describe the structures of the compounds as well; everything that is predicted must then
         be given as a structure. Concerns the default models.
@@ -91,8 +102,8 @@ class PhononPredictor(BaseEstimator, JSONModel):
 
     Attributes
     ----------
-    classifier_ : PhononGapClassifier
-    regressors_ : dict of target to regressor
+    classifier_ : PhononGapClassifier or None
+    regressors_ : dict of label to regressor
     elements_ : ndarray of int
         Atomic numbers of the training materials.
     known_cells_ : KnownCells
@@ -113,13 +124,25 @@ class PhononPredictor(BaseEstimator, JSONModel):
         *,
         classifier: PhononGapClassifier | None = None,
         regressors: dict[str, Any] | None = None,
+        labels: Mapping[str, str] | None = None,
         use_structure: bool = False,
         random_state: int = 0,
     ) -> None:
         self.classifier = classifier
         self.regressors = regressors
+        self.labels = labels
         self.use_structure = use_structure
         self.random_state = random_state
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Unit of each label that is predicted."""
+        return dict(self.labels) if self.labels else {name: UNITS[name] for name in TARGETS}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of a prediction, in order."""
+        return prediction_columns(tuple(self.units))
 
     @classmethod
     def from_pretrained(cls, *, structure: bool = False) -> Self:
@@ -144,55 +167,68 @@ class PhononPredictor(BaseEstimator, JSONModel):
         Parameters
         ----------
         df : DataFrame
-            With the columns ``composition``, ``has_phonon_bandgap`` and the three targets, as
-            :func:`~matminer_phonon_tl.datasets.load_training_set` gives it. Each model learns from
-            the rows that have its label; a missing label is left out.
+            With ``composition`` (or ``formula``), the labels, and ``has_phonon_bandgap`` where the
+            classifier is trained, as :func:`~matminer_phonon_tl.load_phonon_tl` gives it. A label
+            that is missing in a row is passed over in its model, with a warning; the gap's
+            regressor is trained on the rows that have one.
         progress : bool, optional
             Show a progress bar; default: on a terminal.
+
+        Raises
+        ------
+        TrainingError
+            If a label is known of too few materials; the sentence says of which.
         """
         self._forget_card()
-        check_columns(df, ["composition", HAS_GAP, *TARGETS])
+        models = self.make_models()
+        check_columns(df, list(models))
+        materials = Materials.of(df)  # described once for all models
+        rows = {label: training_rows(df, label) for label in models}
+        # disable=None shows the bar only on a terminal.
+        hidden = None if progress is None else not progress
+        self.classifier_, self.regressors_ = None, {}
+        with tqdm(models.items(), desc="Training", unit="model", disable=hidden) as bar:
+            for label, model in bar:
+                bar.set_postfix_str(label)
+                values = df[label].to_numpy()[rows[label]]
+                part = materials.take(rows[label])
+                if label == HAS_GAP:
+                    self.classifier_ = model.fit(part, values.astype(bool))
+                else:
+                    self.regressors_[label] = model.fit(part, values)
+        self.elements_ = training_elements(materials)
+        self.known_cells_ = KnownCells.fit(materials)
+        return self
+
+    def make_models(self) -> dict[str, Any]:
+        """Return the unfitted model of each label, the classifier first."""
+        if self.labels is not None:
+            check_labels(self.labels)
+        labels = list(self.units)
+        columns = self.columns
+        if len(set(columns)) < len(columns):
+            raise ValueError(
+                f"expected labels whose columns are none of the others ({', '.join(columns)}), got "
+                f"{labels}: rename them"
+            )
+        numbers = [name for name in labels if name != HAS_GAP]
         regressors = self.regressors
         if regressors is None:
             regressors = {
-                target: make_regressor(
-                    target, structure=self.use_structure, random_state=self.random_state
-                )
-                for target in TARGETS
+                name: regressor_of(name, self.random_state, structure=self.use_structure)
+                for name in numbers
             }
-        if set(regressors) != set(TARGETS):
+        if set(regressors) != set(numbers):
             raise ValueError(
-                f"expected a regressor for each of {TARGETS}, got {sorted(regressors)}"
+                f"expected a regressor for each of {numbers}, got {sorted(regressors)}"
             )
+        models = {name: clone(regressors[name]) for name in numbers}
+        if HAS_GAP not in columns:
+            return models
         classifier = self.classifier
         if classifier is None:
             classifier = default_classifier(self.random_state, structure=self.use_structure)
-        materials = Materials.of(df)
-        rows = {name: labelled_rows(df, name) for name in (HAS_GAP, *TARGETS)}
-        # The gap's models share what they describe; most rows have no such label.
-        judged = materials.take(rows[HAS_GAP])
-        place = {row: number for number, row in enumerate(rows[HAS_GAP].tolist())}
-        # disable=None shows the bar only on a terminal.
-        hidden = None if progress is None else not progress
-        with tqdm(total=1 + len(TARGETS), desc="Training", unit="model", disable=hidden) as bar:
-            bar.set_postfix_str("gap or no gap")
-            has_gap = df[HAS_GAP].iloc[rows[HAS_GAP]].to_numpy(dtype=bool)
-            self.classifier_ = clone(classifier).fit(judged, has_gap)
-            self.regressors_ = {}
-            for target in TARGETS:
-                bar.update()
-                bar.set_postfix_str(target)
-                if target == GAP:
-                    part = judged.take(np.array([place[row] for row in rows[GAP].tolist()]))
-                else:
-                    part = materials.take(rows[target])
-                labels = df[target].to_numpy()[rows[target]]
-                self.regressors_[target] = clone(regressors[target]).fit(part, labels)
-            bar.update()
-        self.elements_ = training_elements(materials)
-        self.known_cells_ = KnownCells.fit(materials)
-        self._training_materials = materials
-        return self
+        return {HAS_GAP: clone(classifier), **models}
 
     def predict(
         self,
@@ -229,18 +265,20 @@ class PhononPredictor(BaseEstimator, JSONModel):
         -------
         DataFrame
             One row for each input, in order, with the index of ``X`` where it has one, and the
-            columns :data:`COLUMNS`:
+            columns :attr:`columns`, :data:`COLUMNS` where there are no other labels:
 
             - ``has_gap_probability`` and its spread over the trees;
             - each target with ``_lower`` and ``_upper`` ends of its interval and its ``_std``; the
               gap is NaN where the compound is judged to have none;
             - ``phonon_bandgap_expected``: the probability times the gap there would be;
             - ``heat_capacity_per_atom``; ``heat_capacity`` is per mole of reduced formula units;
-            - ``applicability``: share of training materials that were, held out, at least as far
-              from the others as this compound is, in the metric that the models of speed of sound
-              and heat capacity have learnt (the lower of both); near 0 it is unlike anything seen;
+            - ``speed_of_sound`` is the mean of the three acoustic waves, as in the paper's labels;
+            - ``training_similarity``: how like the training materials the compound is, from 1 (one
+              of them) to 0 (unlike them all): the share of them that were, held out, at least as
+              far from the others, in the metric that the models of speed of sound and heat capacity
+              have learnt (the lower of both);
             - ``unseen_elements``: those that no training material has;
-            - ``in_domain``: no unseen element, and an applicability of 0.05 or more;
+            - ``in_domain``: no unseen element, and a similarity of 0.05 or more;
             - ``note``: what else to know: that the formula was trained on, and in which other
               cells; that a gap comes of averages, because no relative's structure is known;
             - ``error``: why a row could not be predicted; the rest of it is missing then.
@@ -288,7 +326,7 @@ class PhononPredictor(BaseEstimator, JSONModel):
         if isinstance(negligible, bool) or not 0 <= negligible <= 1:
             raise ValueError(f"expected negligible as a probability in 0-1, got {negligible!r}")
         materials, rows, errors = self._read(values, n_formula_units)
-        frame = _empty_frame(values)
+        frame = _empty_frame(values, self.columns)
         frame["error"] = [
             errors[row].reason if row in errors else None for row in range(len(values))
         ]
@@ -310,7 +348,9 @@ class PhononPredictor(BaseEstimator, JSONModel):
             frame["note"] = pd.Series(notes, dtype=object)
         if isinstance(X, pd.DataFrame | pd.Series):
             frame.index = X.index
-        frame.attrs["units"] = {name: UNITS[name] for name in (*TARGETS, "heat_capacity_per_atom")}
+        units = self.units
+        units |= {name: UNITS[name] for name in ("heat_capacity_per_atom",) if name in frame}
+        frame.attrs["units"] = {name: unit for name, unit in units.items() if unit}
         return Prediction(frame, errors, other_cells)
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -343,7 +383,8 @@ class PhononPredictor(BaseEstimator, JSONModel):
             row = rows[good[place]]
             errors[row] = refused.at_row(row)
         kept = np.array(rows, dtype=np.intp)[good[known]]
-        models = (self.classifier_, *self.regressors_.values())
+        models = [*self.regressors_.values()]
+        models += [] if self.classifier_ is None else [self.classifier_]
         wanted = sorted({model.descriptors for model in models if model.use_structure})
         structures = [cells[place] for place in good[known]] if wanted else None
         materials = Materials(compositions.take(known), structures, flat=flat)
@@ -360,16 +401,18 @@ class PhononPredictor(BaseEstimator, JSONModel):
         self, materials: Materials, conditional: bool, level: float, negligible: float
     ) -> tuple[dict[str, Any], NDArray[np.bool_]]:
         """Predicted columns, and which materials' gaps come of averages, without relatives."""
-        probability, spread = self.classifier_.predict_gap(materials)
-        has_gap = probability >= self.classifier_.threshold
         unseen = unseen_elements(materials, self.elements_)
-        columns: dict[str, Any] = {
-            "has_phonon_bandgap": has_gap,
-            "has_gap_probability": probability,
-            "has_gap_probability_std": spread,
-            "unseen_elements": [", ".join(symbols) for symbols in unseen],
-        }
-        rank = np.ones(len(materials))
+        columns: dict[str, Any] = {"unseen_elements": [", ".join(symbols) for symbols in unseen]}
+        similarity = np.ones(len(materials))
+        probability, has_gap = np.ones(len(materials)), np.ones(len(materials), dtype=bool)
+        if self.classifier_ is not None:
+            probability, spread = self.classifier_.predict_gap(materials)
+            has_gap = probability >= self.classifier_.threshold
+            columns |= {
+                HAS_GAP: has_gap,
+                "has_gap_probability": probability,
+                "has_gap_probability_std": spread,
+            }
         averaged = np.zeros(len(materials), dtype=bool)
         for target, regressor in self.regressors_.items():
             needed = np.ones(len(materials), dtype=bool)
@@ -377,6 +420,7 @@ class PhononPredictor(BaseEstimator, JSONModel):
                 needed = has_gap | (probability >= negligible)
             parts = np.full((len(PARTS), len(materials)), np.nan)
             chosen = np.flatnonzero(needed)
+            near = np.ones(0)
             if len(chosen):
                 part = materials if needed.all() else materials.take(chosen)
                 *found, near = regressor.predict_ranked(part, level)
@@ -388,15 +432,22 @@ class PhononPredictor(BaseEstimator, JSONModel):
                 columns["phonon_bandgap_expected"] = np.where(needed, probability * parts[0], 0.0)
                 parts[:, ~shown] = np.nan
                 averaged &= shown
-            else:
-                rank = np.minimum(rank, near)
+            if target != GAP or len(self.regressors_) == 1:
+                similarity[chosen] = np.minimum(similarity[chosen], near)
             columns |= {f"{target}{part}": v for part, v in zip(PARTS, parts, strict=True)}
-        columns["applicability"] = rank
-        columns["in_domain"] = in_domain(rank, unseen)
-        columns["heat_capacity_per_atom"] = (
-            columns["heat_capacity"] / materials.atoms_per_formula_unit
-        )
+        columns["training_similarity"] = similarity
+        columns["in_domain"] = in_domain(similarity, unseen)
+        if "heat_capacity" in columns:
+            columns["heat_capacity_per_atom"] = (
+                columns["heat_capacity"] / materials.atoms_per_formula_unit
+            )
         return columns, averaged
+
+    def _json_params(self) -> dict[str, Any]:
+        """Leave out labels that were not given: files without any are as they were."""
+        params = super()._json_params()
+        labels = params.pop("labels")
+        return params if labels is None else {**params, "labels": dict(labels)}
 
     def get_state(self) -> dict[str, Any] | None:
         """Return what fitting left; None before ``fit``."""
@@ -405,46 +456,30 @@ class PhononPredictor(BaseEstimator, JSONModel):
         return {
             "classifier": self.classifier_,
             "regressors": self.regressors_,
-            "materials": self._training_materials.get_state(),
+            "known_cells": self.known_cells_.get_state(),
         }
 
     @classmethod
     def from_state(cls, state: dict[str, Any], **params: Any) -> Self:
         """Rebuild a fitted predictor from :meth:`get_state` and its parameters."""
-        classifier, regressors = state["classifier"], state["regressors"]
-        if not isinstance(classifier, PhononGapClassifier) or set(regressors) != set(TARGETS):
-            raise ModelFormatError(
-                f"expected a classifier and regressors for {TARGETS}, got something else"
-            )
-        if not all(isinstance(r, PhononRegressor) for r in regressors.values()):
-            raise ModelFormatError("expected regressors that predict intervals")
-        for fitted in (classifier, *regressors.values()):
-            check_is_fitted(fitted)
         model = cls(**params)
+        classifier, regressors = state["classifier"], state["regressors"]
+        fitted = {**regressors, **({} if classifier is None else {HAS_GAP: classifier})}
+        wanted = model.make_models()
+        if fitted.keys() != wanted.keys() or HAS_GAP in regressors:
+            raise ModelFormatError(f"expected models for {list(wanted)}, got others")
+        for label, one in fitted.items():
+            kind = PhononGapClassifier if label == HAS_GAP else PhononRegressor
+            if not isinstance(one, kind):
+                raise ModelFormatError(
+                    f"expected a {kind.__name__} for {label}, which has intervals"
+                )
+            check_is_fitted(one)
         model.classifier_ = classifier
-        model.regressors_ = {target: regressors[target] for target in TARGETS}
-        materials = Materials.from_state(state["materials"], "training materials")
-        model._training_materials = materials
-        model.known_cells_ = KnownCells(materials)
-        model.elements_ = training_elements(materials)
+        model.regressors_ = {name: regressors[name] for name in wanted if name != HAS_GAP}
+        model.known_cells_ = KnownCells.from_state(state["known_cells"])
+        model.elements_ = training_elements(model.known_cells_.materials)
         return model
-
-
-def labelled_rows(df: pd.DataFrame, target: str) -> NDArray[np.intp]:
-    """Return the rows that a model of a target learns from.
-
-    They are those with the target's label; for the size of the gap, those that have one.
-    """
-    known = df[target].notna().to_numpy()
-    if target == GAP:
-        known &= df[HAS_GAP].fillna(False).to_numpy(dtype=bool)
-    rows = np.flatnonzero(known)
-    if not len(rows):
-        wanted = "materials that have a gap" if target == GAP else "labels"
-        raise TrainingError(
-            f"expected {wanted} in the column {target!r} to learn from, got none in {len(df)} rows"
-        )
-    return rows
 
 
 def check_columns(df: pd.DataFrame, needed: list[str]) -> None:
@@ -456,6 +491,49 @@ def check_columns(df: pd.DataFrame, needed: list[str]) -> None:
         )
 
 
+def check_labels(labels: Any) -> None:
+    """Refuse labels that are no mapping of a column's name to its unit."""
+    good = isinstance(labels, Mapping) and labels
+    if not good or not all(isinstance(text, str) for pair in labels.items() for text in pair):
+        raise ValueError(f"expected labels as a dict of column to unit, got {labels!r}")
+
+
+def training_rows(df: pd.DataFrame, label: str) -> NDArray[np.intp]:
+    """Return the positions of the rows that the model of a label is trained on.
+
+    Raises
+    ------
+    TrainingError
+        If a regressor has too few of them.
+
+    Warns
+    -----
+    DataWarning
+        If the label is missing in others.
+    """
+    known = df[label].notna().to_numpy()
+    which = f"a value of {label}"
+    candidates = np.ones(len(df), dtype=bool)
+    if label == GAP:
+        candidates = df[HAS_GAP].fillna(False).to_numpy(dtype=bool)
+        which = f"a gap (has_phonon_bandgap) and a value of {label}"
+    rows = np.flatnonzero(known & candidates)
+    if label != HAS_GAP and len(rows) < LEAST_ROWS:
+        raise TrainingError(
+            f"expected at least {LEAST_ROWS} materials with {which}, got {len(rows)} in "
+            f"{len(df)} rows: give more, or leave this label out"
+        )
+    missing = int((candidates & ~known).sum())
+    if missing:
+        warnings.warn(
+            f"{missing} of {int(candidates.sum())} rows have no {label} and are passed over in its "
+            "model",
+            DataWarning,
+            stacklevel=3,
+        )
+    return rows
+
+
 def _values(X: Any, use_structure: bool) -> list[Any]:
     """What stands for each row: a predictor of structures looks for those first."""
     if isinstance(X, pd.DataFrame) and use_structure and "structure" in X.columns:
@@ -463,12 +541,12 @@ def _values(X: Any, use_structure: bool) -> list[Any]:
     return composition_values(X)
 
 
-def _empty_frame(values: list[Any]) -> pd.DataFrame:
+def _empty_frame(values: list[Any], names: Sequence[str]) -> pd.DataFrame:
     """All columns, with their types and nothing in them but the formulas."""
     n_rows = len(values)
-    columns: dict[str, Any] = {name: np.full(n_rows, np.nan) for name in COLUMNS}
+    columns: dict[str, Any] = {name: np.full(n_rows, np.nan) for name in names}
     columns["formula"] = pd.Series([_formula_of(value) for value in values], dtype=object)
-    for name in _ANSWERS:
+    for name in set(_ANSWERS) & set(names):
         columns[name] = pd.array([pd.NA] * n_rows, dtype="boolean")
     for name in _TEXTS:
         columns[name] = pd.Series([None] * n_rows, dtype=object)

@@ -61,6 +61,22 @@ def make_regressor(
     return PhononRegressor(**settings)
 
 
+def regressor_of(label: str, random_state: int, *, structure: bool = False) -> PhononRegressor:
+    """Return the unfitted regressor of a label: what measured best, or Gaussian processes.
+
+    Any column of numbers can be such a label. The Gaussian processes are on all descriptors of
+    composition (and structure), without the physics of phonons.
+    """
+    if label in SETTINGS:
+        return make_regressor(label, structure=structure, random_state=random_state)
+    return PhononRegressor(
+        descriptors="both",
+        use_structure=structure,
+        members=("gp15",),
+        random_state=random_state,
+    )
+
+
 def default_classifier(random_state: int, *, structure: bool = False) -> PhononGapClassifier:
     """Return the unfitted gap classifier that measured best."""
     return PhononGapClassifier.recommended(use_structure=structure, random_state=random_state)

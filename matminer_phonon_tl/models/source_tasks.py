@@ -1,17 +1,20 @@
-"""The shipped tables that a model can learn from besides the materials it is fitted to.
+"""Tables that a model can learn from besides the materials it is fitted to.
 
 References
 ----------
 Z. Liu, M. Jiang, T. Luo, Sci. Adv. 6, eabd1356 (2020), doi:10.1126/sciadv.abd1356.
 """
 
+import csv
 from enum import Enum
 from functools import lru_cache
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import pandas as pd
+import pyarrow as pa
 
-from matminer_phonon_tl.datasets import load_phonon_tl
+from matminer_phonon_tl.datasets import load_dataset, load_phonon_tl
 
 
 class SourceOfFit(Enum):
@@ -26,6 +29,7 @@ class SourceOfFit(Enum):
 
 FROM_CONSTRUCTOR: Final = SourceOfFit.FROM_CONSTRUCTOR
 NAMED_SOURCES = ("bandgap", "multitask")
+_ENDINGS = (".csv", ".tsv", ".parquet", ".pq", ".json", ".gz")
 MULTITASK_COLUMNS = (
     "bandgap",
     "speed_of_sound",
@@ -35,20 +39,22 @@ MULTITASK_COLUMNS = (
 )
 
 
-def load_source(name: str) -> pd.DataFrame:
-    """Return the table that stands for a named source.
+def load_source(source: str | Path | pd.DataFrame) -> pd.DataFrame:
+    """Return the table that stands for a source.
 
     An estimator takes the table as its ``source`` just as it takes the name.
 
     Parameters
     ----------
-    name : {"bandgap", "multitask", "structures"}
+    source : {"bandgap", "multitask", "structures"}, path or DataFrame
         "bandgap": the electronic band gaps (eV) of all 1245 materials, the paper's source.
         "multitask": band gap (eV), speed of sound (km/s), heat capacity per atom (J/mol/K), volume
         per atom (Angstrom^3) and formation energy per atom (eV) of the materials that have **no**
         acoustic-optical gap, so that a model of the gapped ones cannot find its test labels in it.
         "structures": the structures of all 1245 materials, without labels. It is no task for a
         network; :class:`~matminer_phonon_tl.models.PhononRegressor` borrows structures from it.
+        A path: a table of somebody's own in CSV, Parquet, or matminer's JSON. Where a table has no
+        column ``composition``, its ``formula`` is taken.
 
     Returns
     -------
@@ -58,25 +64,55 @@ def load_source(name: str) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If there is no source of that name.
+        If there is no source of that name, or the file is no such table.
 
     Examples
     --------
     >>> load_source("bandgap").shape, load_source("multitask").shape
     ((1245, 2), (1121, 6))
     """
-    if name not in (*NAMED_SOURCES, "structures"):
+    if isinstance(source, pd.DataFrame):
+        if "composition" in source.columns or "formula" not in source.columns:
+            return source
+        return source.rename(columns={"formula": "composition"})
+    if not is_source(source):
         raise ValueError(
             f"expected source to be one of {', '.join(map(repr, NAMED_SOURCES))}, None, a "
-            f"DataFrame or (X_source, Y_source), got {name!r}"
+            f"DataFrame, the path of a table or (X_source, Y_source), got {str(source)!r}"
         )
+    if source not in (*NAMED_SOURCES, "structures"):
+        return load_source(_read_table(Path(source)))
     frame = _shipped()
-    if name == "structures":
+    if source == "structures":
         return frame[["composition", "structure"]].copy()
-    if name == "bandgap":
+    if source == "bandgap":
         return frame[["composition", "bandgap"]].copy()
     ungapped = frame[~frame["has_phonon_bandgap"].to_numpy(dtype=bool)]
     return ungapped[["composition", *MULTITASK_COLUMNS]].copy()
+
+
+def is_source(source: Any) -> bool:
+    """Tell whether this is a named source or the path of a file."""
+    if isinstance(source, Path):
+        return True
+    return isinstance(source, str) and (
+        source in (*NAMED_SOURCES, "structures") or Path(source).suffix in _ENDINGS
+    )
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    if path.suffix in (".json", ".gz"):
+        return load_dataset(path=path)
+    try:
+        if path.suffix in (".parquet", ".pq"):
+            return pd.read_parquet(path)
+        return pd.read_csv(path, sep=None, engine="python", encoding="utf-8-sig")
+    except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(
+            f"expected {path} to be a table in CSV, Parquet or matminer's JSON, but reading it "
+            f"failed: {reason}"
+        ) from error
 
 
 @lru_cache(maxsize=1)

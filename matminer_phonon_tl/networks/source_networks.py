@@ -9,6 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,26 +77,24 @@ def read_source_task(
             f"({source.get('name')}, tasks {source.get('tasks')}): a loaded model predicts without "
             "its source, so hand it in again with fit(X, y, source=...)"
         )
-    if isinstance(source, (str, pd.DataFrame)) and not has_compositions:
-        what = repr(source) if isinstance(source, str) else "a DataFrame"
+    is_table = isinstance(source, (str, Path, pd.DataFrame))
+    if is_table and not has_compositions:
+        what = "a DataFrame" if isinstance(source, pd.DataFrame) else repr(str(source))
         raise ValueError(
             f"expected compositions as X with source={what}, got a plain matrix of {n_features} "
             'columns: pass a DataFrame with a "composition" column or a list of formulas, or use '
             "source=None or source=(X_source, Y_source)"
         )
-    if isinstance(source, str):
+    if is_table:
         X, Y, tasks = _read_frame(load_source(source), descriptors)
-        name = source
-    elif isinstance(source, pd.DataFrame):
-        X, Y, tasks = _read_frame(source, descriptors)
-        name = "DataFrame"
+        name = "DataFrame" if isinstance(source, pd.DataFrame) else str(source)
     elif isinstance(source, tuple) and len(source) == 2:
         X, Y, tasks = _read_pair(source[0], source[1], descriptors)
         name = "(X_source, Y_source)"
     else:
         raise ValueError(
             f"expected source to be one of {', '.join(map(repr, NAMED_SOURCES))}, None, a "
-            f"DataFrame or (X_source, Y_source), got {type(source).__name__}"
+            f"DataFrame, the path of a table or (X_source, Y_source), got {type(source).__name__}"
         )
     if X.shape[1] != n_features:
         raise ValueError(
@@ -108,11 +107,11 @@ def read_source_task(
 def _read_frame(
     frame: pd.DataFrame, descriptors: str
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    labels = [column for column in frame.columns if column != "composition"]
+    labels = [c for c in frame.columns if c not in ("composition", "formula", "structure")]
     if "composition" not in frame.columns or not labels:
         raise ValueError(
-            'expected a source DataFrame with a "composition" column and one or more columns of '
-            f"labels, got the columns {list(map(str, frame.columns))}"
+            'expected a source DataFrame with a "composition" (or "formula") column and one or '
+            f"more columns of labels, got the columns {list(map(str, frame.columns))}"
         )
     for column in labels:
         if not pd.api.types.is_numeric_dtype(frame[column]):

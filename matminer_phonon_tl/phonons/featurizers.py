@@ -125,7 +125,7 @@ class PhononBandFeaturizer(BaseFeaturizer):
             "signed acoustic-optical gap [cm-1]",
             "largest phonon gap [cm-1]",
             "largest phonon gap lower edge [cm-1]",
-            "speed of sound [km/s]",
+            "mean speed of sound [km/s]",
             "highest phonon frequency [cm-1]",
             "lowest phonon frequency [cm-1]",
             "imaginary modes",

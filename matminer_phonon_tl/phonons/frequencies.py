@@ -4,12 +4,13 @@ Phonon documents of the same class come in THz, eV or cm-1, depending on their a
 """
 
 import math
+import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from scipy import constants
 
-from matminer_phonon_tl.exceptions import UnitError
+from matminer_phonon_tl.exceptions import DataWarning, UnitError
 from matminer_phonon_tl.units import FREQUENCY_UNITS_IN_THZ
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ inferred, because its figures are those of THz within a factor of four."""
 
 HIGHEST_KNOWN_FREQUENCY = 135.0
 """THz. The stretching mode of H2 (4401 cm-1), the highest of any material, is 132 THz."""
+
+PLAUSIBLE_HIGHEST = (1.0, 150.0)
+"""THz. Between which the highest frequency of any crystal lies: 1.0 in Cs, 132 in H2."""
 
 STIFFEST_BOND = 2300.0
 """N/m. The force constant of N2 (2294 N/m), the stiffest chemical bond."""
@@ -145,6 +149,26 @@ def highest_frequency_bounds(
     return softest / math.sqrt(softest_mass), high
 
 
+def warn_of_highest(in_thz: float, document: str) -> None:
+    """Warn of a highest frequency that no crystal has, whoever stated the unit.
+
+    Parameters
+    ----------
+    in_thz : float
+        Highest frequency, THz.
+    document : str
+        What to call the document.
+    """
+    low, high = PLAUSIBLE_HIGHEST
+    if not low <= in_thz <= high:
+        warnings.warn(
+            f"the highest frequency of this {document} is {in_thz:.4g} THz, and no crystal's lies "
+            f"outside {low:g} to {high:g} THz: check the unit and the phonons",
+            DataWarning,
+            stacklevel=3,
+        )
+
+
 def establish_unit(
     max_frequency: float,
     *,
@@ -191,6 +215,11 @@ def establish_unit(
     UnitError
         The unit cannot be established, or a stated one contradicts the content.
 
+    Warns
+    -----
+    DataWarning
+        The highest frequency lies outside :data:`PLAUSIBLE_HIGHEST`, also where a unit was stated.
+
     Examples
     --------
     >>> from pymatgen.core import Structure
@@ -203,6 +232,22 @@ def establish_unit(
     ...
     matminer_phonon_tl.exceptions.UnitError: expected frequencies of one possible unit in ...
     """
+    established = _establish(
+        max_frequency, unit, known_unit, structure, dos_integral, n_atoms, document
+    )
+    warn_of_highest(max_frequency * unit_in_thz(established), document)
+    return established
+
+
+def _establish(
+    max_frequency: float,
+    unit: str | None,
+    known_unit: str | None,
+    structure: "Structure | None",
+    dos_integral: float | None,
+    n_atoms: int | None,
+    document: str,
+) -> str:
     masses = None
     if structure is not None:
         masses = [float(mass) for e in structure.composition.elements if (mass := e.atomic_mass)]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import constants
 
-from matminer_phonon_tl.exceptions import MissingExtraError
+from matminer_phonon_tl.exceptions import MissingExtraError, way_to_install
 from matminer_phonon_tl.units import THZ_TO_HZ
 
 if TYPE_CHECKING:
@@ -189,8 +189,8 @@ def zincblende_springs(
         from phonopy.structure.atoms import PhonopyAtoms
     except ImportError as error:
         raise MissingExtraError(
-            "expected phonopy for a zincblende model crystal, found none; "
-            "pip install 'matminer-phonon-tl[phonopy]'"
+            "expected phonopy for a zincblende model crystal, found none: "
+            f"{way_to_install('phonopy')}"
         ) from error
     cell = PhonopyAtoms(
         symbols=list(species),

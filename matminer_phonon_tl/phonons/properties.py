@@ -13,6 +13,7 @@ from matminer_phonon_tl.phonons.bands import PhononBands, is_primitive, joined_b
 from matminer_phonon_tl.phonons.calculation import PhononCalculation
 from matminer_phonon_tl.phonons.debye import debye_temperature_of
 from matminer_phonon_tl.phonons.force_constants import ForceConstantPhonons
+from matminer_phonon_tl.phonons.frequencies import warn_of_highest
 from matminer_phonon_tl.phonons.gap import SpectralGap, acoustic_optical_edges_of, largest_gap_of
 from matminer_phonon_tl.phonons.heat_capacity import (
     checked_temperatures,
@@ -24,6 +25,7 @@ from matminer_phonon_tl.phonons.sound import (
     DirectionalSpeeds,
     directional_speeds_of,
     sound_velocities_of,
+    warn_of_speed,
 )
 from matminer_phonon_tl.phonons.stability import ImaginaryModes, imaginary_modes_of
 from matminer_phonon_tl.units import THZ_TO_CM1
@@ -227,6 +229,9 @@ def _of_force_constants(
     speeds, around_gamma = directional_speeds_of(phonons)
     everywhere = joined_bands(mesh.bands, around_gamma)
     imaginary = imaginary_modes_of(everywhere)
+    highest = float(everywhere.frequencies.max())
+    warn_of_highest(highest, "crystal")
+    warn_of_speed(speeds.mean)
     edges = acoustic_optical_edges_of(everywhere, require_primitive=False, allow_imaginary=True)
     notes = []
     if edges.optical_bottom < LOWEST_OPTICAL:
@@ -250,7 +255,7 @@ def _of_force_constants(
     return PhononProperties(
         is_stable=not imaginary.unstable,
         lowest_frequency=THZ_TO_CM1 * imaginary.lowest_away_from_translations,
-        max_frequency=THZ_TO_CM1 * float(everywhere.frequencies.max()),
+        max_frequency=THZ_TO_CM1 * highest,
         acoustic_top=acoustic_top,
         optical_bottom=optical_bottom,
         largest_gap=largest_gap_of(everywhere, allow_imaginary=True),

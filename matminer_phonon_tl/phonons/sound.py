@@ -1,5 +1,6 @@
 """Speed of sound: the slopes of the acoustic branches at the zone centre."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from matminer_phonon_tl.exceptions import PhononDocumentError, UnstableStructureError
+from matminer_phonon_tl.exceptions import DataWarning, PhononDocumentError, UnstableStructureError
 from matminer_phonon_tl.phonons.bands import PhononBands
 from matminer_phonon_tl.phonons.calculation import PhononCalculation
 from matminer_phonon_tl.phonons.force_constants import ForceConstantPhonons, hemisphere
@@ -22,6 +23,8 @@ _WINDOW = 0.2
 _MIN_POINTS = 4
 _OPTICAL_MARGIN = 0.9
 _COLLINEAR = 1e-4
+PLAUSIBLE_SPEEDS = (0.3, 25.0)
+"""km/s. No crystal has a mean speed of sound outside; the shipped sets hold 0.7 to 14."""
 _SLOWEST = 0.3  # km/s; slower waves are noise, and imaginary ones of this size too
 _PRINTED = 1e-4  # of a reciprocal lattice vector: wave vectors printed with four digits
 
@@ -123,6 +126,11 @@ def speed_of_sound(
     UnstableStructureError
         There are imaginary modes.
 
+    Warns
+    -----
+    DataWarning
+        The speed lies outside :data:`PLAUSIBLE_SPEEDS`, also where a unit was stated.
+
     References
     ----------
     Z. Liu, M. Jiang and T. Luo, Sci. Adv. 6, eabd1356 (2020), doi:10.1126/sciadv.abd1356. Their
@@ -144,12 +152,27 @@ def speed_of_sound(
             "expected waves that travel in every direction, got one whose squared speed is below "
             "zero; the crystal is elastically unstable, or its supercell is too small to tell"
         )
+    warn_of_speed(mean)
     return mean
+
+
+def warn_of_speed(mean: float) -> None:
+    """Warn of a mean speed of sound, km/s, that no crystal has."""
+    low, high = PLAUSIBLE_SPEEDS
+    if mean < low or mean > high:  # not where it is NaN
+        warnings.warn(
+            f"the mean speed of sound is {mean:.4g} km/s, and no crystal's lies outside {low:g} to "
+            f"{high:g} km/s: check the units of frequencies and lengths",
+            DataWarning,
+            stacklevel=3,
+        )
 
 
 def speed_of_sound_of(bands: PhononBands) -> float:
     """As :func:`speed_of_sound`, of bands that have been read."""
-    return float(np.mean([velocity.speed for velocity in sound_velocities_of(bands)]))
+    mean = float(np.mean([velocity.speed for velocity in sound_velocities_of(bands)]))
+    warn_of_speed(mean)
+    return mean
 
 
 def sound_velocities(

@@ -40,7 +40,7 @@ INK, GREY = "#1b1b1b", "#777777"
 NAMES = {
     "bandgap": "electronic band gap",
     "phonon_bandgap": "phonon gap",
-    "speed_of_sound": "speed of sound",
+    "speed_of_sound": "mean speed of sound",
     "heat_capacity": "heat capacity",
     "heat_capacity_per_atom": "heat capacity per atom",
 }

@@ -14,7 +14,7 @@ from uuid import uuid4
 import pyarrow as pa
 
 from matminer_phonon_tl._version import __version__
-from matminer_phonon_tl.exceptions import MissingExtraError, ScreeningError
+from matminer_phonon_tl.exceptions import MissingExtraError, ScreeningError, way_to_install
 from matminer_phonon_tl.models.serialization import decode_model
 from matminer_phonon_tl.screening.engines import Engine
 from matminer_phonon_tl.screening.row_predictor import RowPredictor
@@ -46,7 +46,7 @@ def workers(predict: RowPredictor, client: Any) -> Iterator[Engine]:
     except ImportError as error:
         raise MissingExtraError(
             "expected dask.distributed for a cluster, but importing it failed "
-            f"({error}): pip install 'matminer-phonon-tl[dask]'"
+            f"({error}): {way_to_install('dask')}"
         ) from error
     with ExitStack() as stack:
         if isinstance(client, str):

@@ -11,6 +11,7 @@ from pymatgen.core import Composition, Structure
 
 from matminer_phonon_tl.exceptions import ScreeningError
 
+_WITH_COMMAS = r"\s*[+-]?\d*(?:[.,]\d+)+(?:[eE][+-]?\d+)?\s*"
 _PREDICTION, _UNIT = b"prediction", b"unit"
 
 
@@ -88,7 +89,16 @@ def as_numbers(column: pa.ChunkedArray, name: str) -> pa.Array | pa.ChunkedArray
             f"expected numbers, or texts of them, in the column {name!r}, got {kind}: compare and "
             "rank by other columns"
         )
-    values = pd.to_numeric(column.to_pandas(), errors="coerce").astype("float64")
+    texts = column.to_pandas()
+    values = pd.to_numeric(texts, errors="coerce").astype("float64")
+    if is_text(kind):
+        others = texts[values.isna() & texts.notna()]
+        commas = others[others.str.fullmatch(_WITH_COMMAS)]
+        if len(commas):
+            raise ScreeningError(
+                f"expected numbers with a decimal point in the column {name!r}, got "
+                f"{commas.iloc[0]!r}: write points, or compare and rank by other columns"
+            )
     return pa.array(values, from_pandas=True)
 
 

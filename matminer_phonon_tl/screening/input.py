@@ -17,10 +17,13 @@ import pyarrow as pa
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.files import file_hash
 from matminer_phonon_tl.screening import input_csv_json, input_tables
-from matminer_phonon_tl.screening.chunks import Chunk
+from matminer_phonon_tl.screening.chunks import FORMULA_COLUMNS, Chunk
+from matminer_phonon_tl.screening.file_kinds import FIRST_BYTES, text_encoding
 
 FORMATS = {
     ".csv": "csv",
+    ".tsv": "csv",
+    ".tab": "csv",
     ".parquet": "parquet",
     ".pq": "parquet",
     ".jsonl": "jsonl",
@@ -30,6 +33,7 @@ FORMATS = {
 """Format of a file by the end of its name; text may also be gzipped (.gz)."""
 
 _BLOCK = 2**20
+_TABLE_ROWS = 5_000
 _GZIP = b"\x1f\x8b"
 
 
@@ -92,6 +96,51 @@ def open_input(data: Any, *, formula: str | None, chunk_rows: int) -> Input:
     return _guarded(Input("an iterator", None, n_rows, make))
 
 
+def read_table(
+    data: Any, formula: str | None = None, *, structure: bool = False
+) -> tuple[pd.DataFrame, dict[int, str]]:
+    """Read a whole table, of any form that :func:`screen` takes, into memory.
+
+    Parameters
+    ----------
+    data : path, "-", DataFrame, dask DataFrame, or iterable
+    formula : str, optional
+        Column of the formulas, or structures; default: composition, formula or structure.
+    structure : bool
+        Take the column ``structure`` by default.
+
+    Returns
+    -------
+    table : DataFrame
+        Its columns of scalars, and ``composition`` (with `structure`, ``structure``): what stands
+        for each row's material, not read yet.
+    errors : dict of int to str
+        What is wrong with rows that cannot be read, by position.
+
+    Raises
+    ------
+    ScreeningError
+        If the input cannot be used.
+    """
+    wanted = "structure" if structure else "composition"
+    asked = formula or ("structure" if structure else None)
+    frames: list[pd.DataFrame] = []
+    errors: dict[int, str] = {}
+    n_rows = 0
+    for chunk in open_input(data, formula=asked, chunk_rows=_TABLE_ROWS).chunks():
+        scalars = [f.name for f in chunk.table.schema if not pa.types.is_nested(f.type)]
+        frame = chunk.table.select(scalars).to_pandas()
+        # One column stands for the materials; another of them would be taken in its place.
+        frame = frame.drop(columns=[*FORMULA_COLUMNS, chunk.column], errors="ignore")
+        frame[wanted] = pd.Series(chunk.formulas, dtype=object)
+        errors |= {n_rows + row: sentence for row, sentence in chunk.errors.items()}
+        frames.append(frame)
+        n_rows += len(frame)
+    if not n_rows:
+        raise ScreeningError(f"expected rows in {data}, got none")
+    return pd.concat(frames, ignore_index=True), errors
+
+
 def _open_path(path: Path, formula: str | None, chunk_rows: int) -> Input:
     name = str(path)
     if not path.exists():
@@ -149,19 +198,22 @@ def _read_bytes(
     file: BinaryIO, kind: str, name: str, formula: str | None, chunk_rows: int
 ) -> Iterator[Chunk]:
     with file:
-        start = file.peek(4)[:4] if hasattr(file, "peek") else b""
+        start = file.peek(FIRST_BYTES) if hasattr(file, "peek") else b""
         if start[:2] == _GZIP:
             file = io.BufferedReader(gzip.GzipFile(fileobj=file))
-            start = file.peek(4)[:4]
-        if start[:2] in (b"\xff\xfe", b"\xfe\xff") or start == b"PAR1":
-            raise ScreeningError(
-                f"expected {name} to be text in UTF-8, got "
-                + ("Parquet: name it .parquet" if start == b"PAR1" else "UTF-16: save it as UTF-8")
-            )
+            start = file.peek(FIRST_BYTES)
+        encoding = text_encoding(start[:FIRST_BYTES], name)
+        if kind == "csv" and start.lstrip()[:2] in (b'{"', b"[{", b'["'):
+            raise ScreeningError(f"expected {name} to be CSV, got JSON: name it .jsonl or .json")
         if kind == "matminer":
-            yield from input_tables.matminer_chunks(file.read(), name, formula, chunk_rows)
+            content = file.read()
+            if encoding != "utf-8":
+                content = content.decode(encoding).encode()
+            yield from input_tables.matminer_chunks(content, name, formula, chunk_rows)
             return
-        text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        # Bytes that are no UTF-8 are an error of their row.
+        errors = "surrogateescape" if encoding.startswith("utf-8") else "strict"
+        text = io.TextIOWrapper(file, encoding=encoding, errors=errors, newline="")
         read = input_csv_json.csv_chunks if kind == "csv" else input_csv_json.json_chunks
         yield from read(text, name, formula, chunk_rows)
 

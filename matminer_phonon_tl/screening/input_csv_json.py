@@ -1,6 +1,8 @@
 """Read CSV and JSON lines, row by row."""
 
+import ast
 import csv
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Self, TextIO
@@ -9,6 +11,7 @@ import pyarrow as pa
 
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.screening.chunks import (
+    FORMULA_COLUMNS,
     MAX_LATE_KEYS,
     Chunk,
     formula_column,
@@ -16,12 +19,19 @@ from matminer_phonon_tl.screening.chunks import (
     warn_of_late_keys,
 )
 from matminer_phonon_tl.screening.columns import clean_text, to_column
-from matminer_phonon_tl.untrusted_json import parse_json
+from matminer_phonon_tl.untrusted_json import MAX_DEPTH, parse_json
 
+DELIMITERS = ",;\t|"
 MAX_LINE = 16 * 2**20
 """Longest line, in characters; the rest is skipped, and the row comes back with an error."""
 MAX_CHUNK = 32 * 2**20
 """Characters after which a chunk ends early, so that long rows need no more memory."""
+
+
+_LONGEST_DICT = 2**20
+"""Characters of a structure in a cell; one of a thousand atoms has a fifth of it."""
+_BRACKETS = re.compile(r"[\[\](){}]")
+_STATED = re.compile(r"(?i)\ufeff?\"?sep=([,;\t|])\"?\s*")
 
 
 class _Row(NamedTuple):
@@ -35,14 +45,14 @@ class _Row(NamedTuple):
 
 
 def csv_chunks(file: TextIO, name: str, formula: str | None, chunk_rows: int) -> Iterator[Chunk]:
-    """Read CSV with a header line.
+    """Read CSV with a header line, its cells separated by commas, semicolons, tabs or bars.
 
     Cells stay the text they are: no type is guessed from the first rows that the millionth could
     contradict. An empty cell is missing.
     """
     lines = _Lines(file)
     # Strict: else a quote that is never closed takes the rest of the file into its cell.
-    reader = csv.reader(lines, strict=True)
+    reader = csv.reader(lines, strict=True, delimiter=_delimiter(lines, formula))
     try:
         header = [clean_text(cell) for cell in next(reader, [])]
     except csv.Error as error:
@@ -58,7 +68,7 @@ def csv_chunks(file: TextIO, name: str, formula: str | None, chunk_rows: int) ->
         table = pa.table([pa.array(text, pa.string()) for text in texts], names=header)
         errors = {number: row.wrong for number, row in enumerate(rows) if row.wrong is not None}
         # An empty formula is reported as such, not as a missing value.
-        formulas = [clean_text(row.cells[place]) if row.is_whole else None for row in rows]
+        formulas = [_cell_value(row.cells[place]) if row.is_whole else None for row in rows]
         return Chunk(table, formulas, errors, column)
 
     yield from _in_chunks(_csv_rows(reader, lines, len(header)), chunk_rows, make)
@@ -108,6 +118,10 @@ class _Lines:
         self._again: deque[str] = deque()
         self.start_row()
 
+    def put_back(self, line: str) -> None:
+        """Let a line be read again."""
+        self._again.appendleft(line)
+
     def start_row(self) -> None:
         self.taken: list[str] = []
         self.is_cut = False
@@ -121,15 +135,74 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._again.popleft() if self._again else self.file.readline(MAX_LINE)
+        is_new = not self._again
+        line = self.file.readline(MAX_LINE) if is_new else self._again.popleft()
         if not line:
             raise StopIteration
         if len(line) == MAX_LINE and not line.endswith("\n"):
             self.is_cut = True
-            while (rest := self.file.readline(MAX_LINE)) and not rest.endswith("\n"):
+            while is_new and (rest := self.file.readline(MAX_LINE)) and not rest.endswith("\n"):
                 pass
         self.taken.append(line)
         return line
+
+
+def _cell_value(cell: str) -> Any:
+    """Prepare what a cell of CSV holds for the predictor: a formula, or a dict that is printed."""
+    text = clean_text(cell)
+    return formula_value(dict_of_text(text)) if text.startswith("{") else text
+
+
+def dict_of_text(text: str) -> Any:
+    """Read a composition or a structure that a cell holds, in JSON or as Python prints a dict.
+
+    Returns
+    -------
+    dict or str
+        The text where it is neither.
+
+    Examples
+    --------
+    >>> dict_of_text("{'In': 1.0, 'N': 1.0}"), dict_of_text("{'In': open('x')}")
+    ({'In': 1.0, 'N': 1.0}, "{'In': open('x')}")
+    """
+    levels = deepest = 0
+    for bracket in _BRACKETS.findall(text[:_LONGEST_DICT]):
+        levels += 1 if bracket in "{[(" else -1
+        deepest = max(deepest, levels)
+    if deepest > MAX_DEPTH or len(text) > _LONGEST_DICT:
+        return text
+    try:
+        found = parse_json(text.encode(), allow_nan=True)
+    except ValueError:
+        try:
+            found = ast.literal_eval(text)  # constants only: nothing is called
+        except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+            return text
+    return found if isinstance(found, dict) else text
+
+
+def _delimiter(lines: _Lines, formula: str | None) -> str:
+    """Return what separates the header's cells: with it, one of them names the formulas.
+
+    A first line ``sep=;``, which spreadsheets write, says it and is no header.
+    """
+    first = next(lines, "")
+    stated = _STATED.fullmatch(first)
+    if stated is not None:
+        return stated[1]
+    second = next(lines, "")
+    for line in filter(None, (second, first)):
+        lines.put_back(line)
+    if second.startswith("{") and not any(delimiter in first for delimiter in DELIMITERS):
+        # A column of dicts alone: quoted where they hold what separates.
+        return next((d for d in DELIMITERS if d not in second), ",")
+    headers = {d: next(csv.reader([first], delimiter=d), []) for d in DELIMITERS}
+    wanted = {formula} if formula else set(FORMULA_COLUMNS)
+    for delimiter, header in headers.items():
+        if wanted.intersection(map(clean_text, header)):
+            return delimiter
+    return max(headers, key=lambda delimiter: len(headers[delimiter]))
 
 
 def _csv_rows(reader: Any, lines: _Lines, width: int) -> Iterator[_Row]:

@@ -200,13 +200,13 @@ def harmless(text: str) -> str:
 
     Examples
     --------
-    >>> harmless("=HYPERLINK(A1)"), harmless("-1.5"), harmless("InN")
-    ("'=HYPERLINK(A1)", '-1.5', 'InN')
+    >>> harmless("=HYPERLINK(A1)"), harmless("-1.5"), harmless("-1,5"), harmless("InN")
+    ("'=HYPERLINK(A1)", '-1.5', '-1,5', 'InN')
     """
     if not text.startswith(_STARTS_FORMULA):
         return text
     try:
-        float(text)
+        float(text.replace(",", ""))
     except ValueError:
         return f"'{text}"
     return text

@@ -59,6 +59,11 @@ class OutputColumns:
         kept = settings.columns
         if settings.by is not None:
             _check([settings.by], kept or all_names, "--by")
+        elif settings.is_ranked and RANKED_BY not in renamed:
+            raise ScreeningError(
+                f"expected --top and --by, because this model predicts no {RANKED_BY} to rank by: "
+                f"name one of {', '.join(kept or all_names)}"
+            )
         elif settings.is_ranked and kept is not None and renamed[RANKED_BY] not in kept:
             raise ScreeningError(
                 f"expected --columns with {renamed[RANKED_BY]}, by which rows are ranked, got "

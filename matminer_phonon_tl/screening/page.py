@@ -124,7 +124,7 @@ class RankingPage:
         if scatter is not None:
             shown = "All rows" if self.n_rows <= POINTS else f"{len(points)} of the rows"
             parts += [
-                "<h2>Gap and speed of sound</h2>",
+                "<h2>Gap and mean speed of sound</h2>",
                 f"<p>{shown}, where they have a gap; point at one for its formula.</p>",
                 _figure(scatter),
             ]
@@ -258,7 +258,7 @@ def scatter_figure(rows: pd.DataFrame, names: pd.Series, schema: pa.Schema) -> A
         )
     )  # fmt: skip
     figure.update_layout(
-        xaxis_title=_titled("speed of sound", units.get(sound)),
+        xaxis_title=_titled("mean speed of sound", units.get(sound)),
         yaxis_title=_titled("phonon gap", units.get(gap)),
         hovermode="closest",
     )

@@ -108,12 +108,13 @@ def screen(
     where : str, optional
         Rows to write, for example ``"has_gap_probability > 0.8 and phonon_bandgap > 150"``.
     top : int, optional
-        Write only this many rows: those with the highest value of `by`.
+        Write only this many rows: those with the highest value of `by`, ranked. Without it, all
+        rows are written in the input's order, and the page's table is ranked by the predicted gap.
     by : str, optional
         Column to rank by, in the output and on the page; default: the predicted gap. Text counts as
-        the number that it holds; dates can be ranked too.
+        the number that it holds; dates can be ranked too. Only with `top`.
     ascending : bool
-        Rank the lowest value first.
+        Rank the lowest value first. Only with `top`.
     html : path, optional
         Write a page of the result too: figures, and a table of the first thousand rows, without the
         spreads (``_std``).

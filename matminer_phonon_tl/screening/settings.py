@@ -63,9 +63,10 @@ class ScreeningSettings:
             raise ScreeningError(
                 f"expected columns as a list of one name or more, got {self.columns!r}"
             )
-        if (self.by is not None or self.ascending) and not self.is_ranked:
+        if (self.by is not None or self.ascending) and self.top is None:
             raise ScreeningError(
-                "expected --by and --ascending with --top or --html, got neither: nothing is ranked"
+                "expected --top with --by and --ascending, got none: without it all rows are "
+                "written, in the input's order; --top N writes the first N, ranked"
             )
         self.condition  # noqa: B018 (a condition that cannot be read is refused here)
 

@@ -209,7 +209,7 @@ def test_a_narrow_terminal_breaks_no_word_and_loses_nothing(run, monkeypatch, wi
     table = out[: out.index("In round brackets")]
     assert "\u2026" not in table
     words = [word for line in table.splitlines() for word in line.split()]
-    for word in ("GaN", "Qq", "error", "yes", "gap,", "cm-1", "km/s", "J/mol/K", "applies"):
+    for word in ("GaN", "Qq", "error", "yes", "gap,", "cm-1", "km/s", "J/mol/K", "similarity"):
         assert word in words
     if width < 78:
         assert sum(line.count("]") == 1 for line in table.splitlines()) == 3
@@ -234,11 +234,10 @@ def test_train_writes_what_predict_reads(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr("matminer_phonon_tl.datasets.load_training_set", lambda: part)
     # Smaller models: what is trained is tested elsewhere, here the way from table to file.
     small = {"intervals": True, "cv": 2, "random_state": 0}
-    for place in ("evaluation.training", "models.predictor"):
-        monkeypatch.setattr(
-            f"matminer_phonon_tl.{place}.make_regressor",
-            lambda target, **_: PhononRegressor(**small),  # noqa: ARG005
-        )
+    monkeypatch.setattr(
+        "matminer_phonon_tl.models.predictor.regressor_of",
+        lambda *_, **__: PhononRegressor(**small),
+    )
     path = tmp_path / "predictor.json.gz"
     monkeypatch.setattr(sys, "argv", ["phonon-tl", "train", "--out", str(path)])
     with pytest.raises(SystemExit) as ended:

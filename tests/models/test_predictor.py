@@ -262,14 +262,14 @@ def test_intervals_surround_the_prediction(small_predictor):
         assert (frame[f"{target}_std"] > 0).all()
 
 
-def test_applicability_and_unseen_elements(small_predictor, phonon_tl):
+def test_training_similarity_and_unseen_elements(small_predictor, phonon_tl):
     seen = phonon_tl[phonon_tl["has_phonon_bandgap"]]["composition"][:5].tolist()
     frame = small_predictor.predict([*seen, "UO2", {"H": 1, "Pu": 30}])
-    assert (frame["applicability"][:5] == 1).all()
+    assert (frame["training_similarity"][:5] == 1).all()
     assert (frame["unseen_elements"][:5] == "").all()
     assert frame.loc[5, "unseen_elements"] == "U"
-    assert frame.loc[6, "applicability"] < 0.05
-    assert frame["applicability"].between(0, 1).all()
+    assert frame.loc[6, "training_similarity"] < 0.05
+    assert frame["training_similarity"].between(0, 1).all()
     assert frame["in_domain"].tolist() == [True] * 5 + [False] * 2
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from matminer_phonon_tl.datasets.sources.base import SourceUnavailableError
-from matminer_phonon_tl.exceptions import MissingExtraError
+from matminer_phonon_tl.exceptions import MissingExtraError, way_to_install
 
 logger = logging.getLogger(__name__)
 
@@ -128,8 +128,7 @@ def _make_client(api_key: str | None, endpoint: str | None) -> Any:
         from mp_api.client import MPRester
     except ImportError as error:
         raise MissingExtraError(
-            "expected mp-api to ask the Materials Project, found none; "
-            "pip install 'matminer-phonon-tl[mp]'"
+            f"expected mp-api to ask the Materials Project, found none: {way_to_install('mp')}"
         ) from error
     from pymatgen.core import SETTINGS
 

@@ -1,4 +1,4 @@
-"""How near a compound is to what a predictor was trained on."""
+"""How like the compounds that a predictor was trained on another compound is."""
 
 from typing import Any
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from matminer_phonon_tl.models.applicability import (
+from matminer_phonon_tl.models.training_similarity import (
     IN_DOMAIN,
     in_domain,
     training_elements,

@@ -1,0 +1,90 @@
+"""``phonon-tl train``: a table with labels in, a model file out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from matminer_phonon_tl.files import write_atomically
+
+
+def train(
+    out: Annotated[Path, typer.Option(help="File to write: .json, or .json.gz.")],
+    table: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[TABLE]",
+            help="CSV, JSON or Parquet with a column of formulas or structures and columns to "
+            "learn; or a dataset that build-dataset wrote. Default: both shipped sets.",
+        ),
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN=UNIT",
+            help="A column to learn and its unit, such as debye_temperature=K (kappa=1 where it "
+            "has none); may be given several times. Default, for datasets: the phonon properties.",
+        ),
+    ] = None,
+    formula: Annotated[
+        str | None,
+        typer.Option(help="Column of the materials; default: composition, formula or structure."),
+    ] = None,
+    structure: Annotated[
+        bool, typer.Option("--structure", help="A predictor that also uses structures.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+) -> None:
+    """Train a predictor, score it by cross-validation, and write it as JSON.
+
+    Columns named phonon_bandgap (cm-1, THz, meV), speed_of_sound (km/s, m/s) or heat_capacity
+    (J/mol/K, per mole of reduced formula units, 300 K) are learnt as the shipped models learn them;
+    has_phonon_bandgap needs no unit, and a gap of 0 says that there is none. Any other column of
+    numbers is learnt by Gaussian processes.
+
+    Rows that are left out are counted, and listed with the reason in NAME.left_out.csv beside the
+    model. Each label needs some 25 materials, a gap as many that have one.
+
+    The files that ship are made by: phonon-tl train --out predictor.json.gz, and the same with
+    --structure.
+    """
+    from matminer_phonon_tl.datasets import load_dataset, load_training_set
+    from matminer_phonon_tl.evaluation.training import train_predictor
+    from matminer_phonon_tl.evaluation.training_table import TrainingTable
+    from matminer_phonon_tl.models import save_model
+    from matminer_phonon_tl.screening import read_table
+
+    if not out.parent.is_dir() or out.is_dir() or not out.name.endswith((".json", ".json.gz")):
+        raise typer.BadParameter(
+            f"expected --out as a .json or .json.gz file in a folder that exists, got {out}"
+        )
+    labels = dict(map(_read_label, label)) if label else None
+    unreadable: dict[int, str] = {}
+    if labels is None:
+        if table is not None and not table.endswith((".json", ".json.gz")):
+            raise typer.BadParameter(
+                "expected --label for each column to learn, such as --label speed_of_sound=km/s, "
+                "got none"
+            )
+        df = load_training_set() if table is None else load_dataset(path=table)
+    elif table is None:
+        df = load_training_set()
+    else:
+        df, unreadable = read_table(table, formula, structure=structure)
+    rows = TrainingTable.read(df, labels, structure=structure, unreadable=unreadable)
+    predictor = train_predictor(rows, structure=structure, random_state=seed)
+    save_model(predictor, out)
+    for score in predictor.card_["scores"]:
+        typer.echo(", ".join(f"{key} {value}" for key, value in score.items()))
+    if len(rows.left_out):
+        listed = out.with_name(f"{out.name.removesuffix('.gz').removesuffix('.json')}.left_out.csv")
+        write_atomically(listed, rows.left_out.to_csv(index=False).encode())
+        for line in rows.summary():
+            typer.echo(line, err=True)
+        typer.echo(f"each with its reason in {listed}", err=True)
+
+
+def _read_label(text: str) -> tuple[str, str]:
+    """Split COLUMN=UNIT at the last sign."""
+    column, _, unit = text.rpartition("=") if "=" in text else (text, "", "")
+    return column.strip(), unit.strip()

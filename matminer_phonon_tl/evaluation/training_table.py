@@ -1,0 +1,268 @@
+"""Read anybody's table as training data: what can be learnt, what is left out, and why."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from matminer_phonon_tl.compositions import CompositionArray, composition_values
+from matminer_phonon_tl.datasets.load import UNITS
+from matminer_phonon_tl.exceptions import CompositionError, TrainingError, UnitError
+from matminer_phonon_tl.featurizers.element_table import ElementTable
+from matminer_phonon_tl.models.cells import read_cell
+from matminer_phonon_tl.models.materials import Materials
+from matminer_phonon_tl.models.predictor import GAP, HAS_GAP, TARGETS
+from matminer_phonon_tl.phonons.sound import PLAUSIBLE_SPEEDS
+from matminer_phonon_tl.units import CM1_TO_THZ, FREQUENCY_UNITS_IN_THZ
+
+FACTORS: dict[str, dict[str, float]] = {
+    GAP: {unit: size / CM1_TO_THZ for unit, size in FREQUENCY_UNITS_IN_THZ.items()},
+    "speed_of_sound": {"km/s": 1.0, "m/s": 1e-3},
+    "heat_capacity": {"j/mol/k": 1.0, "j/k/mol": 1.0, "cal/mol/k": 4.184, "cal/k/mol": 4.184},
+}
+"""What turns a unit, by its lower-case name, into that of the property."""
+
+_MISSING = frozenset({"", "-", "--", "?", "na", "n/a", "nan", "none", "null", "<na>"})
+_ANSWERS = {
+    **dict.fromkeys(("true", "yes", "y", "1", "1.0"), True),
+    **dict.fromkeys(("false", "no", "n", "0", "0.0"), False),
+}
+
+
+@dataclass(frozen=True)
+class TrainingTable:
+    """Rows that can be learnt from, and what of the table cannot.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``composition``, ``structure`` where structures are asked for, and the labels in the
+        package's units, missing where they are not known.
+    units : dict of label to unit
+        Units of the labels in ``frame``.
+    left_out : DataFrame
+        One row for each row of the table, or each label of it, that is left out: ``row`` (from 0),
+        ``material`` as it was given, ``label`` (empty: the whole row), ``reason``, ``detail``.
+    """
+
+    frame: pd.DataFrame
+    units: dict[str, str]
+    left_out: pd.DataFrame
+
+    @classmethod
+    def read(
+        cls,
+        df: pd.DataFrame,
+        labels: Mapping[str, str] | None = None,
+        *,
+        structure: bool = False,
+        unreadable: Mapping[int, str] | None = None,
+    ) -> "TrainingTable":
+        """Read a table.
+
+        Parameters
+        ----------
+        df : DataFrame
+            With ``composition``, ``formula`` or ``structure``, and the labels.
+        labels : dict of label to unit, optional
+            Columns to learn; default: the three phonon properties, in the units of the shipped
+            sets. Those named like a phonon property (:data:`TARGETS`) are turned into
+            its unit; a heat capacity is one per mole of reduced formula units at 300 K.
+            ``has_phonon_bandgap`` has the unit "". A gap of 0 or less says that there is none.
+        structure : bool
+            Take the structures, and leave out rows without one.
+        unreadable : dict of int to str, optional
+            What is wrong with rows that could not be read at all.
+
+        Raises
+        ------
+        TrainingError
+            If a label is no column, or holds values that cannot be meant in its unit.
+        UnitError
+            If the unit of a phonon property is none of its units.
+        """
+        if labels is None:
+            labels = {name: UNITS[name] for name in TARGETS}
+        _check_labels(df, labels)
+        left_out = _LeftOut(composition_values(df, "structure" if structure else "composition"))
+        for row, sentence in (unreadable or {}).items():
+            left_out.add(row, "", "a row that cannot be read", sentence)
+        materials, rows = _materials(left_out, structure=structure)
+        columns: dict[str, Any] = {"composition": list(materials.compositions)}
+        if structure:
+            columns["structure"] = list(materials.structures)
+        frame = pd.DataFrame(columns, index=df.index[rows])
+        for label, unit in labels.items():
+            if label != HAS_GAP:
+                values = _numbers(df[label].tolist(), label, rows, left_out)
+                frame[label] = values * _factor(label, unit)
+        if "speed_of_sound" in labels:
+            _check_speeds(frame["speed_of_sound"])
+        if GAP in labels or HAS_GAP in labels:
+            _add_answers(frame, df, rows, left_out)
+        found = {label: UNITS.get(label, unit) for label, unit in labels.items()}
+        return cls(frame, found, left_out.table())
+
+    def summary(self) -> list[str]:
+        """Return a line for each label and reason: how many are left out."""
+        pairs = zip(self.left_out["label"], self.left_out["reason"], strict=True)
+        return [
+            f"{label or 'every label'}: left out {n} {'row' if n == 1 else 'rows'} with {reason}"
+            for (label, reason), n in Counter(pairs).items()
+        ]
+
+
+class _LeftOut:
+    """Collect what is left out of a table, and why.
+
+    Parameters
+    ----------
+    values : list
+        What stands for the material of each row.
+    """
+
+    def __init__(self, values: list[Any]) -> None:
+        self.values = values
+        self._found: list[tuple[int, str, str, str, str]] = []
+        self.whole: set[int] = set()
+
+    def add(self, row: int, label: str, reason: str, detail: str = "") -> None:
+        value = self.values[row]
+        material = getattr(value, "formula", value)
+        self._found.append((row, str(material)[:200], label, reason, detail))
+        if not label:
+            self.whole.add(row)
+
+    def table(self) -> pd.DataFrame:
+        names = ["row", "material", "label", "reason", "detail"]
+        return pd.DataFrame(self._found, columns=names).sort_values("row", kind="stable")
+
+
+def _check_labels(df: pd.DataFrame, labels: Mapping[str, str]) -> None:
+    for label, unit in labels.items():
+        if label not in df.columns:
+            raise TrainingError(
+                f"expected a column {label!r} to learn, got the columns "
+                f"{', '.join(map(str, df.columns))}: name one of them"
+            )
+        if not unit and label != HAS_GAP:
+            raise TrainingError(
+                f"expected the unit of {label!r}, got none: give it as {label}=UNIT, and "
+                f"{label}=1 where it has none"
+            )
+        _factor(label, unit)
+
+
+def _factor(label: str, unit: str) -> float:
+    """Return what turns a label into the unit in which its property is learnt."""
+    if label not in FACTORS:
+        return 1.0
+    spelled = unit.lower().replace(" ", "").replace("^-1", "-1").replace("1/cm", "cm-1")
+    known = {**FACTORS[label], UNITS[label].lower().replace(" ", ""): 1.0}
+    if spelled not in known:
+        names = {"thz": "THz", "ev": "eV", "mev": "meV"}
+        raise UnitError(
+            f"expected the unit of {label} as one of "
+            f"{', '.join(names.get(name, name) for name in FACTORS[label])}, got {unit!r}: convert "
+            "it, or give the column another name to learn it as it is"
+        )
+    return known[spelled]
+
+
+def _materials(left_out: _LeftOut, *, structure: bool) -> tuple[Materials, NDArray[np.intp]]:
+    """Read the materials of the rows that have one, each in its primitive cell."""
+    rows: list[int] = []
+    cells: list[Any] = []
+    for row, value in enumerate(left_out.values):
+        if row in left_out.whole:
+            continue
+        if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
+            left_out.add(row, "", f"no {'structure' if structure else 'formula'}")
+            continue
+        try:
+            cells.append(read_cell(value, needs_structure=structure))
+            rows.append(row)
+        except CompositionError as error:
+            left_out.add(row, "", "a structure that cannot be read", error.reason)
+    compositions, good, errors = CompositionArray.read_valid(cells)
+    flat, known, unknown = compositions.flat_valid(ElementTable.shipped().index_of)
+    refused = errors | {int(good[place]): error for place, error in unknown.items()}
+    for place, bad in sorted(refused.items()):
+        left_out.add(rows[place], "", "a formula that cannot be read", bad.reason)
+    kept = good[known]
+    materials = Materials(
+        compositions.take(known), [cells[place] for place in kept] if structure else None, flat=flat
+    )
+    placed = np.array(rows, dtype=np.intp)[kept]
+    if structure:
+        undescribed = materials.find_errors(["lattice_dynamics", "bond_valence"])
+        for place, bad in undescribed.items():
+            left_out.add(int(placed[place]), "", "a structure that cannot be described", bad.reason)
+        described = np.setdiff1d(np.arange(len(placed)), list(undescribed))
+        materials, placed = materials.take(described), placed[described]
+    return materials, placed
+
+
+def _numbers(
+    values: list[Any], label: str, rows: NDArray[np.intp], left_out: _LeftOut
+) -> NDArray[np.float64]:
+    """Read the labels of some rows; NaN where there is none, or no number."""
+    numbers = np.full(len(rows), np.nan)
+    for place, row in enumerate(rows.tolist()):
+        value = values[row]
+        text = str(value).strip()
+        if text.lower() in _MISSING:
+            left_out.add(row, label, "no value")
+            continue
+        try:
+            # Python reads 1_000, and True as 1.
+            is_number = not isinstance(value, bool | np.bool_) and "_" not in text
+            number = float(text) if is_number else np.nan
+        except ValueError:
+            number = np.nan
+        if np.isfinite(number):
+            numbers[place] = number
+        else:
+            left_out.add(row, label, "a value that is no number", text[:200])
+    return numbers
+
+
+def _add_answers(
+    frame: pd.DataFrame, df: pd.DataFrame, rows: NDArray[np.intp], left_out: _LeftOut
+) -> None:
+    """Add ``has_phonon_bandgap``, from its column or the gap, where the two do not contradict."""
+    given = df[HAS_GAP].tolist() if HAS_GAP in df.columns else [None] * len(df)
+    gaps = frame[GAP].to_numpy() if GAP in frame else np.full(len(rows), np.nan)
+    answers: list[bool | None] = []
+    for row, gap in zip(rows.tolist(), gaps.tolist(), strict=True):
+        text = str(given[row]).strip().lower()
+        answer = _ANSWERS.get(text)
+        if answer is None and text not in _MISSING:
+            left_out.add(row, HAS_GAP, "an answer other than true or false", text[:200])
+        elif answer is None and np.isfinite(gap):
+            answer = gap > 0
+        elif answer is None and HAS_GAP in df.columns:
+            left_out.add(row, HAS_GAP, "no value")
+        if answer is not None and np.isfinite(gap) and answer != (gap > 0):
+            detail = f"{gap:g} cm-1, {given[row]}"
+            left_out.add(row, GAP, "a gap that contradicts has_phonon_bandgap", detail)
+            answer = None
+        answers.append(answer)
+    frame[HAS_GAP] = pd.array(answers, dtype="boolean")
+    if GAP in frame:
+        frame[GAP] = np.where(frame[HAS_GAP].notna(), gaps, np.nan)
+
+
+def _check_speeds(speeds: "pd.Series[float]") -> None:
+    """Refuse speeds of sound most of which cannot be meant in the stated unit."""
+    low, high = PLAUSIBLE_SPEEDS
+    known = speeds.dropna()
+    if len(known) and not low <= float(known.median()) <= high:
+        raise TrainingError(
+            f"expected speeds of sound between {low:g} and {high:g} km/s, got a median of "
+            f"{known.median():.4g} km/s in the stated unit: state the unit they are in"
+        )

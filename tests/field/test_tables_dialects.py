@@ -1,0 +1,161 @@
+"""Tables as spreadsheets and other programs write them, whatever their name says."""
+
+import bz2
+import io
+import json
+import lzma
+import zipfile
+
+import pandas as pd
+import pytest
+from pymatgen.core import Composition, Lattice, Structure
+
+from matminer_phonon_tl.exceptions import ScreeningError
+from matminer_phonon_tl.screening import read_table, screen
+from matminer_phonon_tl.screening.columns import as_numbers
+
+TEXT = "id;formula;größe\n1;GaN;3\n2;NaCl;1\n"
+
+
+def zipped(*names):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name in names:
+            archive.writestr(name, "<x/>")
+    return content.getvalue()
+
+
+def as_parquet():
+    content = io.BytesIO()
+    pd.DataFrame({"formula": ["GaN"]}).to_parquet(content)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|", ","])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
+)
+def test_delimiter_and_encoding_are_found(tmp_path, delimiter, encoding):
+    path = tmp_path / "list.csv"
+    path.write_bytes(TEXT.replace(";", delimiter).encode(encoding))
+    frame, errors = read_table(path)
+    assert errors == {}
+    assert frame.to_dict("list") == {
+        "id": ["1", "2"], "größe": ["3", "1"], "composition": ["GaN", "NaCl"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("sep=;\r\n" + TEXT, ["id", "größe", "composition"]),
+        ('"sep=|"\n' + TEXT.replace(";", "|"), ["id", "größe", "composition"]),
+        ('formula;"a,b,c"\nGaN;1\nNaCl;2\n', ["a,b,c", "composition"]),
+        ("formula,a;b\nGaN,1\nNaCl,2\n", ["a;b", "composition"]),
+        ("formula\nGaN\nNaCl\n", ["composition"]),
+        ("formula,x\rGaN,1\rNaCl,2\r", ["x", "composition"]),
+        ('"formula"\t"x"\nGaN\t"1\t2"\nNaCl\t3\n', ["x", "composition"]),
+    ],
+)
+def test_the_header_says_what_separates(tmp_path, text, names):
+    path = tmp_path / "list.csv"
+    path.write_bytes(text.encode())
+    frame, errors = read_table(path)
+    assert list(frame.columns) == names
+    assert frame["composition"].tolist() == ["GaN", "NaCl"]
+    assert errors == {}
+
+
+def test_a_named_column_says_it_too(tmp_path):
+    path = tmp_path / "list.tsv"
+    path.write_text("my, material\tx\nGaN\t1\n")
+    assert read_table(path, "my, material")[0]["composition"].tolist() == ["GaN"]
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (zipped("[Content_Types].xml", "xl/workbook.xml"), "an Excel workbook: save it as CSV"),
+        (zipped("docProps/app.xml", "xl/theme.xml"), "an Excel workbook: save it as CSV"),
+        (b"PK\x03\x04" + b"\0" * 26 + b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet",
+         "an OpenDocument spreadsheet: save it as CSV"),
+        (zipped("list.csv"), "a ZIP archive: unpack it"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 99, "an Excel workbook of the old form"),
+        (as_parquet(), "Parquet: name it .parquet"),
+        (bz2.compress(TEXT.encode()), "a file packed by bzip2"),
+        (lzma.compress(TEXT.encode()), "a file packed by xz"),
+        (b"(\xb5/\xfd\x04", "a file packed by zstd"),
+        (b"\x80\x04\x95\x10", "a Python pickle, which is never read"),
+        (b"SQLite format 3\0", "an SQLite database"),
+        (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+        (b"%PDF-1.7\n", "a PDF document"),
+        (b"\x89PNG\r\n\x1a\n\0", "a picture"),
+        (b"<!DOCTYPE html>\n<html>404", "a web page: download the file itself"),
+        (b"\n<html lang='en'>", "a web page"),
+        (b'<?xml version="1.0"?><Workbook/>', "XML"),
+        (b"form\0\0\0ula", "another binary file"),
+    ],
+)  # fmt: skip
+def test_a_file_of_another_kind_is_named(tmp_path, content, what):
+    path = tmp_path / "list.csv"
+    path.write_bytes(content)
+    with pytest.raises(ScreeningError) as refused:
+        read_table(path)
+    assert f"expected {path} to be a text, got {what}" in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ['[{"formula": "GaN"}]', ' {"formula": "GaN"}\n'])
+def test_json_named_csv_is_named(tmp_path, text):
+    path = tmp_path / "list.csv"
+    path.write_text(text)
+    with pytest.raises(ScreeningError, match=r"to be CSV, got JSON: name it \.jsonl or \.json"):
+        read_table(path)
+
+
+def test_a_dict_in_a_cell_is_what_it_stands_for(tmp_path):
+    """pandas writes an object column as Python prints it, others as JSON."""
+    cells = [
+        {"Ga": 1.0, "N": 1},
+        json.dumps({"Ga": 1.0, "N": 1}),
+        Composition("GaN").as_dict(),
+        Composition("GaN"),
+        "{'Ga': __import__('os')}",
+        "{" * 5000,
+        "{'Ga': 1",
+    ]
+    pd.DataFrame({"composition": cells}).to_csv(tmp_path / "list.csv", index=False)
+    screen(tmp_path / "list.csv", tmp_path / "out.csv")
+    frame = pd.read_csv(tmp_path / "out.csv")
+    assert frame["speed_of_sound"].notna().tolist() == [True] * 4 + [False] * 3
+    assert len(set(frame["speed_of_sound"][:4])) == 1
+    assert frame["error"][4:].str.startswith("expected ").all()
+
+
+@pytest.mark.parametrize("as_text", [str, json.dumps])
+def test_a_structure_in_a_cell_is_read(tmp_path, as_text):
+    crystal = Structure(Lattice.cubic(4.12), ["Cs", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    table = pd.DataFrame({"structure": [as_text(crystal.as_dict())]})
+    table.to_csv(tmp_path / "list.csv", sep=";", index=False)
+    screen(tmp_path / "list.csv", tmp_path / "out.csv")
+    screen(["CsCl"], tmp_path / "formula.csv")
+    found, asked = (pd.read_csv(tmp_path / name) for name in ("out.csv", "formula.csv"))
+    # Two atoms in the cell, as in the formula; 3R a mole of atoms bounds the heat capacity.
+    assert found["error"].isna().all()
+    assert found["heat_capacity"][0] == pytest.approx(asked["heat_capacity"][0], rel=0.02)
+
+
+@pytest.mark.parametrize("number", ["3,5", "-0,25", "1,234.5", "1.234,5", ",5e3"])
+def test_a_decimal_comma_is_refused_where_numbers_are_compared(tmp_path, number):
+    (tmp_path / "list.csv").write_text(f"formula;x\nGaN;{number}\nNaCl;2\n")
+    for name, options in {"a.csv": {"where": "x > 1"}, "b.csv": {"by": "x", "top": 1}}.items():
+        with pytest.raises(ScreeningError, match=f"a decimal point in the column .*got '{number}'"):
+            screen(tmp_path / "list.csv", tmp_path / name, **options)
+    screen(tmp_path / "list.csv", tmp_path / "out.csv")
+    assert pd.read_csv(tmp_path / "out.csv", dtype=str)["x"].tolist() == [number, "2"]
+
+
+def test_names_with_commas_are_no_numbers():
+    import pyarrow as pa
+
+    column = pa.chunked_array([pa.array(["a,b", "1,b", "x1,2", "4"])])
+    assert as_numbers(column, "x").to_pylist() == [None, None, None, 4.0]

@@ -1,0 +1,192 @@
+"""``phonon-tl train`` on somebody's table: what is learnt, what is left out, and why."""
+
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from matminer_phonon_tl import cli
+from matminer_phonon_tl.evaluation.training_table import TrainingTable
+from matminer_phonon_tl.exceptions import TrainingError, UnitError
+from matminer_phonon_tl.models import PhononPredictor, PhononTLFeaturizer
+from matminer_phonon_tl.models.predictor import training_rows
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    def run(*arguments):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["phonon-tl", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return ended.value.code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def table(phonon_tl):
+    """Sixty formulas with labels in units of somebody's choice: THz, m/s, and one of their own."""
+    part = pd.concat(
+        [
+            phonon_tl[phonon_tl["has_phonon_bandgap"]][:30],
+            phonon_tl[~phonon_tl["has_phonon_bandgap"]][:30],
+        ]
+    )
+    return pd.DataFrame(
+        {
+            "formula": [c.formula.replace(" ", "") for c in part["composition"]],
+            "phonon_bandgap": part["phonon_bandgap"].to_numpy()
+            / 33.3564095,  # CODATA: 1 THz in cm-1
+            "speed_of_sound": part["speed_of_sound"].to_numpy() * 1000,
+            "mass": [c.weight / c.num_atoms for c in part["composition"]],
+        }
+    )
+
+
+@pytest.fixture
+def materials(phonon_tl):
+    """The rows of which ``table`` was made."""
+    gapped = phonon_tl["has_phonon_bandgap"]
+    return pd.concat([phonon_tl[gapped][:30], phonon_tl[~gapped][:30]])
+
+
+def test_labels_come_in_the_packages_units(table, materials):
+    labels = {"phonon_bandgap": "THz", "speed_of_sound": "m/s", "mass": "u"}
+    read = TrainingTable.read(table, labels)
+    np.testing.assert_allclose(read.frame["phonon_bandgap"], materials["phonon_bandgap"], rtol=1e-7)
+    np.testing.assert_allclose(read.frame["speed_of_sound"], materials["speed_of_sound"])
+    assert read.frame["mass"].tolist() == table["mass"].tolist()
+    # Whether there is a gap follows from the gap.
+    assert read.frame["has_phonon_bandgap"].tolist() == [True] * 30 + [False] * 30
+    assert read.units == {"phonon_bandgap": "cm-1", "speed_of_sound": "km/s", "mass": "u"}
+    assert read.left_out.empty
+
+
+@pytest.mark.parametrize("unit", ["cm-1", "cm^-1", "1/cm", "CM-1"])
+def test_a_unit_may_be_spelt_in_several_ways(table, unit):
+    table["phonon_bandgap"] *= 33.3564095
+    read = TrainingTable.read(table, {"phonon_bandgap": unit})
+    assert read.frame["phonon_bandgap"].tolist() == table["phonon_bandgap"].tolist()
+
+
+def test_each_row_that_is_left_out_says_why(table):
+    table = table.astype(object)
+    labels = {"phonon_bandgap": "THz", "mass": "u"}
+    table.loc[0, "formula"] = "Qq2"
+    table.loc[1, "formula"] = None
+    table.loc[2, "mass"] = "n/a"
+    table.loc[3, "mass"] = "3,5"
+    table.loc[4, "mass"] = "12 u"
+    table.loc[5, "mass"] = float("inf")
+    table.loc[6, "mass"] = True
+    table["has_phonon_bandgap"] = ["yes"] * 30 + [False] * 28 + ["maybe", "true"]
+    read = TrainingTable.read(table, labels, unreadable={7: "expected 4 fields, got 3"})
+    found = read.left_out[["row", "label", "reason"]].to_numpy().tolist()
+    number = "a value that is no number"
+    assert found == [
+        [0, "", "a formula that cannot be read"],
+        [1, "", "no formula"],
+        [2, "mass", "no value"],
+        [3, "mass", number],
+        [4, "mass", number],
+        [5, "mass", number],
+        [6, "mass", number],
+        [7, "", "a row that cannot be read"],
+        [58, "has_phonon_bandgap", "an answer other than true or false"],
+        [59, "phonon_bandgap", "a gap that contradicts has_phonon_bandgap"],
+    ]
+    assert read.left_out.set_index("row").loc[7, "detail"] == "expected 4 fields, got 3"
+    assert len(read.frame) == 57
+    assert read.frame["mass"].isna().sum() == 5
+    assert f"mass: left out 4 rows with {number}" in read.summary()
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "sentence"),
+    [
+        ({"nosuch": "K"}, TrainingError, "expected a column 'nosuch' to learn, got the columns"),
+        ({"mass": ""}, TrainingError, "give it as mass=UNIT, and mass=1 where it has none"),
+        ({"speed_of_sound": "mph"}, UnitError, "as one of km/s, m/s, got 'mph'"),
+        ({"phonon_bandgap": "K"}, UnitError, "as one of THz, eV, meV, cm-1, got 'K'"),
+        ({"speed_of_sound": "km/s"}, TrainingError, "expected speeds of sound between 0.3 and 25"),
+    ],
+)
+def test_a_label_that_cannot_be_meant_is_refused(table, labels, error, sentence):
+    with pytest.raises(error, match=sentence):
+        TrainingTable.read(table, labels)
+
+
+def test_seventeen_of_twenty_says_seventeen_gapped(table):
+    """The first users' table had 17 rows with a gap: "expected 20, got 17" did not say of what."""
+    read = TrainingTable.read(table[13:], {"phonon_bandgap": "THz"})
+    with pytest.raises(
+        TrainingError, match=r"at least 20 materials with a gap .* got 17 in 47 rows"
+    ):
+        training_rows(read.frame, "phonon_bandgap")
+    with pytest.raises(TrainingError, match="at least 20 materials with a gap"):
+        PhononPredictor(labels={"phonon_bandgap": "cm-1"}).fit(read.frame)
+
+
+def write(table, path):
+    if path.suffix == ".csv":
+        table.to_csv(path, index=False)
+    elif path.suffix == ".parquet":
+        table.to_parquet(path)
+    elif path.suffix == ".jsonl":
+        table.to_json(path, orient="records", lines=True)
+
+
+@pytest.mark.parametrize("name", ["mine.csv", "mine.parquet", "mine.jsonl"])
+def test_a_table_of_any_form_makes_a_model_that_predict_and_screen_take(run, table, tmp_path, name):
+    table = table.rename(columns={"formula": "compound"})
+    table.loc[3, "compound"] = "not a formula"
+    write(table, tmp_path / name)
+    options = ["--label", "mass=u", "--formula", "compound"]
+    code, out, err = run("train", name, "--out", "model.json.gz", *options)
+    assert code == 0
+    assert "target mass, protocol leak_free" in out
+    assert "every label: left out 1 row with a formula that cannot be read" in err
+    listed = pd.read_csv(tmp_path / "model.left_out.csv")
+    assert listed[["row", "material"]].to_numpy().tolist() == [[3, "not a formula"]]
+
+    code, out, _ = run("predict", "--model", "model.json.gz", "GaAs", "--json")
+    record = json.loads(out)[0]
+    # The mean mass of Ga (69.723) and As (74.922), IUPAC's standard atomic weights.
+    assert record["mass"] == pytest.approx((69.723 + 74.922) / 2, rel=0.1)
+    assert record["mass_lower"] < record["mass"] < record["mass_upper"]
+    assert "speed_of_sound" not in record
+    _, out, _ = run("predict", "--model", "model.json.gz", "GaAs")
+    assert "mass, u" in out
+    assert "mean sound" not in out
+
+    code, *_ = run("screen", name, "o.csv", "--model", "model.json.gz", "--formula", "compound")
+    assert code == 0
+    assert pd.read_csv(tmp_path / "o.csv")["mass_predicted"].notna().sum() == 59
+    options = ["--model", "model.json.gz", "--formula", "compound", "--top", "3"]
+    code, _, err = run("screen", name, "o.csv", *options)
+    assert code == 2
+    assert (
+        "expected --top and --by, because this model predicts no phonon_bandgap to rank by" in err
+    )
+    features = PhononTLFeaturizer(PhononPredictor.load(tmp_path / "model.json.gz"))
+    assert features.feature_labels() == ["phonon_tl mass", "phonon_tl training_similarity"]
+
+
+def test_too_few_rows_say_what_was_left_out(run, table, tmp_path):
+    table.loc[:45, "mass"] = np.nan
+    table.to_csv(tmp_path / "mine.csv", index=False)
+    code, _, err = run("train", "mine.csv", "--out", "model.json", "--label", "mass=u")
+    assert code == 2
+    assert "expected at least 20 materials with a value of mass, got 14 in 60 rows" in err
+    assert "mass: left out 46 rows with no value" in err
+
+
+def test_a_table_without_labels_is_refused(run, table, tmp_path):
+    table.to_csv(tmp_path / "mine.csv", index=False)
+    code, _, err = run("train", "mine.csv", "--out", "model.json")
+    assert code == 2
+    assert "expected --label for each column to learn" in " ".join(err.split())
