@@ -112,10 +112,11 @@ class Applicability:
         materials = Materials.of(X)
         numbers, counts = _atomic_numbers(materials), materials.flat.counts
         row_of = np.repeat(np.arange(len(counts)), counts)
+        symbol_of = list(ElementTable.shipped().row_of)
         unseen: list[list[str]] = [[] for _ in range(len(counts))]
         for entry in np.flatnonzero(~np.isin(numbers, self.elements)).tolist():
             symbols = unseen[row_of[entry]]
-            symbols[:] = sorted({*symbols, Element.from_Z(int(numbers[entry])).symbol})
+            symbols[:] = sorted({*symbols, symbol_of[materials.flat.elements[entry]]})
         return unseen
 
     def get_state(self) -> dict[str, Any]:

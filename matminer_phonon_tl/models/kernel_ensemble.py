@@ -121,7 +121,7 @@ class KernelEnsemble:
         )
 
     def predict(
-        self, D: NDArray[np.float64], materials: Any
+        self, D: NDArray[np.float64], materials: Any, *, spread: bool = True
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Predict labels and their spread: of the Gaussian processes and between the machines.
 
@@ -130,6 +130,8 @@ class KernelEnsemble:
         D : ndarray of shape (n_materials, n_features)
         materials : as :meth:`Materials.of` takes
             For the atoms and masses that the transform needs.
+        spread : bool
+            Compute the spread, which takes as long again; NaN without it.
 
         Returns
         -------
@@ -141,14 +143,19 @@ class KernelEnsemble:
         def label(z: NDArray[np.float64]) -> NDArray[np.float64]:
             return inverse_transform(self.transform, self.scaling.unstandard(z), materials, scale)
 
-        central, variances = [], []
-        for machine, (z, spread) in zip(self.machines, evaluate(self.machines, X), strict=True):
-            central.append(label(z))
-            if machine.noise is not None:
-                variances.append(((label(z + spread) - label(z - spread)) / 2) ** 2)
+        evaluated = evaluate(self.machines, X, spread=spread)
+        central = [label(z) for z, _ in evaluated]
+        mean = np.mean(central, axis=0)
+        if not spread:
+            return mean, np.full(len(mean), np.nan)
+        variances = [
+            ((label(z + width) - label(z - width)) / 2) ** 2
+            for machine, (z, width) in zip(self.machines, evaluated, strict=True)
+            if machine.noise is not None
+        ]
         within = np.mean(variances, axis=0) if variances else 0.0
         std = np.sqrt(within + np.var(central, axis=0))
-        return np.mean(central, axis=0), np.maximum(std, self.least_std)
+        return mean, np.maximum(std, self.least_std)
 
     def get_state(self) -> dict[str, Any]:
         """Return plain values and arrays, but members and transform, which are parameters."""

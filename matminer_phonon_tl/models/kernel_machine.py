@@ -12,16 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, eigh, solve_triangular
 
+from matminer_phonon_tl.blas import one_blas_thread
 from matminer_phonon_tl.exceptions import ModelFormatError
 from matminer_phonon_tl.models.state import check_arrays
 
 KERNELS = ("matern15", "matern25", "rbf")
 _STATE = ("kernel", "amplitude", "length_scale", "weights", "offset", "noise")
 _JITTER = 1e-10
-BLOCK_ROWS = 192
-"""Rows evaluated at once: enough for matrix products, few enough for a core's cache. A multiple of
-the rows that BLAS kernels take at a time (8, 12, 16, 24, 48): what is left over, they may sum in
-another order, and a row's last bit would tell where in the block it stood."""
+ROW_STEP = 48
+"""Blocks of rows are filled up to a multiple of this, which is one of the numbers of rows that BLAS
+kernels take at a time (8, 12, 16, 24, 48): what is left over, they may sum in another order, and a
+row's last bit would tell where in the block it stood."""
+BLOCK_ROWS = 4 * ROW_STEP
+"""Rows evaluated at once: enough for matrix products, few enough for a core's cache."""
 INDUCING_ROWS = 500
 """Inducing points for the spread of a larger machine; the cost grows with their square."""
 HYPERPARAMETER_ROWS = 400
@@ -71,6 +74,11 @@ class KernelMachine:
         self.used = np.flatnonzero(weights) if noise is None else np.arange(len(points))
         self.places = _Places(points[self.used] / length_scale)
         self._explained: tuple[NDArray[np.intp], NDArray[np.float64]] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what is given to the constructor; all else follows from it."""
+        points = (self.length_scale, self.points, self.weights)
+        return type(self), (self.kernel, self.amplitude, *points, self.offset, self.noise)
 
     @classmethod
     def fit_gaussian_process(
@@ -239,12 +247,13 @@ class KernelMachine:
         return self.covariance(_Places(scaled).distances_from(scaled))
 
 
+@one_blas_thread()
 def evaluate(
     machines: Sequence[KernelMachine], X: NDArray[np.float64], *, spread: bool = True
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Predict with several machines at once.
 
-    Rows are taken in blocks of one size, the last filled up, so that a row's prediction does not
+    Rows are taken in blocks, the last filled up with zeros, so that a row's prediction does not
     depend on the rows beside it, to the last bit.
 
     Parameters
@@ -261,15 +270,16 @@ def evaluate(
         One pair a machine, each of shape (n_rows,); the spread is zero where it is not asked for.
     """
     results = [(np.empty(len(X)), np.zeros(len(X))) for _ in machines]
-    for first in range(0, len(X), BLOCK_ROWS):
-        block = X[first : first + BLOCK_ROWS]
-        n_rows = len(block)
-        filled = np.zeros((BLOCK_ROWS, X.shape[1]))
-        filled[:n_rows] = block
-        for machine, (prediction, std) in zip(machines, results, strict=True):
+    for machine, (prediction, std) in zip(machines, results, strict=True):
+        # Products of few points are so small that BLAS may choose by size how to sum them.
+        step = ROW_STEP if len(machine.points) > INDUCING_ROWS else BLOCK_ROWS
+        for first in range(0, len(X), BLOCK_ROWS):
+            rows = slice(first, min(first + BLOCK_ROWS, len(X)))
+            n_rows = rows.stop - first
+            filled = np.zeros((-(-n_rows // step) * step, X.shape[1]))
+            filled[:n_rows] = X[rows]
             distances = machine.places.distances_from(filled / machine.length_scale)
             covariance = machine.covariance(distances)
-            rows = slice(first, first + n_rows)
             prediction[rows] = machine.mean(covariance)[:n_rows]
             if spread:
                 std[rows] = machine.spread(covariance)[:n_rows]

@@ -185,7 +185,7 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         -------
         ndarray of shape (n_materials,), or two of them
         """
-        mean, std = self._predict(Materials.of(X))
+        mean, std = self._predict(Materials.of(X), spread=return_std)
         return (mean, std) if return_std else mean
 
     def predict_interval(
@@ -250,7 +250,7 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         return labels + (list(ANALOGUE_COLUMNS) if self.analogues else [])
 
     def predict_described(
-        self, D: NDArray[np.float64], materials: Any
+        self, D: NDArray[np.float64], materials: Any, *, spread: bool = True
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Predict labels and spreads for descriptors that :meth:`describe` gave.
 
@@ -259,9 +259,11 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         D : ndarray of shape (n_materials, n_descriptors)
         materials : as in ``fit``
             For the atoms and masses that the target's transform needs.
+        spread : bool
+            Compute the spreads, which takes as long again; NaN without it.
         """
         check_is_fitted(self)
-        return self.ensemble_.predict(D, materials)
+        return self.ensemble_.predict(D, materials, spread=spread)
 
     def __sklearn_is_fitted__(self) -> bool:
         """Say whether there is anything to predict with."""
@@ -288,9 +290,11 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
             relatives, lambda: relatives.describe_valid(materials.compositions)[0]
         )
 
-    def _predict(self, materials: Materials) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _predict(
+        self, materials: Materials, *, spread: bool = True
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         check_is_fitted(self)
-        return self.predict_described(self._describe(materials), materials)
+        return self.predict_described(self._describe(materials), materials, spread=spread)
 
     def _held_out_scores(
         self,
