@@ -49,6 +49,8 @@ def read_cell(value: Any, n_formula_units: Any = None, *, needs_structure: bool 
     if isinstance(value, Structure):
         as_composition(value)
         try:
+            if _is_primitive(value):
+                return value
             return value.get_primitive_structure(tolerance=SAME_SITE)
         except (ValueError, ArithmeticError, TypeError) as error:
             raise CompositionError(
@@ -63,6 +65,30 @@ def read_cell(value: Any, n_formula_units: Any = None, *, needs_structure: bool 
     if n_formula_units is None:
         return value
     return as_composition(value).reduced_composition * float(n_formula_units)
+
+
+def _is_primitive(structure: Structure) -> bool:
+    """Whether it is plain that pymatgen would find no smaller cell, which takes it long.
+
+    A smaller cell needs a translation that takes every site to one of the same species, and the
+    sites of each species are then a multiple of one number.
+    """
+    numbers = np.unique([site.species_string for site in structure], return_inverse=True)[1]
+    counts = np.bincount(numbers)
+    if np.gcd.reduce(counts) == 1:
+        return True
+    coordinates = structure.frac_coords
+    rarest = coordinates[numbers == np.argmin(counts)]
+    translations = rarest[1:] - rarest[0]
+    # pymatgen compares two approximate vectors within twice the tolerance; this is no tighter.
+    near = 2.1 * SAME_SITE / np.array(structure.lattice.abc)
+    for number in range(len(counts)):
+        sites = coordinates[numbers == number]
+        apart = sites[:, None] + translations[:, None, None] - sites
+        apart = np.abs(apart - np.rint(apart))
+        found = (apart < near).all(axis=3).any(axis=2).all(axis=1)
+        translations = translations[found]
+    return not len(translations)
 
 
 def check_formula_units(n_formula_units: Any, n_rows: int) -> list[int | None]:

@@ -91,4 +91,4 @@ def _for_one(
     """Return the model as a function of descriptors alone, for one material."""
     if isinstance(model, PhononGapClassifier):
         return lambda D: model.predict_proba(D)[:, 1]
-    return lambda D: model.predict_described(D, asked.take(np.full(len(D), row)))[0]
+    return lambda D: model.predict_described(D, asked.take(np.full(len(D), row)), spread=False)[0]

@@ -121,7 +121,7 @@ class KernelEnsemble:
             1e-3 * float(np.abs(labels).mean()) or 1e-12,
         )
 
-    def predict(self, D: NDArray[np.float64], materials: Any) -> Predicted:
+    def predict(self, D: NDArray[np.float64], materials: Any, *, spread: bool = True) -> Predicted:
         """Predict labels and their spread: of the Gaussian processes and between the machines.
 
         Parameters
@@ -129,6 +129,8 @@ class KernelEnsemble:
         D : ndarray of shape (n_materials, n_features)
         materials : as :meth:`Materials.of` takes
             For the atoms and masses that the transform needs.
+        spread : bool
+            Compute the spread, which takes as long again; NaN without it.
 
         Returns
         -------
@@ -141,15 +143,19 @@ class KernelEnsemble:
         def label(z: NDArray[np.float64]) -> NDArray[np.float64]:
             return inverse_transform(self.transform, self.scaling.unstandard(z), materials, scale)
 
-        central, variances = [], []
-        evaluations = evaluate(self.machines, X)
-        for machine, (z, spread, _) in zip(self.machines, evaluations, strict=True):
-            central.append(label(z))
-            if machine.noise is not None:
-                variances.append(((label(z + spread) - label(z - spread)) / 2) ** 2)
+        evaluations = evaluate(self.machines, X, spread=spread)
+        central = [label(found.mean) for found in evaluations]
+        mean, distance = np.mean(central, axis=0), evaluations[0].distance
+        if not spread:
+            return Predicted(mean, np.full(len(mean), np.nan), distance)
+        variances = [
+            ((label(z + width) - label(z - width)) / 2) ** 2
+            for machine, (z, width, _) in zip(self.machines, evaluations, strict=True)
+            if machine.noise is not None
+        ]
         within = np.mean(variances, axis=0) if variances else 0.0
-        std = np.maximum(np.sqrt(within + np.var(central, axis=0)), self.least_std)
-        return Predicted(np.mean(central, axis=0), std, evaluations[0].distance)
+        std = np.sqrt(within + np.var(central, axis=0))
+        return Predicted(mean, np.maximum(std, self.least_std), distance)
 
     def get_state(self) -> dict[str, Any]:
         """Return plain values and arrays, but for what is kept elsewhere.

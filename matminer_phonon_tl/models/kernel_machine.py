@@ -11,16 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, eigh, solve_triangular
 
+from matminer_phonon_tl.blas import one_blas_thread
 from matminer_phonon_tl.exceptions import ModelFormatError
 from matminer_phonon_tl.models.state import check_arrays
 
 KERNELS = ("matern15", "matern25", "rbf")
 _STATE = ("kernel", "amplitude", "metric", "weights", "offset", "noise")
 _JITTER = 1e-10
-BLOCK_ROWS = 192
-"""Rows evaluated at once: enough for matrix products, few enough for a core's cache. A multiple of
-the rows that BLAS kernels take at a time (8, 12, 16, 24, 48): what is left over, they may sum in
-another order, and a row's last bit would tell where in the block it stood."""
+ROW_STEP = 48
+"""Blocks of rows are filled up to a multiple of this, which is one of the numbers of rows that BLAS
+kernels take at a time (8, 12, 16, 24, 48): what is left over, they may sum in another order, and a
+row's last bit would tell where in the block it stood."""
+BLOCK_ROWS = 4 * ROW_STEP
+"""Rows evaluated at once: enough for matrix products, few enough for a core's cache."""
 INDUCING_ROWS = 500
 """Inducing points for the spread of a larger machine; the cost grows with their square."""
 HYPERPARAMETER_ROWS = 1000
@@ -83,6 +86,12 @@ class KernelMachine:
         self.used = np.flatnonzero(weights) if noise is None else np.arange(len(points))
         self.places = _Places(self.mapped(points[self.used]))
         self._explained: tuple[NDArray[np.intp], NDArray[np.floating[Any]]] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what is given to the constructor, and what takes seconds to compute from it."""
+        points = (self.metric, self.points, self.weights)
+        given = (self.kernel, self.amplitude, *points, self.offset, self.noise)
+        return type(self), given, {"_explained": self._explained}
 
     @classmethod
     def fit_gaussian_process(
@@ -263,12 +272,13 @@ class Evaluation(NamedTuple):
     """To the nearest of the machine's points, in its metric."""
 
 
+@one_blas_thread()
 def evaluate(
     machines: Sequence[KernelMachine], X: NDArray[np.float64], *, spread: bool = True
 ) -> list[Evaluation]:
     """Predict with several machines at once.
 
-    Rows are taken in blocks of one size, the last filled up, so that a row's prediction does not
+    Rows are taken in blocks, the last filled up with zeros, so that a row's prediction does not
     depend on the rows beside it, to the last bit.
 
     Parameters
@@ -285,13 +295,14 @@ def evaluate(
         One a machine.
     """
     results = [Evaluation(*np.zeros((3, len(X)))) for _ in machines]
-    for first in range(0, len(X), BLOCK_ROWS):
-        block = X[first : first + BLOCK_ROWS]
-        n_rows = len(block)
-        filled = np.zeros((BLOCK_ROWS, X.shape[1]))
-        filled[:n_rows] = block
-        rows = slice(first, first + n_rows)
-        for machine, result in zip(machines, results, strict=True):
+    for machine, result in zip(machines, results, strict=True):
+        # Products of few points are so small that BLAS may choose by size how to sum them.
+        step = ROW_STEP if len(machine.points) > INDUCING_ROWS else BLOCK_ROWS
+        for first in range(0, len(X), BLOCK_ROWS):
+            rows = slice(first, min(first + BLOCK_ROWS, len(X)))
+            n_rows = rows.stop - first
+            filled = np.zeros((-(-n_rows // step) * step, X.shape[1]))
+            filled[:n_rows] = X[rows]
             distances = machine.places.distances_from(machine.mapped(filled))
             result.distance[rows] = distances.min(axis=1, initial=_FARTHEST)[:n_rows]
             covariance = machine.covariance(distances)

@@ -198,7 +198,7 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         -------
         ndarray of shape (n_materials,), or two of them
         """
-        mean, std, _ = self._predict(Materials.of(X))
+        mean, std, _ = self._predict(Materials.of(X), spread=return_std)
         return (mean, std) if return_std else mean
 
     def predict_interval(
@@ -223,16 +223,22 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         mean, lower, upper, std, _ = self.predict_ranked(X, level)
         return (mean, lower, upper, std) if return_std else (mean, lower, upper)
 
-    def predict_ranked(self, X: Any, level: float = 0.9) -> RankedPrediction:
+    def predict_ranked(self, X: Any, level: float | None = 0.9) -> RankedPrediction:
         """Predict labels with intervals, and say how near the training materials each one is.
 
         Parameters
         ----------
-        X, level
+        X
             As in :meth:`predict_interval`.
+        level : float or None
+            Without a level there are no intervals and no spread, in half the time.
         """
+        check_is_fitted(self)
         materials = Materials.of(X)
-        mean, std, distance = self._predict(materials)
+        mean, std, distance = self._predict(materials, spread=level is not None)
+        rank = self.calibration_.rank(distance)
+        if level is None:
+            return RankedPrediction(mean, std, std, std, rank)
         factor = self.calibration_.reach(level, distance)
         least, most = label_bounds(
             self.ensemble_.transform, materials, non_negative=self.non_negative_
@@ -240,7 +246,7 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         # The prediction itself may lie beyond a bound; an interval holds it all the same.
         lower = np.minimum(mean, np.maximum(mean - factor * std, least))
         upper = np.maximum(mean, np.minimum(mean + factor * std, most))
-        return RankedPrediction(mean, lower, upper, std, self.calibration_.rank(distance))
+        return RankedPrediction(mean, lower, upper, std, rank)
 
     def count_relatives(self, X: Any) -> NDArray[np.intp]:
         """Return how many relatives' structures each material borrows; 0 without ``analogues``."""
@@ -273,7 +279,7 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         return labels + (list(ANALOGUE_COLUMNS) if self.analogues else [])
 
     def predict_described(
-        self, D: NDArray[np.float64], materials: Any
+        self, D: NDArray[np.float64], materials: Any, *, spread: bool = True
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Predict labels and spreads for descriptors that :meth:`describe` gave.
 
@@ -282,9 +288,11 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         D : ndarray of shape (n_materials, n_descriptors)
         materials : as in ``fit``
             For the atoms and masses that the target's transform needs.
+        spread : bool
+            Compute the spreads, which takes as long again; NaN without it.
         """
         check_is_fitted(self)
-        return self.ensemble_.predict(D, materials)[:2]
+        return self.ensemble_.predict(D, materials, spread=spread)[:2]
 
     def __sklearn_is_fitted__(self) -> bool:
         """Say whether there is anything to predict with."""
@@ -314,9 +322,9 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
             relatives, lambda: relatives.describe_valid(materials.compositions)[0]
         )
 
-    def _predict(self, materials: Materials) -> Predicted:
+    def _predict(self, materials: Materials, *, spread: bool = True) -> Predicted:
         check_is_fitted(self)
-        return self.ensemble_.predict(self._describe(materials), materials)
+        return self.ensemble_.predict(self._describe(materials), materials, spread=spread)
 
     def _calibrate(
         self,

@@ -36,13 +36,14 @@ def skewed():
     return Structure(lattice, ["Ga", "Al", "N"], [[0, 0, 0], [0.31, 0.42, 0.55], [0.7, 0.2, 0.3]])
 
 
-def test_eigenvalues_are_those_of_the_spring_model(perovskite, skewed, monkeypatch):
-    monkeypatch.setattr(spring_model, "Q_POINTS", PARITIES / 2)
+def test_eigenvalues_are_those_of_the_spring_model(perovskite, skewed):
+    points = spring_model.Q_POINTS.tolist()
+    rows = [points.index(point) for point in (PARITIES / 2).tolist()]
     for structure in (perovskite, skewed):
         template = prototype(structure)
         cells = module._Cells.fill([template], [template.elements])
         values = module._squared_frequencies(cells, np.zeros(8, int), np.arange(8))
-        expected = spring_model.spring_frequencies(structure) ** 2
+        expected = spring_model.spring_frequencies(structure)[rows] ** 2
         np.testing.assert_allclose(values, expected, atol=1e-9 * expected.max())
 
 

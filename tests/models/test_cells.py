@@ -1,10 +1,16 @@
 """Which cell a formula, a composition or a structure stands for."""
 
+import numpy as np
 import pytest
 from pymatgen.core import Composition, Lattice, Structure
 
 from matminer_phonon_tl.exceptions import CompositionError
-from matminer_phonon_tl.models.cells import KnownCells, check_formula_units, read_cell
+from matminer_phonon_tl.models.cells import (
+    SAME_SITE,
+    KnownCells,
+    check_formula_units,
+    read_cell,
+)
 
 
 def test_a_structure_stands_for_its_primitive_cell():
@@ -53,3 +59,21 @@ def test_cells_of_a_formula_are_known_whatever_their_size():
         (False, [2, 4]), (True, [2]), (True, [4]), (True, []), (False, []), (False, []),
     ]  # fmt: skip
     assert known.look_up([]) == []
+
+
+def test_a_cell_that_is_plainly_primitive_is_what_pymatgen_finds(phonon_tl):
+    """With translations that are exact, nearly so, or broken by more than the tolerance."""
+    rng = np.random.default_rng(0)
+    spared = 0
+    for number, structure in enumerate(phonon_tl["structure"][::60]):
+        doubled = structure.make_supercell([1, 1, 2], in_place=False)
+        for cell in (structure, doubled, doubled.copy()):
+            if cell is not structure and cell is not doubled:
+                cell.perturb([0.004, 0.009, 0.012, 0.03][number % 4], seed=rng)
+            expected = cell.get_primitive_structure(tolerance=SAME_SITE)
+            found = read_cell(cell)
+            spared += found is cell
+            assert np.array_equal(found.lattice.matrix, expected.lattice.matrix)
+            assert np.array_equal(found.frac_coords, expected.frac_coords)
+            assert found.species == expected.species
+    assert spared > 20

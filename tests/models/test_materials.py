@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import spglib
 from pymatgen.core import Structure
 
 from matminer_phonon_tl.compositions import as_composition
@@ -55,7 +56,7 @@ def count_readers(counted):
     counted(lattice_dynamics, "describe_spring_model", one)
     counted(lattice_dynamics, "describe_bond_valence_model", one)
     counted(Structure, "get_primitive_structure", one)
-    counted(Structure, "get_space_group_info", one)
+    counted(spglib, "get_symmetry_dataset", one)
     return counted.counts
 
 
@@ -80,8 +81,8 @@ def test_a_prediction_of_structures_reads_and_describes_each_once(counted, phono
         assert counts.pop(f"{name}._describe") == 12
     for name in ("describe_geometry", "describe_spring_model", "describe_bond_valence_model"):
         assert counts.pop(f"lattice_dynamics.{name}") == 12
-    assert counts.pop("Structure.get_primitive_structure") == 12
-    assert counts.pop("Structure.get_space_group_info") == 12
+    assert counts.pop("Structure.get_primitive_structure") <= 12
+    assert counts.pop("spglib.get_symmetry_dataset") == 12
     assert counts.pop("compositions._read_others") == 12
     assert set(counts.values()) == {0}
 
