@@ -163,7 +163,13 @@ def make_figures(tables: Mapping[str, pd.DataFrame]) -> dict[str, PanelFigure]:
             (*BOTH, THE_PAPER),
         ),
         "leak_by_round": PanelFigure(
-            _leak_panels(tables["leak_by_round"]), 3, tuple(mark for _, mark in LEAK_LINES)
+            _leak_panels(tables["leak_by_round"]),
+            3,
+            tuple(
+                mark
+                for carry, mark in LEAK_LINES
+                if len(select(tables["leak_by_round"], model="TL", carry=carry))
+            ),
         ),
         "leak_probe": PanelFigure(
             [partial(_draw_probe, table=tables["leak_probe"])] if len(tables["leak_probe"]) else [],
