@@ -101,7 +101,7 @@ def test_wrong_usage_is_exit_code_2(arguments):
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("command", [[], ["predict"], ["info"]])
+@pytest.mark.parametrize("command", [[], ["predict"], ["properties"], ["info"]])
 def test_help(command):
     result = run_process(*command, "--help")
     assert result.returncode == 0
@@ -109,7 +109,9 @@ def test_help(command):
 
 
 @pytest.mark.parametrize("width", [50, 80])
-@pytest.mark.parametrize("command", ["predict", "screen", "train", "build-dataset", "reproduce"])
+@pytest.mark.parametrize(
+    "command", ["predict", "properties", "screen", "train", "build-dataset", "reproduce"]
+)
 def test_paragraphs_of_the_help_are_filled(run, monkeypatch, command, width):
     monkeypatch.setenv("COLUMNS", str(width))
     _, out, _ = run(command, "--help")
