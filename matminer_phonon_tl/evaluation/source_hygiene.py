@@ -20,9 +20,24 @@ from matminer_phonon_tl.models.source_tasks import FROM_CONSTRUCTOR, is_source, 
 
 _KINDRED_LABELS = (
     {"heat_capacity", "heat_capacity_per_atom"},
-    {"phonon_bandgap", "has_phonon_bandgap"},
+    {
+        "phonon_bandgap",
+        "has_phonon_bandgap",
+        "acoustic_optical_gap",
+        "acoustic_top",
+        "optical_bottom",
+        "largest_gap",
+    },
+    {
+        "speed_of_sound",
+        "speed_longitudinal",
+        "speed_transverse",
+        "speed_debye",
+        "speed_from_moduli",
+        "debye_temperature",
+    },
 )
-"""Labels that follow from one another, or nearly."""
+"""Labels of the shipped sets that follow from one another, or nearly."""
 
 
 @dataclass(frozen=True, eq=False)

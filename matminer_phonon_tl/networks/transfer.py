@@ -75,12 +75,12 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         is the prediction.
     source : str, DataFrame, tuple or None
         What is learned first. "bandgap": the shipped 1245 electronic band gaps. "multitask": five
-        properties of the materials without acoustic-optical gap; see
-        :func:`~matminer_phonon_tl.models.source_tasks.load_source`. A DataFrame, or the
-        path of a table, with a column ``composition`` (or ``formula``) and columns of labels, or
-        ``(X_source, Y_source)``. Several columns of
-        labels make a multi-task source, NaN where a label is missing. None: nothing; the model is
-        trained on the target alone.
+        properties of the materials without acoustic-optical gap. "kyoto": seven phonon properties
+        of 6179 stable materials. See :func:`~matminer_phonon_tl.models.source_tasks.load_source`.
+        A DataFrame, or the path of a table, with a column ``composition`` (or ``formula``) and
+        columns of labels, or ``(X_source, Y_source)``. Several columns of labels make a multi-task
+        source, NaN where a label is missing. None: nothing; the model is trained on the target
+        alone.
     epochs, source_epochs : int
         Passes over the rows of the target and of the source.
     learning_rate, source_learning_rate : float

@@ -7,6 +7,7 @@ from sklearn.pipeline import make_pipeline
 
 from matminer_phonon_tl import XenonPyDescriptors
 from matminer_phonon_tl.evaluation import cross_validate
+from matminer_phonon_tl.evaluation.source_hygiene import SourceTasks
 from matminer_phonon_tl.models import PhononRegressor
 from tests.evaluation.watcher import Watcher
 
@@ -67,6 +68,20 @@ def test_leak_free_clears_a_source_that_holds_the_targets_labels(
         assert (len(left) < len(phonon_tl)) == cleared
         tested = {gapped["composition"].iloc[row].reduced_formula for row in split.test}
         assert bool(tested & {composition.reduced_formula for composition in left}) != cleared
+
+
+@pytest.mark.parametrize(
+    ("target", "known"),
+    [
+        ("phonon_bandgap", True),  # by the edges
+        ("speed_of_sound", True),  # by the longitudinal and the transverse one
+        ("heat_capacity", True),
+        ("formation_energy_per_atom", False),
+    ],
+)
+def test_kyoto_knows_the_phonon_labels_under_other_names(target, known):
+    model = Watcher("kyoto")
+    assert SourceTasks.of(model).know_labels(model, target) == known
 
 
 def test_somebody_elses_source_is_left_alone(gapped):

@@ -16,7 +16,7 @@ from matminer_phonon_tl.networks.source_networks import (
 
 @pytest.mark.parametrize("source", [3, [1, 2], np.ones(3), ("a",)])
 def test_neither_table_nor_pair(source):
-    with pytest.raises(ValueError, match="expected source to be one of 'bandgap', 'multitask', No"):
+    with pytest.raises(ValueError, match="source to be one of 'bandgap', 'multitask', 'kyoto', No"):
         read_source_task(source, 290, has_compositions=True)
 
 
