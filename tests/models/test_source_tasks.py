@@ -34,8 +34,6 @@ def test_named_sources_are_copies():
 
 
 def test_unknown_name():
-    with pytest.raises(
-        ValueError,
-        match=r"one of 'bandgap', 'multitask', 'kyoto', None, a DataFrame, the path of a table or .*'x'",
-    ):
+    names = "one of 'bandgap', 'multitask', 'kyoto', None, a DataFrame, the path of a table or "
+    with pytest.raises(ValueError, match=rf"{names}.*'x'"):
         load_source("x")
