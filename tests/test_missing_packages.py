@@ -86,7 +86,7 @@ CASES = {
             "from matminer_phonon_tl import phonon_properties\n"
             "phonon_properties('tests/files/GaN_springs')"
         ),
-        "install the extra phonopy",
+        f'{PIP} ".[phonopy]" {IN_CLONE}',
     ),
     "openpyxl": (
         "openpyxl",
@@ -95,7 +95,7 @@ CASES = {
             "from matminer_phonon_tl.cli.tables import check_table_path\n"
             "check_table_path(Path('x.xlsx'))"
         ),
-        "install the extra xlsx",
+        f'{PIP} ".[xlsx]" {IN_CLONE}',
     ),
     "ase": (
         "ase",

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from matminer_phonon_tl.exceptions import MissingExtraError
+from matminer_phonon_tl.exceptions import MissingExtraError, way_to_install
 from matminer_phonon_tl.files import write_atomically
 
 FORMATS = (".csv", ".parquet", ".xlsx")
@@ -63,8 +63,8 @@ def check_table_path(path: Path) -> None:
             import openpyxl  # noqa: F401
         except ImportError as error:
             raise MissingExtraError(
-                "expected openpyxl to write a spreadsheet, found none; install the extra xlsx, or "
-                "write .csv"
+                "expected openpyxl to write a spreadsheet, found none; write .csv, or "
+                + way_to_install("xlsx")
             ) from error
 
 

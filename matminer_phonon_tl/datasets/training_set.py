@@ -15,7 +15,7 @@ LABELS = (
     "speed_transverse",
     "debye_temperature",
 )
-_COLUMNS = ("material_id", "formula", "composition", "structure", *LABELS)
+_COLUMNS = ("material_id", "formula", "composition", "structure", "space_group", *LABELS)
 
 
 def load_training_set() -> pd.DataFrame:
@@ -34,7 +34,8 @@ def load_training_set() -> pd.DataFrame:
     -------
     DataFrame
         One row for each material of each set, with the columns ``material_id``, ``formula``,
-        ``composition``, ``structure``, the labels and ``dataset``, the row's origin.
+        ``composition``, ``structure``, ``space_group``, the labels and ``dataset``, which is the
+        row's origin.
 
     Examples
     --------

@@ -380,6 +380,24 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
             "training_data": self.training_data_,
         }
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a file holds once there is anything fitted: the rest follows from it."""
+        fitted = self.get_state()
+        if fitted is None:
+            return super().__getstate__()
+        kept = {*self.get_params(deep=False), "card_"}
+        return {
+            **{name: each for name, each in vars(self).items() if name in kept},
+            "fitted": fitted,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a pickled regressor."""
+        fitted = state.get("fitted")
+        super().__setstate__({name: each for name, each in state.items() if name != "fitted"})
+        if fitted is not None:
+            self.__dict__.update(vars(self.from_state(fitted, **self.get_params(deep=False))))
+
     @classmethod
     def from_state(cls, state: dict[str, Any], **params: Any) -> Self:
         """Rebuild a fitted regressor from :meth:`get_state` and its parameters."""

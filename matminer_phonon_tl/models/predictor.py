@@ -230,7 +230,7 @@ class PhononPredictor(BaseEstimator, JSONModel):
                 else:
                     self.regressors_[label] = model.fit(part, values)
         self.elements_ = training_elements(materials)
-        self.known_cells_ = KnownCells.fit(materials)
+        self.known_cells_ = KnownCells.fit(materials, df.get("space_group"))
         return self
 
     def make_models(self) -> dict[str, Any]:
@@ -362,14 +362,15 @@ class PhononPredictor(BaseEstimator, JSONModel):
         notes: list[str | None] = [None] * len(values)
         other_cells: list[int] = []
         known_cells = self.known_cells_.look_up(found.materials)
-        for place, (is_known, others) in enumerate(known_cells):
+        for place, known in enumerate(known_cells):
             row = int(found.rows[place])
             as_written = n_formula_units is None and isinstance(values[row], str)
             if not as_written:
                 formulas[row] = _formula_of(found.materials.compositions[place])
-            notes[row] = _note(is_known=is_known, others=others, averaged=found.averaged[place])
+            said = [known.words(), NO_RELATIVES if found.averaged[place] else ""]
+            notes[row] = "; ".join(filter(None, said))
             # A structure leaves no doubt, nor does a number of formula units.
-            if others and as_written:
+            if known.others and as_written:
                 other_cells.append(row)
         frame = _frame(
             found,
@@ -696,17 +697,6 @@ def _formula_of(value: Any) -> str:
     if isinstance(composition, Composition) and len(composition):
         return composition.formula.replace(" ", "")
     return str(value)
-
-
-def _note(*, is_known: bool, others: list[int], averaged: bool) -> str:
-    """What else there is to know: what was trained on is remembered rather than predicted."""
-    note = "trained on this formula" if is_known or others else ""
-    if others:
-        words = " and ".join(str(size) for size in others)
-        note += f", {'also ' if is_known else ''}in cells of {words} atoms"
-    if averaged:
-        note += f"; {NO_RELATIVES}" if note else NO_RELATIVES
-    return note
 
 
 def _warn_of_cells(formulas: list[str]) -> None:

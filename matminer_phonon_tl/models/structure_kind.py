@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core import Structure
 
-from matminer_phonon_tl.featurizers.spring_model import site_mean
+from matminer_phonon_tl.featurizers.element_table import ElementTable
+from matminer_phonon_tl.featurizers.spring_model import site_means
 
 BOND = 1.35
 """Atoms within this many sums of their covalent radii (Cordero) are bonded."""
@@ -113,7 +114,9 @@ def _connected(structure: Structure, factor: float, radius: str) -> list[_Unit]:
     A walk over neighbours gives each site a place, cell by cell. Where it meets a site again at
     another place, the difference is a lattice vector along which the unit goes on.
     """
-    reach = factor / 100 * np.array([site_mean(site, radius) for site in structure])
+    reach = (
+        factor / 100 * site_means(structure, ElementTable.shipped().column(radius)[:, None])[:, 0]
+    )
     site, other, image, distance = structure.get_neighbor_list(2 * reach.max())
     near = distance < reach[site] + reach[other]
     order = np.flatnonzero(near)[np.argsort(site[near], kind="stable")]

@@ -19,6 +19,7 @@ from matminer_phonon_tl.exceptions import (
     MissingPhononsError,
     PhononDocumentError,
     PhononTLError,
+    way_to_install,
 )
 from matminer_phonon_tl.phonons.calculation import PhononCalculation
 from matminer_phonon_tl.phonons.force_constants import ForceConstantPhonons, PhononMesh
@@ -548,8 +549,8 @@ def _import_phonopy() -> None:
         import phonopy  # noqa: F401
     except ImportError as error:
         raise MissingExtraError(
-            "expected phonopy to compute phonons from force constants, found none; install the "
-            "extra phonopy"
+            "expected phonopy to compute phonons from force constants, found none: "
+            + way_to_install("phonopy")
         ) from error
 
 

@@ -98,7 +98,7 @@ def test_options_reach_the_predictor(run):
 
 
 def test_other_known_cells_are_pointed_out(run):
-    assert "GaN: trained on this formula, also in cells of 4 atoms" in run("GaN")[1]
+    assert "GaN: trained on this formula in cells of 2 atoms" in run("GaN")[1]
 
 
 def test_predicting_waits_for_nothing_it_does_not_need():

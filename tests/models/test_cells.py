@@ -55,9 +55,16 @@ def test_units_for_all_rows_or_each():
 def test_cells_of_a_formula_are_known_whatever_their_size():
     known = KnownCells.fit([Composition(f) for f in ("Ga2N2", "GaN", "ZnS", "Li0.5CoO2")])
     asked = [Composition(f) for f in ("Ga4N4", "Ga2N2", "NGa", "ZnS", "LiCo2O4", "InP")]
-    assert known.look_up(asked) == [
-        (False, [2, 4]), (True, [2]), (True, [4]), (True, []), (False, []), (False, []),
-    ]  # fmt: skip
+    found = known.look_up(asked)
+    assert [cell.others for cell in found] == [[2, 4], [2], [4], [], [], []]
+    assert [cell.n_atoms in cell.trained for cell in found] == [
+        False,
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
     assert known.look_up([]) == []
 
 

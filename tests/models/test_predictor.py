@@ -116,10 +116,12 @@ def test_a_formula_with_other_known_cells_is_pointed_out():
     with pytest.warns(CellSizeWarning, match="of other sizes than written: GaN;"):
         frame = predictor.predict(["GaN", "InN", "Qq"])
     quiet = predictor.predict(["GaN"], n_formula_units=1)
-    assert quiet.loc[0, "note"] == f"{KNOWN}, also in cells of 4 atoms"
+    cells = "in cells of 2 atoms (space groups 216, 225) and 4 atoms (space group 186)"
+    assert quiet.loc[0, "note"] == f"{KNOWN} {cells}"
     assert frame["note"].tolist() == [quiet.loc[0, "note"], "", None]
     known = predictor.predict(["Na2Cl2", "NaCl"], warn=False)["note"]
-    assert known.tolist() == [f"{KNOWN}, in cells of 2 atoms", KNOWN]
+    cell = "in a cell of 2 atoms (space group 225)"
+    assert known.tolist() == [f"{KNOWN} {cell}, not of 4", f"{KNOWN} {cell}"]
 
 
 def test_a_gap_without_relatives_is_pointed_out():
@@ -130,13 +132,14 @@ def test_a_gap_without_relatives_is_pointed_out():
     assert regressor.count_relatives(asked).tolist() == [8, 0, 0, 0, 8]
     frame = predictor.predict([*asked, "Qq"], conditional=True, warn=False)
     says = "no relatives of known structure: the gap comes of averages"
-    cells = "trained on this formula, also in cells of 4 atoms"
-    assert frame["note"].tolist() == [KNOWN, says, says, says, cells, None]
+    arsenide = f"{KNOWN} in a cell of 2 atoms (space group 216)"
+    cells = f"{KNOWN} in cells of 2 atoms (space groups 216, 225) and 4 atoms (space group 186)"
+    assert frame["note"].tolist() == [arsenide, says, says, says, cells, None]
     # Where no gap is given, nothing is said of it.
     plain = predictor.predict(asked, warn=False)
     assert ((plain["note"] == says) <= plain["phonon_bandgap"].notna()).all()
     both = predictor.predict(["Ga7N7"], conditional=True, warn=False)["note"].tolist()
-    assert both == [f"{KNOWN}, in cells of 2 and 4 atoms; {says}"]
+    assert both == [f"{cells}, not of 14; {says}"]
     counted = predictor.predict(["GaN"], n_formula_units=7, conditional=True)
     assert counted["note"].tolist() == both
 
@@ -319,7 +322,7 @@ def test_features_are_the_numbers_of_a_prediction(small_predictor):
         frame = small_predictor.predict(asked, conditional=conditional)
         assert set(columns) == {
             *TARGETS,
-            *("has_gap_probability", "has_gap_probability_std", "applicability"),
+            *("has_gap_probability", "has_gap_probability_std", "training_similarity"),
             *("phonon_bandgap_expected", "heat_capacity_per_atom"),
         }
         for name, column in columns.items():

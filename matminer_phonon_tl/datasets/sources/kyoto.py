@@ -19,7 +19,7 @@ from matminer_phonon_tl.datasets.sources.base import (
     PhononSource,
     SkippedEntryError,
 )
-from matminer_phonon_tl.exceptions import MissingExtraError, PhononDocumentError
+from matminer_phonon_tl.exceptions import MissingExtraError, PhononDocumentError, way_to_install
 from matminer_phonon_tl.phonons.force_constants import ForceConstantPhonons
 from matminer_phonon_tl.phonons.phonopy_settings import (
     primitive_matrix,
@@ -286,7 +286,7 @@ def _record(
         from phonopy.interface.vasp import read_vasp_from_strings
     except ImportError as error:
         raise MissingExtraError(
-            "expected phonopy to compute force constants, found none; install the extra phonopy"
+            "expected phonopy to compute force constants, found none; " + way_to_install("phonopy")
         ) from error
     cell = read_vasp_from_strings(files[CELL])
     settings = read_settings(files[SETTINGS])
