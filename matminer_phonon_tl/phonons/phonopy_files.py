@@ -292,26 +292,21 @@ class _FolderReader:
         settings = [path for path in parameters if "unit_cell" in headers[path].keys]
         self.read_files.clear()
         if whole and (forces is None or not _is_newer(forces, whole[0]) or not settings):
-            return self._from_parameters(whole[0], headers[whole[0]], None)
+            return self._from_parameters(whole[0], None)
         if forces and settings:
-            return self._from_parameters(settings[0], headers[settings[0]], forces)
+            return self._from_parameters(settings[0], forces)
         if forces and (cell := self._cell_file()):
             return self._from_cell(*cell, forces)
         # there to hold everything: what is wrong with it must be said
         if parameters and plain_name(parameters[0]) == PARAMETERS[0]:
-            return self._from_parameters(parameters[0], headers[parameters[0]], None)
+            return self._from_parameters(parameters[0], None)
         return None
 
-    def _from_parameters(
-        self, path: Path, header: _Header, forces: Path | None
-    ) -> PhononCalculation:
+    def _from_parameters(self, path: Path, forces: Path | None) -> PhononCalculation:
         """Read a phonopy.yaml or its like, with forces in it or beside it."""
         _import_phonopy()
         from phonopy.interface.phonopy_yaml import PhonopyYaml
 
-        _check_supercell(
-            header.members.get("supercell_matrix"), _n_points(header.members), path.name
-        )
         parsed = PhonopyYaml()
         parsed.read(self.plain(path))
         if parsed.unitcell is None:
@@ -564,13 +559,6 @@ def _load_yaml(text: str) -> Any:
 def _is_newer(path: Path, other: Path) -> bool:
     """Return whether a file was written after another one, not by the same unpacking."""
     return path.stat().st_mtime > other.stat().st_mtime + _LATER
-
-
-def _n_points(members: dict[str, Any]) -> int:
-    """Return the number of atoms in the unit cell of a phonopy.yaml."""
-    cell = members.get("unit_cell")
-    points = cell.get("points", cell.get("atoms")) if isinstance(cell, dict) else None
-    return len(points) if isinstance(points, list) else 1
 
 
 def _check_supercell(matrix: Any, n_atoms: int, where: str) -> None:
