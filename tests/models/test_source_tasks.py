@@ -20,6 +20,7 @@ def test_named_sources_are_copies():
 
 def test_unknown_name():
     with pytest.raises(
-        ValueError, match=r"one of 'bandgap', 'multitask', None, a DataFrame, the path of a table or .*'x'"
+        ValueError,
+        match=r"one of 'bandgap', 'multitask', None, a DataFrame, the path of a table or .*'x'",
     ):
         load_source("x")
