@@ -17,7 +17,12 @@ from matminer_phonon_tl.models.kernel_ensemble import MEMBERS, KernelEnsemble
 from matminer_phonon_tl.models.kernel_machine import HYPERPARAMETER_ROWS
 from matminer_phonon_tl.models.materials import Materials, check_target, descriptor_labels
 from matminer_phonon_tl.models.serialization import JSONModel
-from matminer_phonon_tl.models.source_tasks import FROM_CONSTRUCTOR, is_source, load_source
+from matminer_phonon_tl.models.source_tasks import (
+    FROM_CONSTRUCTOR,
+    NAMED_SOURCES,
+    is_source,
+    load_source,
+)
 from matminer_phonon_tl.models.state import check_arrays
 from matminer_phonon_tl.models.target_transform import check_transform, label_bounds
 
@@ -450,7 +455,8 @@ def _read_source(source: Any) -> pd.DataFrame | None:
     if source is None:
         return None
     got = repr(source)
-    if is_source(source) or isinstance(source, pd.DataFrame):
+    is_task = isinstance(source, str) and source in NAMED_SOURCES  # of networks, without structures
+    if isinstance(source, pd.DataFrame) or (is_source(source) and not is_task):
         table = load_source(source)
         if "composition" in table.columns:
             return table

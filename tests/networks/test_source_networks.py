@@ -23,7 +23,7 @@ def test_neither_table_nor_pair(source):
 @pytest.mark.parametrize(
     ("frame", "words"),
     [
-        (pd.DataFrame({"name": ["NaCl"], "gap": [1.0]}), 'with a "composition"'),
+        (pd.DataFrame({"material": ["NaCl"], "gap": [1.0]}), 'a "composition" \\(or "formula"\\)'),
         (pd.DataFrame({"composition": ["NaCl"]}), "one or more columns of labels"),
         (
             pd.DataFrame({"composition": ["NaCl"], "material_id": ["mp-1"]}),
