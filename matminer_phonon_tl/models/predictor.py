@@ -1,6 +1,7 @@
 """Predict all phonon properties of a compound: has it a gap, and how large is everything."""
 
 import warnings
+from collections.abc import Sequence
 from importlib.resources import as_file, files
 from typing import Any, NamedTuple, Self
 
@@ -544,7 +545,7 @@ class _Predicted(NamedTuple):
     """Whether a gap comes of averages, without relatives."""
 
 
-def _frame(found: _Predicted, n_rows: int, **texts: list[str | None]) -> pd.DataFrame:
+def _frame(found: _Predicted, n_rows: int, **texts: Sequence[str | None]) -> pd.DataFrame:
     """Put all columns into a table, with their types, missing in rows that have none."""
     columns: dict[str, Any] = {}
     missing = _scattered(np.zeros(len(found.rows), dtype=bool), found.rows, n_rows, True)
