@@ -20,8 +20,12 @@ from tqdm import tqdm
 from matminer_phonon_tl import load_phonon_tl
 from matminer_phonon_tl.datasets import load_training_set
 from matminer_phonon_tl.models import make_regressor
-from matminer_phonon_tl.models.training_similarity import in_domain, training_elements, unseen_elements
 from matminer_phonon_tl.models.materials import Materials
+from matminer_phonon_tl.models.training_similarity import (
+    in_domain,
+    training_elements,
+    unseen_elements,
+)
 
 SHIPPED = ("speed_of_sound", "heat_capacity")
 TARGETS = (*SHIPPED, "speed_longitudinal", "speed_transverse", "debye_temperature")

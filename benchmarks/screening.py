@@ -1,17 +1,20 @@
 """Measure a screening in rows a second, file to file, and its ratios to simpler ways.
 
 Usage: python benchmarks/screening.py FORMULAS_CSV [--rows 100000] [--drawn] [--sample 300]
-           [--magpie]
+           [--magpie] [--profile]
 
 FORMULAS_CSV has a column ``formula``; distinct formulas are taken, in a fixed random order, or with
 ``--drawn`` rows are drawn from all of them, so that formulas repeat. The screening runs as a
 command in a separate process, start-up included, with intervals and similarities. For
 comparison, on ``--sample`` rows each: a loop of ``predict``, formula by formula, and with
-``--magpie`` matminer's Magpie featurization alone, in one process.
+``--magpie`` matminer's Magpie featurization alone, in one process. ``--profile`` measures nothing
+but the share of each function in one thread's processor time.
 """
 
 import argparse
+import cProfile
 import os
+import pstats
 import resource
 import subprocess
 import sys
@@ -22,7 +25,9 @@ from pathlib import Path
 import pandas as pd
 from pymatgen.core import Composition
 
+from matminer_phonon_tl.blas import one_blas_thread
 from matminer_phonon_tl.models import PhononPredictor
+from matminer_phonon_tl.screening.settings import NEGLIGIBLE
 
 
 def main() -> None:
@@ -33,6 +38,7 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=300)
     parser.add_argument("--drawn", action="store_true", help="rows repeat the file's formulas")
     parser.add_argument("--magpie", action="store_true")
+    parser.add_argument("--profile", action="store_true", help="say only what takes the time")
     arguments = parser.parse_args()
 
     table = pd.read_csv(arguments.formulas)
@@ -45,6 +51,9 @@ def main() -> None:
         formulas = formulas.sample(arguments.rows, replace=True, random_state=0)
     else:
         formulas = distinct(formulas, arguments.rows)
+    if arguments.profile:
+        profile(PhononPredictor.from_pretrained(), formulas[:3000].tolist())
+        return
     seconds, peak = screening_seconds(formulas)
     rate = len(formulas) / seconds
     print(
@@ -60,6 +69,18 @@ def main() -> None:
     report("a loop of predict", len(sample) / (time.perf_counter() - started), rate)
     if arguments.magpie:
         report("Magpie features alone", magpie_rate(sample), rate)
+
+
+def profile(predictor: PhononPredictor, formulas: list[str]) -> None:
+    """Print the functions that take most of one thread's processor time, the first use apart."""
+    predictor.predict(formulas[:300], negligible=NEGLIGIBLE, warn=False)
+    profiler = cProfile.Profile(time.process_time)
+    with one_blas_thread():
+        profiler.runcall(predictor.predict, formulas, negligible=NEGLIGIBLE, warn=False)
+    statistics = pstats.Stats(profiler)
+    entries = sorted(statistics.stats.items(), key=lambda entry: -entry[1][2])
+    for (path, _, function), (_, _, inside, _, _) in entries[:12]:
+        print(f"{inside / statistics.total_tt:6.1%}  {Path(path).stem}.{function}")
 
 
 def report(name: str, rate: float, ours: float) -> None:

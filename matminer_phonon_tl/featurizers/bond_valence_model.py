@@ -153,7 +153,7 @@ def _ewald_waves(structure: Structure, charge: NDArray[np.float64], splitting: f
     longest = 7.0 * splitting  # exp(-12) is left out
     # A plane of waves is at least 2 pi / (longest edge of the cell) from the next.
     reach = np.ceil(longest * np.array(structure.lattice.abc) / (2 * np.pi)).astype(int) + 1
-    G = np.indices(2 * reach + 1).reshape(3, -1).T - reach
+    G = np.indices((2 * reach + 1).tolist()).reshape(3, -1).T - reach
     wave_vectors = G @ reciprocal
     farthest = longest + np.linalg.norm(reciprocal, axis=1).sum() / 2  # no q is longer
     near = np.flatnonzero(np.linalg.norm(wave_vectors, axis=1) < farthest)

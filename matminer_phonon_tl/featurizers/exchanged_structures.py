@@ -7,6 +7,7 @@ passes over long arrays.
 """
 
 from collections.abc import Collection, Sequence
+from functools import cached_property
 from itertools import product
 from typing import NamedTuple
 
@@ -68,12 +69,6 @@ class Prototype:
 
     Attributes
     ----------
-    slot : ndarray of int, shape (n_sites,)
-        Position in the cell's elements of the element at each site.
-    size : float
-        Sum of the covalent radii, Angstrom.
-    volume : float
-        Angstrom^3.
     points : tuple of (points, weights), or None
         Zone points that differ in their bands, and the share of each; None until they are found.
     """
@@ -90,11 +85,24 @@ class Prototype:
         self.coordinates = coordinates
         self.elements, amounts = cell
         self.amounts = tuple(amounts.tolist())
-        self.slot = np.argmax(elements[:, None] == self.elements, axis=1)
-        self.size = _radii()[elements].sum()
-        self.volume = abs(float(np.linalg.det(lattice)))
         self.points: tuple[NDArray[np.intp], NDArray[np.float64]] | None = None
         self._known: Bonds | None = None
+
+    # Of a library of a thousand structures, one composition needs eight.
+    @cached_property
+    def slot(self) -> NDArray[np.intp]:
+        """Position in the cell's elements of the element at each site, shape (n_sites,)."""
+        return np.argmax(self.of_site[:, None] == self.elements, axis=1)
+
+    @cached_property
+    def size(self) -> float:
+        """Sum of the covalent radii, Angstrom."""
+        return float(_radii()[self.of_site].sum())
+
+    @cached_property
+    def volume(self) -> float:
+        """Volume of the cell, Angstrom^3."""
+        return abs(float(np.linalg.det(self.lattice)))
 
     def bonds(self, reach: float) -> Bonds:
         """Return all neighbours within a distance of the unscaled structure, and some beyond."""
@@ -104,19 +112,17 @@ class Prototype:
         reach *= _ROOM
         # What Structure.get_neighbor_list does, in a third of the time: no Structure is made.
         places = np.array([np.dot(site, self.lattice) for site in self.coordinates])
-        centre, neighbour, image, distance = find_points_in_spheres(
+        found = find_points_in_spheres(
             places, places, r=reach, pbc=np.ones(3, np.int64), lattice=self.lattice, tol=_COINCIDENT
         )
-        others = np.flatnonzero((centre != neighbour) | (distance > _COINCIDENT))
-        centre, neighbour, image, distance = (
-            array[others] for array in (centre, neighbour, image, distance)
-        )
+        others = np.flatnonzero((found[0] != found[1]) | (found[3] > _COINCIDENT))
+        centre, neighbour = found[0][others], found[1][others]
+        image, distance = found[2][others], found[3][others]
         parity = image.astype(np.intp) % 2 @ (4, 2, 1)
         # In one order whatever the reach, so that sums are the same to the last bit.
         order = np.lexsort((*image.T, parity, neighbour, centre))
-        centre, neighbour, image, parity = (
-            array[order] for array in (centre, neighbour, image, parity)
-        )
+        centre, neighbour = centre[order], neighbour[order]
+        image, parity = image[order], parity[order]
         distance = distance[order]
         step = self.coordinates[neighbour] + image - self.coordinates[centre]
         along = step @ self.lattice / distance[:, None]

@@ -238,9 +238,8 @@ def _space_group(structure: Structure) -> int:
     """Return the number that pymatgen's SpacegroupAnalyzer gives, in half its time."""
     number_of: dict[Composition, int] = {}
     numbers = [number_of.setdefault(site.species, len(number_of)) for site in structure]
-    dataset = spglib.get_symmetry_dataset(
-        (structure.lattice.matrix, structure.frac_coords, numbers), SYMPREC, ANGLE_TOLERANCE
-    )
+    cell = (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), numbers)
+    dataset = spglib.get_symmetry_dataset(cell, SYMPREC, ANGLE_TOLERANCE)
     if dataset is None:
         raise ValueError("the symmetry cannot be determined: check the sites")
     return int(dataset.number)

@@ -657,7 +657,7 @@ class _Found(NamedTuple):
 
 
 def _frame(
-    found: _Found, names: Sequence[str], n_rows: int, **texts: list[str | None]
+    found: _Found, names: Sequence[str], n_rows: int, **texts: Sequence[str | None]
 ) -> pd.DataFrame:
     """Put all columns into a table, with their types, missing in rows that have none."""
     columns: dict[str, Any] = {}

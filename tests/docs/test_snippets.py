@@ -46,6 +46,15 @@ ELSEWHERE = {
             "makes an environment from the network; .ci/run makes it for the tests"
         ),
         "python benchmarks/loading.py": "measures for minutes, and means nothing on a busy machine",
+        **dict.fromkeys(
+            (
+                "python benchmarks/structures.py",
+                "python benchmarks/matminer_rows.py",
+                "python benchmarks/cold_start.py",
+            ),
+            "measures for minutes, beside an older tree",
+        ),
+        "python benchmarks/screening.py": "needs Matbench's formulas",
         "pip install skorch": "measures for minutes, and means nothing on a busy machine",
         "from matminer.datasets import load_dataset\n\ngaps": "downloads Matbench's band gaps",
         "python benchmarks/transfer_accuracy.py": "takes an hour and more",
