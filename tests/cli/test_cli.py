@@ -200,7 +200,7 @@ def test_a_file_that_is_no_model_is_one_line_and_exit_code_2(run, tmp_path, cont
     assert str(path) in err
 
 
-@pytest.mark.parametrize("width", [40, 50, 77, 78])
+@pytest.mark.parametrize("width", [40, 50, 77, 84])
 def test_a_narrow_terminal_breaks_no_word_and_loses_nothing(run, monkeypatch, width):
     monkeypatch.setenv("COLUMNS", str(width))
     code, out, _ = run("predict", "GaN", "Qq")
