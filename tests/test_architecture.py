@@ -21,7 +21,7 @@ PACKAGE = Path(matminer_phonon_tl.__file__).parent
 
 ROOT_FILES = [
     *("_version", "units", "exceptions", "citations", "files", "untrusted_json"),
-    *("formulas", "compositions", "checkpoint"),
+    *("formulas", "compositions", "structures", "checkpoint"),
 ]
 ROOMS = [
     *("phonons", "datasets", "featurizers", "models", "networks", "evaluation"),

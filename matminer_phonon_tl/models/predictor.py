@@ -7,15 +7,16 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pymatgen.core import Composition
+from pymatgen.core import Composition, Structure
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from matminer_phonon_tl.compositions import CompositionArray, composition_values
+from matminer_phonon_tl.compositions import CompositionArray, composition_values, is_missing
 from matminer_phonon_tl.datasets.load import UNITS
 from matminer_phonon_tl.exceptions import CellSizeWarning, CompositionError, ModelFormatError
 from matminer_phonon_tl.featurizers.element_table import ElementTable
+from matminer_phonon_tl.formulas import short, write_formula
 from matminer_phonon_tl.models.applicability import Applicability, in_domain
 from matminer_phonon_tl.models.cells import KnownCells, check_formula_units, read_cell
 from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
@@ -23,6 +24,7 @@ from matminer_phonon_tl.models.materials import Materials
 from matminer_phonon_tl.models.phonon_regressor import PhononRegressor
 from matminer_phonon_tl.models.regressor_choice import SETTINGS, default_classifier, make_regressor
 from matminer_phonon_tl.models.serialization import JSONModel, load_model
+from matminer_phonon_tl.structures import StructureText, is_document, may_be_formula
 
 TARGETS = tuple(SETTINGS)
 GAP = "phonon_bandgap"
@@ -40,13 +42,15 @@ COLUMNS = (
     "applicability",
     "unseen_elements",
     "in_domain",
+    "based_on",
     "note",
     "error",
 )
 """Columns of a prediction, in order."""
 
 NO_RELATIVES = "no relatives of known structure: the gap comes of averages"
-_TEXTS = ("unseen_elements", "note", "error")
+PARTLY_OCCUPIED = "sites are partly occupied: each is described by its average"
+_TEXTS = ("unseen_elements", "based_on", "note", "error")
 _ANSWERS = ("has_phonon_bandgap", "in_domain")
 _FORMULAS_NAMED = 5
 
@@ -60,6 +64,22 @@ class Prediction(NamedTuple):
     """Why a row could not be predicted, by its position."""
     other_cells: list[int]
     """Positions of rows given as formulas of which training materials have cells of other sizes."""
+
+    def warn_of_cells(self) -> None:
+        """Warn once of all formulas that may stand for another cell."""
+        if not self.other_cells:
+            return
+        formulas = self.frame["formula"].iloc[self.other_cells].tolist()
+        unnamed = len(formulas) - _FORMULAS_NAMED
+        warnings.warn(
+            "training materials of these formulas have primitive cells of other sizes than "
+            f"written: {', '.join(formulas[:_FORMULAS_NAMED])}"
+            f"{f' and {unnamed} more' if unnamed > 0 else ''}; the column note has the sizes: if "
+            "one is meant, write the whole cell (In2N2), set n_formula_units, or give the "
+            "structure",
+            CellSizeWarning,
+            stacklevel=3,
+        )
 
 
 class PhononPredictor(BaseEstimator, JSONModel):
@@ -195,9 +215,10 @@ class PhononPredictor(BaseEstimator, JSONModel):
         Parameters
         ----------
         X : DataFrame with a ``composition``, ``formula`` or ``structure`` column, Series, sequence
-            Formulas, Compositions, Structures or dicts of element to amount. A formula is used as
-            written: ``InN`` is a primitive cell of two atoms, ``In2N2`` one of four. A Structure
-            is reduced to its primitive cell.
+            Formulas, Compositions, dicts of element to amount, or structures: Structure objects,
+            their ``as_dict()``, or either as JSON. A formula is used as written: ``InN`` is a
+            primitive cell of two atoms, ``In2N2`` one of four. A structure is reduced to its
+            primitive cell.
         conditional : bool
             Give the gap that a compound would have if it had one, also where it is judged to have
             none.
@@ -226,8 +247,10 @@ class PhononPredictor(BaseEstimator, JSONModel):
               nearest neighbour as this compound does; near 0 it is unlike anything seen;
             - ``unseen_elements``: those that no training material has;
             - ``in_domain``: no unseen element, and an applicability of 0.05 or more;
+            - ``based_on``: "structure", or "composition" where this predictor uses nothing else;
             - ``note``: what else to know: that the formula was trained on, and in which other
-              cells; that a gap comes of averages, because no relative's structure is known;
+              cells; that a gap comes of averages, because no relative's structure is known; that
+              sites are partly occupied;
             - ``error``: why a row could not be predicted; the rest of it is missing then.
 
             ``df.attrs["units"]`` holds the units.
@@ -244,8 +267,8 @@ class PhononPredictor(BaseEstimator, JSONModel):
             n_formula_units=n_formula_units,
             negligible=negligible,
         )
-        if prediction.other_cells and warn:
-            _warn_of_cells(prediction.frame["formula"].iloc[prediction.other_cells].tolist())
+        if warn:
+            prediction.warn_of_cells()
         return prediction.frame
 
     def predict_rows(
@@ -272,7 +295,7 @@ class PhononPredictor(BaseEstimator, JSONModel):
         values = _values(X, self.use_structure)
         if isinstance(negligible, bool) or not 0 <= negligible <= 1:
             raise ValueError(f"expected negligible as a probability in 0-1, got {negligible!r}")
-        materials, rows, errors = self._read(values, n_formula_units)
+        materials, rows, errors, disordered = self._read(values, n_formula_units)
         frame = _empty_frame(values)
         frame["error"] = [
             errors[row].reason if row in errors else None for row in range(len(values))
@@ -280,16 +303,23 @@ class PhononPredictor(BaseEstimator, JSONModel):
         other_cells: list[int] = []
         if len(rows):
             columns, averaged = self._columns(materials, conditional, level, negligible)
+            columns["based_on"] = "structure" if self.use_structure else "composition"
             for name, column in columns.items():
                 frame.loc[rows, name] = column
             formulas, notes = frame["formula"].tolist(), frame["note"].tolist()
             for place, (is_known, others) in enumerate(self.known_cells_.look_up(materials)):
                 row = int(rows[place])
-                if n_formula_units is not None or not isinstance(values[row], str):
+                is_formula = may_be_formula(values[row])
+                if n_formula_units is not None or not is_formula:
                     formulas[row] = _formula_of(materials.compositions[place])
-                notes[row] = _note(is_known=is_known, others=others, averaged=averaged[place])
+                remarks = [
+                    _known_as(is_known=is_known, others=others),
+                    NO_RELATIVES if averaged[place] else "",
+                    PARTLY_OCCUPIED if row in disordered else "",
+                ]
+                notes[row] = "; ".join(filter(None, remarks))
                 # A structure leaves no doubt, nor does a number of formula units.
-                if others and n_formula_units is None and isinstance(values[row], str):
+                if others and n_formula_units is None and is_formula:
                     other_cells.append(row)
             frame["formula"] = pd.Series(formulas, dtype=object)
             frame["note"] = pd.Series(notes, dtype=object)
@@ -304,19 +334,33 @@ class PhononPredictor(BaseEstimator, JSONModel):
 
     def _read(
         self, values: list[Any], n_formula_units: Any
-    ) -> tuple[Materials, NDArray[np.intp], dict[int, CompositionError]]:
-        """Read the good rows as materials; say which rows these are, and what is wrong with others.
+    ) -> tuple[Materials, NDArray[np.intp], dict[int, CompositionError], set[int]]:
+        """Read the good rows as materials.
 
         Each value is read once, and each structure reduced to its primitive cell once.
+
+        Returns
+        -------
+        materials : Materials
+        rows : ndarray of shape (n_good,)
+            Which rows they are.
+        errors : dict of int to CompositionError
+            What is wrong with the others.
+        disordered : set of int
+            Rows whose sites are partly occupied.
         """
         cells: list[Any] = []
         rows: list[int] = []
         errors: dict[int, CompositionError] = {}
+        disordered: set[int] = set()
         units = check_formula_units(n_formula_units, len(values))
         for row, (value, n) in enumerate(zip(values, units, strict=True)):
             try:
-                cells.append(read_cell(value, n, needs_structure=self.use_structure))
+                cell = read_cell(value, n, needs_structure=self.use_structure)
+                cells.append(cell)
                 rows.append(row)
+                if isinstance(cell, Structure) and not cell.is_ordered:
+                    disordered.add(row)
             except CompositionError as error:
                 errors[row] = error.at_row(row)
         compositions, good, bad = CompositionArray.read_valid(cells)
@@ -333,13 +377,13 @@ class PhononPredictor(BaseEstimator, JSONModel):
         structures = [cells[place] for place in good[known]] if wanted else None
         materials = Materials(compositions.take(known), structures, flat=flat)
         if not self.use_structure or not wanted:
-            return materials, kept, errors
+            return materials, kept, errors, disordered
         undescribed = materials.find_errors(wanted)
         for place, refused in undescribed.items():
             row = int(kept[place])
             errors[row] = refused.at_row(row)
         described = np.setdiff1d(np.arange(len(kept)), list(undescribed))
-        return materials.take(described), kept[described], errors
+        return materials.take(described), kept[described], errors, disordered
 
     def _columns(
         self, materials: Materials, conditional: bool, level: float, negligible: float
@@ -439,35 +483,21 @@ def _empty_frame(values: list[Any]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _formula_of(value: Any) -> str:
-    """What stands in the column ``formula``."""
+def _formula_of(value: Any) -> str | None:
+    """What stands in the column ``formula``; nothing for a structure that is not read yet."""
     if isinstance(value, str):
-        return value
+        return value if may_be_formula(value) else None
     composition = getattr(value, "composition", value)
     if isinstance(composition, Composition) and len(composition):
-        return composition.formula.replace(" ", "")
-    return str(value)
+        return write_formula(composition)
+    is_unread = is_missing(value) or is_document(value) or isinstance(value, StructureText)
+    return None if is_unread else short(value)
 
 
-def _note(*, is_known: bool, others: list[int], averaged: bool) -> str:
-    """What else there is to know: what was trained on is remembered rather than predicted."""
+def _known_as(*, is_known: bool, others: list[int]) -> str:
+    """Say that the formula was trained on: what is known is remembered rather than predicted."""
     note = "trained on this formula" if is_known or others else ""
     if others:
         words = " and ".join(str(size) for size in others)
         note += f", {'also ' if is_known else ''}in cells of {words} atoms"
-    if averaged:
-        note += f"; {NO_RELATIVES}" if note else NO_RELATIVES
     return note
-
-
-def _warn_of_cells(formulas: list[str]) -> None:
-    """Warn once of all formulas that may stand for another cell."""
-    named = ", ".join(formulas[:_FORMULAS_NAMED])
-    more = f" and {len(formulas) - _FORMULAS_NAMED} more" if len(formulas) > _FORMULAS_NAMED else ""
-    warnings.warn(
-        f"training materials of these formulas have primitive cells of other sizes than written: "
-        f"{named}{more}; the column note has the sizes: if one is meant, write the whole cell "
-        "(In2N2), set n_formula_units, or give the structure",
-        CellSizeWarning,
-        stacklevel=3,
-    )
