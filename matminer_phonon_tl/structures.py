@@ -17,7 +17,7 @@ import numpy as np
 from pymatgen.core import Composition, DummySpecies, IStructure, Lattice, Species, Structure
 
 from matminer_phonon_tl.exceptions import CompositionError
-from matminer_phonon_tl.formulas import short, write_formula
+from matminer_phonon_tl.formulas import ISOTOPES, SYMBOLS, short, write_formula
 from matminer_phonon_tl.untrusted_json import parse_json
 
 MAX_SITES = 100_000
@@ -422,13 +422,14 @@ def _read_cif(text: str) -> Structure:
         raise CompositionError(
             "expected every atom in the CIF, got hydrogens that are only counted: add their sites"
         )
+    for symbol in block.get("_atom_site_type_symbol", ()):
+        letters = re.match(r"[A-Za-z]*", symbol)
+        if letters is None or letters[0].title() not in {*SYMBOLS, *ISOTOPES}:
+            raise _no_element(symbol)
     for label, symbol in re.findall(r"^(\S+) parsed as (\S+)", remarks, re.MULTILINE):
         letters = re.match(r"[A-Za-z]*", label)
         if letters is None or letters[0].lower() != symbol.lower():
-            raise CompositionError(
-                f"expected element symbols in the CIF, got {label!r}: name the element in "
-                "_atom_site_type_symbol"
-            )
+            raise _no_element(label)
     _check_symmetry(block, remarks, structure)
     formula = _stated_formula(block)
     if formula is not None and parser.check(structure):
@@ -438,6 +439,13 @@ def _read_cif(text: str) -> Structure:
             "_chemical_formula_sum"
         )
     return structure
+
+
+def _no_element(found: str) -> CompositionError:
+    return CompositionError(
+        f"expected element symbols in the CIF, got {short(found)}: name the element in "
+        "_atom_site_type_symbol"
+    )
 
 
 def _stated_formula(block: Mapping[str, Any]) -> Composition | None:
@@ -451,7 +459,7 @@ def _check_symmetry(block: Mapping[str, Any], remarks: str, structure: Structure
     """Refuse a CIF whose symmetry operations are neither written nor told by its space group."""
     from pymatgen.symmetry.groups import SpaceGroup
 
-    if any(key.endswith("_xyz") and value for key, value in block.items()):
+    if any(key.rstrip("_").endswith(("_xyz", ".xyz")) and value for key, value in block.items()):
         return
     stated = {
         str(value).replace(" ", "").replace("_", "")
@@ -498,6 +506,7 @@ def _read_poscar(text: str) -> Structure:
             "expected one structure, got a trajectory (XDATCAR): give the structure that is meant"
         )
     lines = text.split("\n")
+    lines[1] = re.split("[!#]", lines[1])[0]  # VASP takes a comment there, pymatgen does not
     rows = [line.split() for line in lines[5:8]]
     if len(rows) == 3 and rows[0] and not _are_counts(rows[0]):
         one_line = _are_counts(rows[1]) and not _are_counts(rows[2])
@@ -506,7 +515,7 @@ def _read_poscar(text: str) -> Structure:
                 f"expected as many numbers of atoms as element symbols, got {len(rows[1])} for "
                 f"{len(rows[0])}: correct lines 6 and 7 of the POSCAR"
             )
-    poscar = Poscar.from_str(text, read_velocities=False)
+    poscar = Poscar.from_str("\n".join(lines), read_velocities=False)
     if not poscar.true_names:
         raise CompositionError(
             "expected element symbols in the POSCAR, got none: add the line of symbols above the "

@@ -150,7 +150,7 @@ def files_below(folder: Path) -> list[Path]:
 def natural(path: str) -> list[tuple[int, int, str]]:
     """Return a key that sorts ``part.10`` after ``part.9``."""
     return [
-        (1, int(part), "") if part.isdigit() and part.isascii() else (0, 0, part)
+        (0, int(part), "") if part.isdigit() and part.isascii() else (1, 0, part)
         for part in re.split(r"(\d+)", path)
         if part
     ]

@@ -86,16 +86,18 @@ def json_document_chunks(
     """
     try:
         document = parse_json(content, allow_nan=True)
-        found = _rows_of(document)
-        if found is None:
-            yield from entry_chunks(document_entries(document, name), Path(name).name, chunk_rows)
-            return
-    except CompositionError as error:
-        if is_phonons(document):
-            raise ScreeningError(error.reason) from error
-        raise _no_table(name, error) from error
+        found = None if is_phonons(document) else _rows_of(document)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _no_table(name, error) from error
+    if found is None:
+        try:
+            entries = document_entries(document, name)
+        except CompositionError as error:
+            if is_phonons(document):
+                raise ScreeningError(error.reason) from error
+            raise _no_table(name, error) from error
+        yield from entry_chunks(entries, Path(name).name, chunk_rows)
+        return
     columns, rows = found
     materials = MaterialColumns.find(columns, formula, name, structures=structures)
     if not isinstance(rows, list) or not all(
@@ -149,7 +151,7 @@ def _columns_of(columns: dict[str, dict[str, Any]]) -> tuple[list[str], list[lis
 
 def _no_table(name: str, error: Exception) -> ScreeningError:
     return ScreeningError(
-        f"expected {name} to be a dataset in matminer's JSON, with columns and data, or to hold "
+        f"expected {name} to be a dataset in matminer's JSON, with columns and data, records or "
         f"structures, but reading it failed ({type(error).__name__}: {error}): name JSON lines "
         ".jsonl"
     )

@@ -207,7 +207,8 @@ def test_partial_occupancy_is_said(command, tmp_path):
         (("_cell_length_a", "_chemical_formula_sum 'Ga N H3'\n_cell_length_a"), "formula, Ga1"),
         (("_cell_length_a", "_chemical_formula_sum 'Ga2 N'\n_cell_length_a"), "formula, Ga2 N1"),
         # "Vac" is no vanadium, "Wat" no oxygen without its hydrogen.
-        (("N1 N 0.25", "N1 Wat 0.25"), "expected element symbols in the CIF, got 'Wat'"),
+        (("N1 N 0.25", "N1 Vac 0.25"), "expected element symbols in the CIF, got 'Vac'"),
+        (("N1 N 0.25", "N1 Wat 0.25"), "got hydrogens that are only counted: add their sites"),
         # A group that nobody knows was P1 to pymatgen.
         (("F -4 3 m", "F -4 3 q"), "got only the space group 'F-43q', which is not known"),
         (("Ga1 Ga 0 0 0 1", "Ga1 Ga 0 0 0 1\nAl1 Al 0 0 0 0.5"), "can be read, but: .*ccupancy"),
