@@ -171,6 +171,13 @@ def composition_values(X: Any, column: str = "composition") -> list[Any]:
     return list(X)
 
 
+def is_missing(value: Any) -> bool:
+    """Tell whether a table's cell holds nothing: None, NaN, or an empty text."""
+    if isinstance(value, str):
+        return not value
+    return value is None or value is pd.NA or (isinstance(value, float) and bool(np.isnan(value)))
+
+
 def as_compositions(X: Any, column: str = "composition") -> list[Composition]:
     """Read a table or a sequence as Composition objects, one for each row.
 

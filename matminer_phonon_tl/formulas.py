@@ -95,6 +95,33 @@ def read_formula(text: str) -> Composition:
     return check_amounts(composition)
 
 
+def write_formula(composition: Composition) -> str:
+    """Write a composition as a formula that :func:`read_formula` reads back.
+
+    Parameters
+    ----------
+    composition : Composition
+
+    Returns
+    -------
+    str
+        Elements by electronegativity, each with its amount to eight decimals and never in powers of
+        ten.
+
+    Examples
+    --------
+    >>> write_formula(Composition({"Ni": 0.99991, "Fe": 9e-5})), write_formula(Composition("InN"))
+    ('Fe0.00009Ni0.99991', 'In1N1')
+    """
+    amounts = composition.get_el_amt_dict()
+    symbols = _SYMBOL.findall(composition.formula)
+    parts = [f"{symbol}{amounts[symbol]:.8f}".rstrip("0").rstrip(".") for symbol in symbols]
+    formula = "".join(parts)
+    if _DECIMAL_BEFORE_SOLVENT.search(formula):  # Li0.5H2O2 could be meant as an adduct
+        formula = "".join(sorted(parts, key=lambda part: "." in part))
+    return formula
+
+
 def check_amounts(composition: Composition) -> Composition:
     """Return the composition, or raise for the first amount that is out of bounds."""
     for species, amount in composition.items():

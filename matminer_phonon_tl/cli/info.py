@@ -1,18 +1,11 @@
 """``phonon-tl info``: what the package holds, and the card of a model file."""
 
 from collections.abc import Iterator
-from importlib.resources import as_file, files
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from matminer_phonon_tl.cli.output import AsJson, print_json
-
-SHIPPED = {
-    "predictor.json.gz": "for compositions",
-    "predictor_structure.json.gz": "for structures",
-}
 
 
 def info(
@@ -37,12 +30,10 @@ def info(
 def model_card(file: str) -> dict[str, Any]:
     """Read what a model file, or a shipped one by its name, says of itself."""
     from matminer_phonon_tl.models.serialization import read_document
+    from matminer_phonon_tl.models.shipped import model_file
 
-    if file in SHIPPED and not Path(file).exists():
-        with as_file(files("matminer_phonon_tl.models") / "pretrained" / file) as path:
-            document = read_document(path)
-    else:
-        document = read_document(file)
+    with model_file(file) as path:
+        document = read_document(path)
     return {
         "model": document.get("@class"),
         "made by": f"matminer-phonon-tl {document.get('@version')}",
@@ -56,6 +47,7 @@ def _package_info() -> dict[str, Any]:
     """List the datasets and models that ship, and the versions of the libraries."""
     from matminer_phonon_tl.datasets import dataset_metadata
     from matminer_phonon_tl.files import library_versions
+    from matminer_phonon_tl.models.shipped import SHIPPED
 
     return {
         "datasets": {

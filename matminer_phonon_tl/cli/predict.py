@@ -1,11 +1,12 @@
-"""``phonon-tl predict``: formulas or structure files in, a table or JSON out."""
+"""``phonon-tl predict``: formulas, files or folders in, a table or JSON out."""
 
 import os
 import re
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import fill
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -15,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from matminer_phonon_tl.cli.output import AsJson, plain, print_json
+from matminer_phonon_tl.exceptions import CompositionError, PhononTLWarning, ScreeningError
 
 ROWS_FAILED = 1
 UNLIMITED = 10_000
@@ -42,18 +44,43 @@ CELL_NOTE = (
     "; this is read as the cell that is written (--n-formula-units, or a structure file, says "
     "otherwise)"
 )
-UNUSED_NOTE = "its structure was not used, since not all are structures: ask for it alone"
-
-_FILE = re.compile(
-    r".*[/\\].*|.*\.(cif|vasp|poscar|xsf|json|yaml)|(POSCAR|CONTCAR).*", re.IGNORECASE
+MIXED_NOTE = (
+    "Structures were asked of the models that know structures, formulas of those that know "
+    "compositions."
 )
-"""Arguments that are meant as files: no formula holds a slash or has such an ending."""
+MOST_ROWS = 10_000
+"""Largest number of predictions that are printed."""
+
+_PATH = re.compile(
+    r".*[/\\].*|.*(POSCAR|CONTCAR).*|.*\.(m?cif|vasp|poscar|a?xsf|cssr|res|config|extxyz|xyz|json|"
+    r"jsonl|ndjson|ya?ml|csv|tsv|txt|parquet|pq|hdf5|xml|gz|xz|bz2)",
+    re.IGNORECASE,
+)
+"""Arguments that are meant as paths: no formula holds a slash or has such an ending."""
+
+
+class Compound(NamedTuple):
+    """One compound to predict, and where it stood."""
+
+    value: Any
+    """What the predictor gets."""
+    file: str | None = None
+    """Path as it was given, of a folder with the file's path in it; None for a formula."""
+    entry: str | None = None
+    """Block, frame or row of the file; None where it has one."""
+    error: str | None = None
+    """Why it could not be read."""
+    note: str = ""
+    """What the reader had to choose."""
 
 
 def predict(
     compounds: Annotated[
         list[str],
-        typer.Argument(help="Formulas, each a primitive cell, or structure files (CIF, POSCAR)."),
+        typer.Argument(
+            help="Formulas, each a primitive cell; files of structures (CIF, POSCAR, XSF, extended "
+            "XYZ, JSON) or tables (CSV, JSON lines, Parquet); folders of such files."
+        ),
     ],
     conditional: Annotated[
         bool, typer.Option("--conditional", help="Show the gap there would be where none is.")
@@ -66,45 +93,64 @@ def predict(
         bool, typer.Option("--composition", help="Use of structures only what they are made of.")
     ] = False,
     model: Annotated[
-        Path | None, typer.Option(help="A predictor's file; default: the shipped ones.")
+        str | None,
+        typer.Option(
+            help="A predictor's file, or the name of one that ships (phonon-tl info lists them); "
+            "default: both that ship, each for what it knows."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Predict gap, mean speed of sound (of three acoustic waves) and heat capacity of compounds.
 
-    A compound that is judged to have no acoustic-optical gap gets no value for it. Where every
-    compound is given as a structure, the models that use structures are asked.
+    A compound that is judged to have no acoustic-optical gap gets no value for it. Compounds given
+    as structures are asked of the models that use structures, others of those of compositions.
     """
     from matminer_phonon_tl.models import PhononPredictor
+    from matminer_phonon_tl.models.shipped import ShippedPredictors, load_predictor
 
-    values, refusals = _read_all(compounds)
-    structure = all(_FILE.fullmatch(compound) for compound in compounds) and not composition
+    predictor: Any = ShippedPredictors()
     if model is not None:
-        predictor = PhononPredictor.load(model)
-    else:
-        predictor = PhononPredictor.from_pretrained(structure=structure)
+        predictor = load_predictor(model)
+    elif composition:
+        predictor = PhononPredictor.from_pretrained()
+    asked = _read_all(compounds, structures=model is not None or not composition)
     prediction = predictor.predict_rows(
-        values, conditional=conditional, level=level, n_formula_units=n_formula_units
+        [compound.value for compound in asked],
+        conditional=conditional,
+        level=level,
+        n_formula_units=n_formula_units,
     )
-    records = [plain(record) for record in prediction.frame.to_dict(orient="records")]
-    for number, record in enumerate(records):
-        record["error"] = refusals.get(number, record["error"])
-        if values[number] is None or not isinstance(values[number], str):
-            formula = "" if number in refusals else f" ({record['formula']})"
-            record["formula"] = f"{Path(compounds[number]).name}{formula}"
-            if not (composition or predictor.use_structure or record["error"] or model):
-                record["note"] = UNUSED_NOTE
-        elif number in prediction.other_cells:
-            record["note"] += CELL_NOTE
+    records = [
+        _record(compound, row, other_cells=number in prediction.other_cells)
+        for number, (compound, row) in enumerate(
+            zip(asked, prediction.frame.to_dict(orient="records"), strict=True)
+        )
+    ]
     if as_json:
         print_json(records)
     else:
         _print(records, 100 * level, predictor)
     failed = [record for record in records if record["error"]]
     for record in failed:
-        typer.echo(f"{record['formula']!r}: {record['error']}", err=True)
+        typer.echo(f"{_label(record)!r}: {record['error']}", err=True)
     if failed:
         raise typer.Exit(ROWS_FAILED)
+
+
+def _record(compound: Compound, row: dict[str, Any], *, other_cells: bool) -> dict[str, Any]:
+    """Join a prediction with where its compound stood, and what there was to say of that."""
+    record = plain(row)
+    record["error"] = compound.error or record["error"]
+    if record["error"] and compound.file is not None:
+        record["formula"] = None
+    if other_cells:
+        record["note"] += CELL_NOTE
+    if compound.note:
+        record["note"] = "; ".join(filter(None, [record["note"], compound.note]))
+    if compound.file is None:
+        return record
+    return {"file": compound.file, "entry": compound.entry, **record}
 
 
 def _print(records: list[dict[str, Any]], percent: float, predictor: Any) -> None:
@@ -117,10 +163,12 @@ def _print(records: list[dict[str, Any]], percent: float, predictor: Any) -> Non
     done = [record for record in records if not record["error"]]
     remarks = [_remark(record) for record in done]
     if done:
+        based_on = {record["based_on"] for record in done}
+        structures = {1: STRUCTURE_NOTE, 2: MIXED_NOTE}[len(based_on)]
         note = OTHER_NOTE if predictor.labels else NOTE
         remarks[:0] = [
             f"{note.format(level=percent)} {SIMILARITY_NOTE}",
-            STRUCTURE_NOTE if predictor.use_structure else "",
+            structures if "structure" in based_on else "",
         ]
     for remark in remarks:
         for line in filter(None, remark.splitlines()):
@@ -138,7 +186,7 @@ def _predictions(
     for heading in headings:
         table.add_column(Text(heading), justify="right", no_wrap=True)
     for record, cells in zip(records, rows, strict=True):
-        table.add_row(Text(record["formula"]), *cells)
+        table.add_row(Text(_label(record)), *cells)
     # Formulas and file names may be folded, numbers and headings may not.
     table.columns[0].max_width = len("formula")
     needed = Measurement.get(console, console.options.update(max_width=1000), table).maximum
@@ -148,7 +196,7 @@ def _predictions(
     lines = []
     space = max(map(len, headings)) + 2
     for record, cells in zip(records, rows, strict=True):
-        lines.append(record["formula"])
+        lines.append(_label(record))
         if record["error"]:
             lines.append("  error")
         else:
@@ -198,26 +246,71 @@ def _remark(record: dict[str, Any]) -> str:
         sentences.append("unlike the training compounds, so its intervals may not hold.")
     if record["note"]:
         sentences.append(f"{record['note']}.")
-    return "\n".join(f"{record['formula']}: {sentence}" for sentence in sentences)
+    return "\n".join(f"{_label(record)}: {sentence}" for sentence in sentences)
 
 
-def _read_all(compounds: list[str]) -> tuple[list[Any], dict[int, str]]:
-    """Read files as structures, leave formulas; return also why files were refused."""
-    from pymatgen.core import Structure
+def _label(record: dict[str, Any]) -> str:
+    """Name a compound as people gave it: a formula, or a file with the formula of its crystal."""
+    if record.get("file") is None:
+        return str(record["formula"])
+    entry = "" if record["entry"] is None else f" [{record['entry']}]"
+    formula = "" if record["formula"] is None else f" ({record['formula']})"
+    return f"{Path(record['file']).name}{entry}{formula}"
 
-    values: list[Any] = []
-    refusals: dict[int, str] = {}
-    for number, compound in enumerate(compounds):
-        if not _FILE.fullmatch(compound):
-            values.append(compound)
-            continue
-        try:
-            values.append(Structure.from_file(compound))
-        except FileNotFoundError:
-            refusals[number] = "expected a structure file, found none of that name: check the path"
-            values.append(None)
-        except Exception as error:  # noqa: BLE001 (pymatgen's parsers raise anything)
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
-            refusals[number] = f"expected a structure file that can be read, but: {reason}"
-            values.append(None)
-    return values, refusals
+
+def _read_all(compounds: list[str], *, structures: bool) -> list[Compound]:
+    """Read what exists as files and folders; take anything else as a formula."""
+    found: list[Compound] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", PhononTLWarning)
+        for compound in compounds:
+            # Not Path.exists, which raises where a formula is too long for a path.
+            if not os.path.exists(compound):  # noqa: PTH110
+                missing = "expected a structure file, found none of that name: check the path"
+                is_path = _PATH.fullmatch(compound)
+                found.append(
+                    Compound(None, compound, error=missing) if is_path else Compound(compound)
+                )
+            elif Path(compound).is_dir() and _is_formula(compound):
+                note = f"the folder of this name was not read: write {compound}/ for it"
+                found.append(Compound(compound, note=note))
+            else:
+                found += _read_path(compound, structures=structures)
+    for warning in caught:
+        if issubclass(warning.category, PhononTLWarning):
+            typer.echo(f"phonon-tl: {warning.message}", err=True)
+    return found
+
+
+def _is_formula(text: str) -> bool:
+    from matminer_phonon_tl.formulas import read_formula
+
+    try:
+        return bool(read_formula(text))
+    except CompositionError:
+        return False
+
+
+def _read_path(path: str, *, structures: bool) -> Iterator[Compound]:
+    """Read a file or a folder, as ``screen`` does; what cannot be read is one row's error."""
+    from matminer_phonon_tl.screening.input import open_input
+
+    n_rows = 0
+    try:
+        source = open_input(path, formula=None, chunk_rows=MOST_ROWS, structures=structures)
+        for chunk in source.chunks():
+            if chunk.table.column_names == ["file", "entry"]:
+                places = chunk.table.select(["file", "entry"]).to_pylist()
+            else:
+                places = [{"entry": f"row {n_rows + row}"} for row in range(len(chunk.formulas))]
+            n_rows += len(chunk.formulas)
+            if n_rows > MOST_ROWS:
+                raise typer.BadParameter(
+                    f"expected at most {MOST_ROWS} compounds in {path}, got more: phonon-tl screen "
+                    "writes them to a file"
+                )
+            for row, (value, place) in enumerate(zip(chunk.formulas, places, strict=True)):
+                file = str(Path(path, place["file"])) if Path(path).is_dir() else path
+                yield Compound(value, file, place["entry"], chunk.errors.get(row))
+    except ScreeningError as error:
+        yield Compound(None, path, error=str(error))

@@ -15,8 +15,9 @@ def screen(
         str,
         typer.Argument(
             metavar="INPUT",
-            help="CSV, JSON lines (.jsonl), matminer's JSON, each also .gz; Parquet, a file or a "
-            "folder; - for CSV or JSON lines from standard input.",
+            help="CSV, JSON lines (.jsonl), JSON or Parquet; a file of structures (CIF, POSCAR, "
+            "XSF, extended XYZ); a folder of structures or of Parquet files; - for CSV or JSON "
+            "lines from standard input. Files may be packed (.gz, .xz, .bz2).",
         ),
     ],
     output: Annotated[
@@ -27,7 +28,10 @@ def screen(
     ],
     formula: Annotated[
         str | None,
-        typer.Option(help="Column of the formulas; default: composition, formula or structure."),
+        typer.Option(
+            help="Column of the materials; default: structure, and where a row has none, "
+            "composition or formula."
+        ),
     ] = None,
     columns: Annotated[
         str | None, typer.Option(help="Columns to write, comma-separated; default: all.")
@@ -51,7 +55,11 @@ def screen(
         Path | None, typer.Option(help="Write a page of the result too: figures and a table.")
     ] = None,
     model: Annotated[
-        Path | None, typer.Option(help="A predictor's file; default: the one that ships.")
+        str | None,
+        typer.Option(
+            help="A predictor's file, or the name of one that ships (phonon-tl info lists them); "
+            "default: both that ship, each for what it knows."
+        ),
     ] = None,
     level: Annotated[
         float, typer.Option(help="Share of new compounds that the intervals shall hold.")
@@ -76,10 +84,13 @@ def screen(
         int | None, typer.Option(min=1, help="Threads; default: one for each core.")
     ] = None,
     chunk_rows: Annotated[
-        int, typer.Option(min=1, help="Rows predicted together and kept together.")
+        int,
+        typer.Option(
+            min=1, help="Rows predicted together and kept together; of structure files at most 200."
+        ),
     ] = 5_000,
 ) -> None:
-    """Predict for every row of a table of any length.
+    """Predict for every row of a table of any length, or every structure of a folder.
 
     The output has the input's columns, then the predictor's and error, which says why a row could
     not be predicted. Finished chunks are kept in OUTPUT.parts until all are done: --resume goes on
@@ -87,7 +98,7 @@ def screen(
 
     Exit code 0 once every row is written; how many could not be predicted stands on stderr.
     """
-    from matminer_phonon_tl.models import PhononPredictor
+    from matminer_phonon_tl.models.shipped import load_predictor
     from matminer_phonon_tl.screening import screen as run
 
     with warnings.catch_warnings(record=True) as caught:
@@ -96,7 +107,7 @@ def screen(
             run,
             data,
             output,
-            predictor=None if model is None else PhononPredictor.load(model),
+            predictor=None if model is None else load_predictor(model),
             formula=formula,
             columns=None if columns is None else [name.strip() for name in columns.split(",")],
             where=where,

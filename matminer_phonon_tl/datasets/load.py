@@ -14,14 +14,14 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
-from pymatgen.core import Composition, Lattice, Structure
+from pymatgen.core import Composition, Structure
 from tqdm.auto import tqdm
 
 from matminer_phonon_tl.compositions import as_composition
 from matminer_phonon_tl.exceptions import DatasetIntegrityError
 from matminer_phonon_tl.files import sha256_of
+from matminer_phonon_tl.structures import decode_structure
 from matminer_phonon_tl.untrusted_json import parse_json, unpack
 
 NAME = "phonon_tl"
@@ -335,39 +335,7 @@ def _decode_composition(cell: dict[str, Any] | None) -> Composition | None:
 
 
 def _decode_structure(cell: dict[str, Any] | None) -> Structure | None:
-    if cell is None:
-        return None
-    if "sites" not in cell:  # the short form of phonondb_kyoto
-        coordinates = np.array(cell["coordinates"]).reshape(-1, 3)
-        counts = [count for _, count in cell["species"]]
-        if min(counts) < 1 or sum(counts) != len(coordinates):
-            raise ValueError(f"{len(coordinates)} sites, but species {cell['species']!r:.60}")
-        species = [_atom(symbol) for symbol, count in cell["species"] for _ in range(count)]
-        return Structure(Lattice(cell["lattice"]), species, coordinates)
-    sites, lattice = cell["sites"], cell["lattice"]
-    ordinary = not cell.get("properties") and all(
-        len(site["species"]) == 1
-        and site["species"][0].keys() == {"element", "occu"}
-        and site["species"][0]["occu"] == 1
-        and not site.get("properties")
-        for site in sites
-    )
-    if not ordinary:  # disorder, oxidation states, magnetic moments: rare, and pymatgen's business
-        return Structure.from_dict(cell)
-    # Three times faster than Structure.from_dict, which builds every site on its own.
-    return Structure(
-        Lattice(lattice["matrix"], pbc=lattice.get("pbc", (True, True, True))),
-        [_atom(site["species"][0]["element"]) for site in sites],
-        [site["abc"] for site in sites],
-        charge=cell.get("charge"),
-        labels=[site.get("label") for site in sites],
-    )
-
-
-@cache
-def _atom(symbol: str) -> Composition:
-    """Return one atom of an element, as which pymatgen keeps each site: making it anew is slow."""
-    return Composition({symbol: 1})
+    return None if cell is None else decode_structure(cell)
 
 
 def _hash_beside(path: Path) -> str | None:

@@ -13,6 +13,7 @@ from matminer_phonon_tl.compositions import FlatCompositions, as_composition
 from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError
 from matminer_phonon_tl.models.materials import Materials
 from matminer_phonon_tl.models.state import check_arrays
+from matminer_phonon_tl.structures import structure_of
 
 MOST_FORMULA_UNITS = 1000
 N_SPACE_GROUPS = 230
@@ -28,7 +29,8 @@ def read_cell(value: Any, n_formula_units: Any = None, *, needs_structure: bool 
 
     Parameters
     ----------
-    value : Structure, or anything :func:`~matminer_phonon_tl.compositions.as_composition` takes
+    value : anything that :func:`~matminer_phonon_tl.structures.structure_of` or
+        :func:`~matminer_phonon_tl.compositions.as_composition` takes
     n_formula_units : int, optional
         Reduced formula units in the primitive cell of a formula or composition.
     needs_structure : bool
@@ -43,9 +45,10 @@ def read_cell(value: Any, n_formula_units: Any = None, *, needs_structure: bool 
     Raises
     ------
     CompositionError
-        If it is a structure without a primitive cell; if ``n_formula_units`` is given, also if it
-        is no composition.
+        If it is a structure that cannot be read or has no primitive cell; if ``n_formula_units``
+        is given, also if it is no composition.
     """
+    value = structure_of(value)
     if isinstance(value, Structure):
         as_composition(value)
         try:

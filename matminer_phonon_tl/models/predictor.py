@@ -8,13 +8,13 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pymatgen.core import Composition
+from pymatgen.core import Composition, Structure
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
 from matminer_phonon_tl.blas import one_blas_thread
-from matminer_phonon_tl.compositions import CompositionArray, composition_values
+from matminer_phonon_tl.compositions import CompositionArray, composition_values, is_missing
 from matminer_phonon_tl.datasets.load import UNITS
 from matminer_phonon_tl.exceptions import (
     CellSizeWarning,
@@ -24,6 +24,7 @@ from matminer_phonon_tl.exceptions import (
     TrainingError,
 )
 from matminer_phonon_tl.featurizers.element_table import ElementTable
+from matminer_phonon_tl.formulas import short, write_formula
 from matminer_phonon_tl.models.cells import KnownCells, check_formula_units, read_cell
 from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
 from matminer_phonon_tl.models.materials import Materials
@@ -40,6 +41,7 @@ from matminer_phonon_tl.models.training_similarity import (
     training_elements,
     unseen_elements,
 )
+from matminer_phonon_tl.structures import StructureText, is_document, may_be_formula
 
 TARGETS = ("phonon_bandgap", "speed_of_sound", "heat_capacity")
 GAP = "phonon_bandgap"
@@ -57,7 +59,15 @@ def prediction_columns(labels: Sequence[str]) -> tuple[str, ...]:
     columns += [f"{name}{part}" for name in labels if name not in (GAP, HAS_GAP) for part in PARTS]
     if "heat_capacity" in labels:
         columns.append("heat_capacity_per_atom")
-    return (*columns, "training_similarity", "unseen_elements", "in_domain", "note", "error")
+    return (
+        *columns,
+        "training_similarity",
+        "unseen_elements",
+        "in_domain",
+        "based_on",
+        "note",
+        "error",
+    )
 
 
 COLUMNS = prediction_columns(TARGETS)
@@ -66,7 +76,8 @@ COLUMNS = prediction_columns(TARGETS)
 _FILES = {False: "predictor.json.gz", True: "predictor_structure.json.gz"}
 """Shipped predictors, without and with structure."""
 NO_RELATIVES = "no relatives of known structure: the gap comes of averages"
-_TEXTS = ("unseen_elements", "note", "error")
+PARTLY_OCCUPIED = "sites are partly occupied: each is described by its average"
+_TEXTS = ("unseen_elements", "based_on", "note", "error")
 _ANSWERS = (HAS_GAP, "in_domain")
 _FORMULAS_NAMED = 5
 
@@ -80,6 +91,22 @@ class Prediction(NamedTuple):
     """Why a row could not be predicted, by its position."""
     other_cells: list[int]
     """Positions of rows given as formulas of which training materials have cells of other sizes."""
+
+    def warn_of_cells(self) -> None:
+        """Warn once of all formulas that may stand for another cell."""
+        if not self.other_cells:
+            return
+        formulas = self.frame["formula"].iloc[self.other_cells].tolist()
+        unnamed = len(formulas) - _FORMULAS_NAMED
+        warnings.warn(
+            "training materials of these formulas have primitive cells of other sizes than "
+            f"written: {', '.join(formulas[:_FORMULAS_NAMED])}"
+            f"{f' and {unnamed} more' if unnamed > 0 else ''}; the column note has the sizes: if "
+            "one is meant, write the whole cell (In2N2), set n_formula_units, or give the "
+            "structure",
+            CellSizeWarning,
+            stacklevel=3,
+        )
 
 
 class ShippedModel(NamedTuple):
@@ -278,9 +305,10 @@ class PhononPredictor(BaseEstimator, JSONModel):
         Parameters
         ----------
         X : DataFrame with a ``composition``, ``formula`` or ``structure`` column, Series, sequence
-            Formulas, Compositions, Structures or dicts of element to amount. A formula is used as
-            written: ``InN`` is a primitive cell of two atoms, ``In2N2`` one of four. A Structure
-            is reduced to its primitive cell.
+            Formulas, Compositions, dicts of element to amount, or structures: Structure objects,
+            their ``as_dict()``, or either as JSON. A formula is used as written: ``InN`` is a
+            primitive cell of two atoms, ``In2N2`` one of four. A structure is reduced to its
+            primitive cell.
         conditional : bool
             Give the gap that a compound would have if it had one, also where it is judged to have
             none.
@@ -312,8 +340,10 @@ class PhononPredictor(BaseEstimator, JSONModel):
               have learnt (the lower of both);
             - ``unseen_elements``: those that no training material has;
             - ``in_domain``: no unseen element, and a similarity of 0.05 or more;
+            - ``based_on``: "structure", or "composition" where this predictor uses nothing else;
             - ``note``: what else to know: that the formula was trained on, and in which other
-              cells; that a gap comes of averages, because no relative's structure is known;
+              cells; that a gap comes of averages, because no relative's structure is known; that
+              sites are partly occupied;
             - ``error``: why a row could not be predicted; the rest of it is missing then.
 
             ``df.attrs["units"]`` holds the units.
@@ -330,8 +360,8 @@ class PhononPredictor(BaseEstimator, JSONModel):
             n_formula_units=n_formula_units,
             negligible=negligible,
         )
-        if prediction.other_cells and warn:
-            _warn_of_cells(prediction.frame["formula"].iloc[prediction.other_cells].tolist())
+        if warn:
+            prediction.warn_of_cells()
         return prediction.frame
 
     def predict_rows(
@@ -364,10 +394,14 @@ class PhononPredictor(BaseEstimator, JSONModel):
         known_cells = self.known_cells_.look_up(found.materials)
         for place, known in enumerate(known_cells):
             row = int(found.rows[place])
-            as_written = n_formula_units is None and isinstance(values[row], str)
+            as_written = n_formula_units is None and may_be_formula(values[row])
             if not as_written:
                 formulas[row] = _formula_of(found.materials.compositions[place])
-            said = [known.words(), NO_RELATIVES if found.averaged[place] else ""]
+            said = [
+                known.words(),
+                NO_RELATIVES if found.averaged[place] else "",
+                PARTLY_OCCUPIED if row in found.disordered else "",
+            ]
             notes[row] = "; ".join(filter(None, said))
             # A structure leaves no doubt, nor does a number of formula units.
             if known.others and as_written:
@@ -443,19 +477,33 @@ class PhononPredictor(BaseEstimator, JSONModel):
 
     def _read(
         self, values: list[Any], n_formula_units: Any
-    ) -> tuple[Materials, NDArray[np.intp], dict[int, CompositionError]]:
-        """Read the good rows as materials; say which rows these are, and what is wrong with others.
+    ) -> tuple[Materials, NDArray[np.intp], dict[int, CompositionError], set[int]]:
+        """Read the good rows as materials.
 
         Each value is read once, and each structure reduced to its primitive cell once.
+
+        Returns
+        -------
+        materials : Materials
+        rows : ndarray of shape (n_good,)
+            Which rows they are.
+        errors : dict of int to CompositionError
+            What is wrong with the others.
+        disordered : set of int
+            Rows whose sites are partly occupied.
         """
         cells: list[Any] = []
         rows: list[int] = []
         errors: dict[int, CompositionError] = {}
+        disordered: set[int] = set()
         units = check_formula_units(n_formula_units, len(values))
         for row, (value, n) in enumerate(zip(values, units, strict=True)):
             try:
-                cells.append(read_cell(value, n, needs_structure=self.use_structure))
+                cell = read_cell(value, n, needs_structure=self.use_structure)
+                cells.append(cell)
                 rows.append(row)
+                if isinstance(cell, Structure) and not cell.is_ordered:
+                    disordered.add(row)
             except CompositionError as error:
                 errors[row] = error.at_row(row)
         compositions, good, bad = CompositionArray.read_valid(cells)
@@ -473,13 +521,13 @@ class PhononPredictor(BaseEstimator, JSONModel):
         structures = [cells[place] for place in good[known]] if wanted else None
         materials = Materials(compositions.take(known), structures, flat=flat)
         if not self.use_structure or not wanted:
-            return materials, kept, errors
+            return materials, kept, errors, disordered
         undescribed = materials.find_errors(wanted)
         for place, refused in undescribed.items():
             row = int(kept[place])
             errors[row] = refused.at_row(row)
         described = np.setdiff1d(np.arange(len(kept)), list(undescribed))
-        return materials.take(described), kept[described], errors
+        return materials.take(described), kept[described], errors, disordered
 
     @one_blas_thread()
     def _predict_good(
@@ -492,11 +540,13 @@ class PhononPredictor(BaseEstimator, JSONModel):
     ) -> "_Found":
         """Predict the rows that can be; without intervals where there is no level."""
         check_is_fitted(self)
-        materials, rows, errors = self._read(values, n_formula_units)
+        materials, rows, errors, disordered = self._read(values, n_formula_units)
         if not len(rows):
-            return _Found(materials, rows, errors, {}, np.empty(0, dtype=bool))
+            return _Found(materials, rows, errors, {}, np.empty(0, dtype=bool), disordered)
         columns, averaged = self._columns(materials, conditional, level, negligible)
-        return _Found(materials, rows, errors, columns, averaged)
+        based_on = "structure" if self.use_structure else "composition"
+        columns["based_on"] = [based_on] * len(rows)
+        return _Found(materials, rows, errors, columns, averaged, disordered)
 
     def _columns(
         self, materials: Materials, conditional: bool, level: float | None, negligible: float
@@ -654,6 +704,8 @@ class _Found(NamedTuple):
     columns: dict[str, Any]
     averaged: NDArray[np.bool_]
     """Whether a gap comes of averages, without relatives."""
+    disordered: set[int]
+    """Rows whose sites are partly occupied."""
 
 
 def _frame(
@@ -689,24 +741,12 @@ def _scattered(
     return whole
 
 
-def _formula_of(value: Any) -> str:
-    """What stands in the column ``formula``."""
+def _formula_of(value: Any) -> str | None:
+    """What stands in the column ``formula``; nothing for a structure that is not read yet."""
     if isinstance(value, str):
-        return value
+        return value if may_be_formula(value) else None
     composition = getattr(value, "composition", value)
     if isinstance(composition, Composition) and len(composition):
-        return composition.formula.replace(" ", "")
-    return str(value)
-
-
-def _warn_of_cells(formulas: list[str]) -> None:
-    """Warn once of all formulas that may stand for another cell."""
-    named = ", ".join(formulas[:_FORMULAS_NAMED])
-    more = f" and {len(formulas) - _FORMULAS_NAMED} more" if len(formulas) > _FORMULAS_NAMED else ""
-    warnings.warn(
-        f"training materials of these formulas have primitive cells of other sizes than written: "
-        f"{named}{more}; the column note has the sizes: if one is meant, write the whole cell "
-        "(In2N2), set n_formula_units, or give the structure",
-        CellSizeWarning,
-        stacklevel=3,
-    )
+        return write_formula(composition)
+    is_unread = is_missing(value) or is_document(value) or isinstance(value, StructureText)
+    return None if is_unread else short(value)

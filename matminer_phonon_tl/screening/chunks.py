@@ -2,17 +2,20 @@
 
 import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
+from matminer_phonon_tl.compositions import is_missing
 from matminer_phonon_tl.exceptions import DataWarning, ScreeningError
 from matminer_phonon_tl.screening.columns import clean_text, plain_value
+from matminer_phonon_tl.structures import is_document
 
-FORMULA_COLUMNS = ("composition", "formula", "structure")
-"""Columns that may hold the formulas; the first that the input has is taken."""
+STRUCTURE = "structure"
+FORMULA_COLUMNS = ("composition", "formula", STRUCTURE)
+"""Columns that may hold the materials; the first formula that the input has is taken."""
 
 MAX_LATE_KEYS = 100
 """Keys that are remembered for the warning."""
@@ -31,7 +34,7 @@ class Chunk:
     errors : dict of int to str
         Why a row could not be read, by its place in the chunk.
     column : str or None
-        Which of the table's columns holds the formulas.
+        Which of the table's columns holds the formulas, if one does.
     """
 
     table: pa.Table
@@ -52,55 +55,87 @@ class Chunk:
         return digest.hexdigest()
 
 
-def formula_column(columns: Sequence[str], wanted: str | None, name: str) -> str:
-    """Choose the column that holds the formulas.
+@dataclass(frozen=True)
+class MaterialColumns:
+    """Which columns of a table hold its materials.
 
     Parameters
     ----------
-    columns : sequence of str
-        The input's columns.
-    wanted : str or None
-        The name that the user asked for.
-    name : str
-        The input's name, for the error.
+    structure : str or None
+        Column of structures; where a row has none, its formula is taken.
+    formula : str or None
+        Column of formulas, or the one that was asked for, whatever it holds.
     """
-    twice = sorted({column for column in columns if list(columns).count(column) > 1})
-    if twice:
-        raise ScreeningError(
-            f"expected each column of {name} once, got more than one named {twice[0]!r}: "
-            "rename the others"
-        )
-    found = [each for each in ((wanted,) if wanted else FORMULA_COLUMNS) if each in columns]
-    if found:
-        return found[0]
-    expected = repr(wanted) if wanted else "'composition', 'formula' or 'structure'"
-    raise ScreeningError(
-        f"expected a column {expected} in {name}, got the columns {_listed(columns)}: "
-        "name the one that holds the formulas with --formula"
-    )
+
+    structure: str | None
+    formula: str | None
+
+    @classmethod
+    def find(
+        cls, columns: Sequence[str], wanted: str | None, name: str, *, structures: bool = False
+    ) -> "MaterialColumns":
+        """Choose the columns.
+
+        Parameters
+        ----------
+        columns : sequence of str
+            The input's columns.
+        wanted : str or None
+            The name that the user asked for.
+        name : str
+            The input's name, for the error.
+        structures : bool
+            Prefer structures to formulas.
+        """
+        twice = sorted({column for column in columns if list(columns).count(column) > 1})
+        if twice:
+            raise ScreeningError(
+                f"expected each column of {name} once, got more than one named {twice[0]!r}: "
+                "rename the others"
+            )
+        found = [each for each in ((wanted,) if wanted else FORMULA_COLUMNS) if each in columns]
+        if not found:
+            expected = repr(wanted) if wanted else "'composition', 'formula' or 'structure'"
+            raise ScreeningError(
+                f"expected a column {expected} in {name}, got the columns {_listed(columns)}: "
+                "name the one that holds the formulas with --formula"
+            )
+        if wanted:
+            return cls(STRUCTURE, None) if wanted == STRUCTURE else cls(None, wanted)
+        formula = next((column for column in found if column != STRUCTURE), None)
+        has_structures = STRUCTURE in found and (structures or formula is None)
+        return cls(STRUCTURE if has_structures else None, formula)
+
+    @property
+    def names(self) -> list[str]:
+        """The columns, in order of preference."""
+        return [name for name in (self.structure, self.formula) if name is not None]
+
+    def values(self, cells: Callable[[str], Sequence[Any]]) -> list[Any]:
+        """Return what the predictor gets for each row.
+
+        Parameters
+        ----------
+        cells : callable
+            Gives the cells of a column by its name.
+        """
+        columns = [[material_value(cell) for cell in cells(name)] for name in self.names]
+        if len(columns) == 1:
+            return columns[0]
+        return [
+            formula if is_missing(structure) else structure
+            for structure, formula in zip(*columns, strict=True)
+        ]
 
 
-def formula_value(value: Any) -> Any:
-    """Prepare what a file holds in its formula column for the predictor."""
+def material_value(value: Any) -> Any:
+    """Prepare what a file holds in such a column for the predictor."""
+    if is_document(value):
+        return value
     if isinstance(value, dict):
-        if "sites" in value:
-            return composition_of_document(value)
         # A struct of Parquet names in every row each element of the whole column.
         return {key: amount for key, amount in value.items() if amount is not None}
     return clean_text(value) if isinstance(value, str) else value
-
-
-def composition_of_document(structure: dict[str, Any]) -> dict[str, float] | None:
-    """Sum up the sites of a serialised structure; None where they cannot be read."""
-    amounts: dict[str, float] = {}
-    try:
-        for site in structure["sites"]:
-            for species in site["species"]:
-                element = str(species["element"])
-                amounts[element] = amounts.get(element, 0.0) + float(species["occu"])
-    except (KeyError, TypeError, ValueError):
-        return None
-    return amounts
 
 
 def warn_of_late_keys(late: dict[str, int]) -> None:

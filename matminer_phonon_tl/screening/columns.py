@@ -10,6 +10,8 @@ import pyarrow as pa
 from pymatgen.core import Composition, Structure
 
 from matminer_phonon_tl.exceptions import ScreeningError
+from matminer_phonon_tl.formulas import write_formula
+from matminer_phonon_tl.structures import StructureText
 
 _WITH_COMMAS = r"\s*[+-]?\d*(?:[.,]\d+)+(?:[eE][+-]?\d+)?\s*"
 _PREDICTION, _UNIT = b"prediction", b"unit"
@@ -37,7 +39,9 @@ def plain_value(value: Any) -> Any:
     if isinstance(value, str):
         return clean_text(value)
     if isinstance(value, Composition):
-        return value.formula.replace(" ", "")
+        return write_formula(value)
+    if isinstance(value, StructureText):
+        return value.text
     if isinstance(value, Structure):
         return json.dumps(value.as_dict(), default=str)
     if isinstance(value, dict | list | tuple):

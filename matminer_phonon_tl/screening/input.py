@@ -1,11 +1,11 @@
-"""Open what is screened: a file, a folder, standard input, a DataFrame or an iterator."""
+"""Open what is predicted or screened: files, folders, standard input, DataFrames, iterators."""
 
 import codecs
 import gzip
 import hashlib
 import io
+import os
 import sys
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +13,24 @@ from typing import Any, BinaryIO
 
 import pandas as pd
 import pyarrow as pa
+from pymatgen.core.structure import SiteCollection
 
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.files import file_hash
 from matminer_phonon_tl.screening import input_csv_json, input_tables
 from matminer_phonon_tl.screening.chunks import FORMULA_COLUMNS, Chunk
 from matminer_phonon_tl.screening.file_kinds import FIRST_BYTES, text_encoding
+from matminer_phonon_tl.screening.input_structures import (
+    DAMAGED,
+    files_below,
+    kind_of,
+    look_into,
+    open_unpacked,
+    plain_name,
+    structure_chunks,
+)
+from matminer_phonon_tl.structures import FORMATS as STRUCTURE_FORMATS
+from matminer_phonon_tl.structures import phonons_error
 
 FORMATS = {
     ".csv": "csv",
@@ -28,9 +40,9 @@ FORMATS = {
     ".pq": "parquet",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
-    ".json": "matminer",
+    ".json": "json",
 }
-"""Format of a file by the end of its name; text may also be gzipped (.gz)."""
+"""Format of a table by the end of its name; text may also be packed (.gz, .xz, .bz2)."""
 
 _BLOCK = 2**20
 _TABLE_ROWS = 5_000
@@ -59,41 +71,46 @@ class Input:
     chunks: Callable[[], Iterator[Chunk]]
 
 
-def open_input(data: Any, *, formula: str | None, chunk_rows: int) -> Input:
+def open_input(
+    data: Any, *, formula: str | None, chunk_rows: int, structures: bool = False
+) -> Input:
     """Find out what the input is, and refuse one that cannot be read.
 
     Parameters
     ----------
     data : path, "-", DataFrame, dask DataFrame, or iterable
+        A path may be a table, a file of structures, or a folder of either.
     formula : str or None
         Column of the formulas.
     chunk_rows : int
-        Rows read at a time.
+        Rows read at a time; of structure files at most 200.
+    structures : bool
+        Take structures, where a table has both them and formulas.
 
     Raises
     ------
     ScreeningError
     """
     if isinstance(data, str) and data == "-":
-        return _guarded(_standard_input(formula, chunk_rows))
+        return _guarded(_standard_input(formula, chunk_rows, structures=structures))
     if isinstance(data, str) and not data:
         raise ScreeningError("expected the name of an input, got an empty text")
     if isinstance(data, str | Path):
-        return _guarded(_open_path(Path(data), formula, chunk_rows))
+        return _guarded(_open_path(Path(data), formula, chunk_rows, structures=structures))
+    read: Callable[..., Iterator[Chunk]] = input_tables.iterator_chunks
+    name, n_rows = "an iterator", len(data) if isinstance(data, Sized) else None
     if isinstance(data, pd.DataFrame):
-        make = lambda: input_tables.frame_chunks(data, formula, chunk_rows)  # noqa: E731
-        return Input("a DataFrame", None, len(data), make)
-    if hasattr(data, "to_delayed") and hasattr(data, "npartitions"):
-        make = lambda: input_tables.dask_chunks(data, formula, chunk_rows)  # noqa: E731
-        return _guarded(Input("a dask DataFrame", None, None, make))
-    if not isinstance(data, Iterable) or isinstance(data, bytes | dict):
+        read, name = input_tables.frame_chunks, "a DataFrame"
+    elif hasattr(data, "to_delayed") and hasattr(data, "npartitions"):
+        read, name, n_rows = input_tables.dask_chunks, "a dask DataFrame", None
+    elif not isinstance(data, Iterable) or isinstance(data, bytes | dict | SiteCollection):
         raise ScreeningError(
             f"expected a file, '-', a DataFrame or an iterable of formulas, got "
             f"{type(data).__name__}"
         )
-    n_rows = len(data) if isinstance(data, Sized) else None
-    make = lambda: input_tables.iterator_chunks(data, formula, chunk_rows)  # noqa: E731
-    return _guarded(Input("an iterator", None, n_rows, make))
+    make = lambda: read(data, formula, chunk_rows, structures=structures)  # noqa: E731
+    source = Input(name, None, n_rows, make)
+    return source if isinstance(data, pd.DataFrame) else _guarded(source)
 
 
 def read_table(
@@ -141,7 +158,7 @@ def read_table(
     return pd.concat(frames, ignore_index=True), errors
 
 
-def _open_path(path: Path, formula: str | None, chunk_rows: int) -> Input:
+def _open_path(path: Path, formula: str | None, chunk_rows: int, *, structures: bool) -> Input:
     name = str(path)
     if not path.exists():
         raise ScreeningError(f"expected an input file, found none at {name}")
@@ -150,33 +167,65 @@ def _open_path(path: Path, formula: str | None, chunk_rows: int) -> Input:
             f"expected a file or a folder, got {name}, which is a pipe or a device: give it as "
             "standard input, with - as the name"
         )
-    suffix = Path(name.lower().removesuffix(".gz")).suffix
-    kind = "parquet" if path.is_dir() else FORMATS.get(suffix)
-    if kind is None:
-        raise ScreeningError(
-            f"expected an input named {', '.join(FORMATS)} (text also with .gz) or a folder of "
-            f"Parquet files, got {name}"
+    if path.is_dir() and not _holds_parquet(path):
+        structure_paths, passed_over = look_into(path)
+        return Input(
+            name,
+            _digest(structure_paths, path),
+            len(structure_paths),
+            lambda: structure_chunks(structure_paths, chunk_rows, path, passed_over),
         )
     try:
-        if kind == "parquet":
-            fragments, _ = input_tables.open_parquet(path)
-            n_rows: int | None = sum(fragment.count_rows() for fragment in fragments)
-            sha256 = _digest(Path(fragment.path) for fragment in fragments)
-        else:
-            sha256 = _digest([path])
-            n_rows = None if kind == "matminer" else _count_lines(path) - (kind == "csv")
-    except (OSError, EOFError, UnicodeError, zlib.error, pa.ArrowException) as error:
+        return _open_file(path, formula, chunk_rows, structures=structures)
+    except (*DAMAGED, UnicodeError, pa.ArrowException) as error:
         raise _unreadable(name, error) from error
 
+
+def _open_file(path: Path, formula: str | None, chunk_rows: int, *, structures: bool) -> Input:
+    """Open a file, or a folder of Parquet files, which are one table."""
+    name = str(path)
+    suffix = Path(plain_name(path).lower()).suffix
+    kind = "parquet" if path.is_dir() else FORMATS.get(suffix) or _kind_without_ending(path)
+    if kind == "parquet":
+        fragments, _ = input_tables.open_parquet(path)
+        return Input(
+            name,
+            _digest(Path(fragment.path) for fragment in fragments),
+            sum(fragment.count_rows() for fragment in fragments),
+            lambda: input_tables.parquet_chunks(path, formula, chunk_rows, structures=structures),
+        )
+    if kind == "structures":
+        return Input(name, _digest([path]), None, lambda: structure_chunks([path], chunk_rows))
+    n_rows = None if kind == "json" else _count_lines(path) - (kind == "csv")
+
     def chunks() -> Iterator[Chunk]:
-        if kind == "parquet":
-            return input_tables.parquet_chunks(path, formula, chunk_rows)
-        return _read_bytes(path.open("rb"), kind, name, formula, chunk_rows)
+        file = open_unpacked(path)
+        return _read_bytes(file, kind, name, formula, chunk_rows, structures=structures)
 
-    return Input(name, sha256, n_rows, chunks)
+    return Input(name, _digest([path]), n_rows, chunks)
 
 
-def _standard_input(formula: str | None, chunk_rows: int) -> Input:
+def _holds_parquet(folder: Path) -> bool:
+    return any(path.suffix.lower() in (".parquet", ".pq") for path in files_below(folder))
+
+
+def _kind_without_ending(path: Path) -> str:
+    """Tell by its content what a file is whose name does not say it."""
+    kind = kind_of(path)
+    if kind == "phonons":
+        raise ScreeningError(phonons_error(str(path)).reason)
+    if kind is not None:
+        return "json" if kind == "json" else "structures"
+    with path.open("rb") as file:
+        if file.read(4) == b"PAR1":
+            return "parquet"
+    raise ScreeningError(
+        f"expected an input named {', '.join(FORMATS)} (text also packed: .gz, .xz, .bz2), a file "
+        f"of structures ({STRUCTURE_FORMATS}) or a folder of those or of Parquet files, got {path}"
+    )
+
+
+def _standard_input(formula: str | None, chunk_rows: int, *, structures: bool) -> Input:
     """Read JSON lines where the first character is a brace, else CSV; gzipped or not."""
 
     def chunks() -> Iterator[Chunk]:
@@ -189,13 +238,19 @@ def _standard_input(formula: str | None, chunk_rows: int) -> Input:
             peeked = file.peek(1)
         begins = peeked.removeprefix(codecs.BOM_UTF8).lstrip()
         kind = "jsonl" if begins[:1] == b"{" else "csv"
-        return _read_bytes(file, kind, "standard input", formula, chunk_rows)
+        return _read_bytes(file, kind, "standard input", formula, chunk_rows, structures=structures)
 
     return Input("standard input", None, None, chunks)
 
 
 def _read_bytes(
-    file: BinaryIO, kind: str, name: str, formula: str | None, chunk_rows: int
+    file: BinaryIO,
+    kind: str,
+    name: str,
+    formula: str | None,
+    chunk_rows: int,
+    *,
+    structures: bool,
 ) -> Iterator[Chunk]:
     with file:
         start = file.peek(FIRST_BYTES) if hasattr(file, "peek") else b""
@@ -205,17 +260,19 @@ def _read_bytes(
         encoding = text_encoding(start[:FIRST_BYTES], name)
         if kind == "csv" and start.lstrip()[:2] in (b'{"', b"[{", b'["'):
             raise ScreeningError(f"expected {name} to be CSV, got JSON: name it .jsonl or .json")
-        if kind == "matminer":
+        if kind == "json":
             content = file.read()
             if encoding != "utf-8":
                 content = content.decode(encoding).encode()
-            yield from input_tables.matminer_chunks(content, name, formula, chunk_rows)
+            yield from input_tables.json_document_chunks(
+                content, name, formula, chunk_rows, structures=structures
+            )
             return
         # Bytes that are no UTF-8 are an error of their row.
         errors = "surrogateescape" if encoding.startswith("utf-8") else "strict"
         text = io.TextIOWrapper(file, encoding=encoding, errors=errors, newline="")
         read = input_csv_json.csv_chunks if kind == "csv" else input_csv_json.json_chunks
-        yield from read(text, name, formula, chunk_rows)
+        yield from read(text, name, formula, chunk_rows, structures=structures)
 
 
 def _guarded(source: Input) -> Input:
@@ -224,7 +281,7 @@ def _guarded(source: Input) -> Input:
     def chunks() -> Iterator[Chunk]:
         try:
             yield from source.chunks()
-        except (OSError, EOFError, UnicodeError, zlib.error, pa.ArrowException) as error:
+        except (*DAMAGED, UnicodeError, pa.ArrowException) as error:
             raise _unreadable(source.name, error) from error
 
     return Input(source.name, source.sha256, source.n_rows, chunks)
@@ -235,9 +292,12 @@ def _unreadable(name: str, error: BaseException) -> ScreeningError:
     return ScreeningError(f"expected {name} to be readable to its end, but that failed: {reason}")
 
 
-def _digest(paths: Iterable[Path]) -> str:
+def _digest(paths: Iterable[Path], folder: Path | None = None) -> str:
+    """Return a digest of files, and of their names in the folder."""
     digest = hashlib.sha256()
     for path in paths:
+        if folder is not None:
+            digest.update(os.fsencode(path.relative_to(folder)) + b"\0")
         digest.update(bytes.fromhex(file_hash(path)))
     return digest.hexdigest()
 
@@ -245,10 +305,7 @@ def _digest(paths: Iterable[Path]) -> str:
 def _count_lines(path: Path) -> int:
     """Count the lines of a text file; an unfinished last line counts."""
     n_lines, block = 0, b""
-    with path.open("rb") as raw:
-        is_gzip = raw.read(2) == _GZIP
-        raw.seek(0)
-        file = gzip.GzipFile(fileobj=raw) if is_gzip else raw
+    with open_unpacked(path) as file:
         while more := file.read(_BLOCK):
             block = more
             n_lines += block.count(b"\n")

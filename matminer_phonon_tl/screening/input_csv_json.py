@@ -13,12 +13,13 @@ from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.screening.chunks import (
     FORMULA_COLUMNS,
     MAX_LATE_KEYS,
+    STRUCTURE,
     Chunk,
-    formula_column,
-    formula_value,
+    MaterialColumns,
     warn_of_late_keys,
 )
 from matminer_phonon_tl.screening.columns import clean_text, to_column
+from matminer_phonon_tl.structures import is_document
 from matminer_phonon_tl.untrusted_json import MAX_DEPTH, parse_json
 
 DELIMITERS = ",;\t|"
@@ -44,7 +45,9 @@ class _Row(NamedTuple):
     """Whether each cell belongs to the column in which it stands."""
 
 
-def csv_chunks(file: TextIO, name: str, formula: str | None, chunk_rows: int) -> Iterator[Chunk]:
+def csv_chunks(
+    file: TextIO, name: str, formula: str | None, chunk_rows: int, *, structures: bool = False
+) -> Iterator[Chunk]:
     """Read CSV with a header line, its cells separated by commas, semicolons, tabs or bars.
 
     Cells stay the text they are: no type is guessed from the first rows that the millionth could
@@ -59,8 +62,7 @@ def csv_chunks(file: TextIO, name: str, formula: str | None, chunk_rows: int) ->
         raise ScreeningError(f"expected a header line in {name}, got none ({error})") from error
     if not header:
         raise ScreeningError(f"expected a header line in {name}, got an empty one")
-    column = formula_column(header, formula, name)
-    place = header.index(column)
+    materials = MaterialColumns.find(header, formula, name, structures=structures)
 
     def make(rows: list[_Row]) -> Chunk:
         cells = list(zip(*(row.cells for row in rows), strict=True)) or [()] * len(header)
@@ -68,24 +70,31 @@ def csv_chunks(file: TextIO, name: str, formula: str | None, chunk_rows: int) ->
         table = pa.table([pa.array(text, pa.string()) for text in texts], names=header)
         errors = {number: row.wrong for number, row in enumerate(rows) if row.wrong is not None}
         # An empty formula is reported as such, not as a missing value.
-        formulas = [_cell_value(row.cells[place]) if row.is_whole else None for row in rows]
-        return Chunk(table, formulas, errors, column)
+        formulas = materials.values(
+            lambda name: [_cell_value(cell) for cell in cells[header.index(name)]]
+        )
+        formulas = [
+            formula if row.is_whole else None for formula, row in zip(formulas, rows, strict=True)
+        ]
+        return Chunk(table, formulas, errors, materials.formula)
 
     yield from _in_chunks(_csv_rows(reader, lines, len(header)), chunk_rows, make)
 
 
-def json_chunks(file: TextIO, name: str, formula: str | None, chunk_rows: int) -> Iterator[Chunk]:
+def json_chunks(
+    file: TextIO, name: str, formula: str | None, chunk_rows: int, *, structures: bool = False
+) -> Iterator[Chunk]:
     """Read JSON lines: an object a line. The first chunk says which columns there are."""
     keys: dict[str, None] = {}
     late: dict[str, int] = {}
-    column = ""
+    materials: MaterialColumns | None = None
     first_row = 0
 
     def make(rows: list[_Row]) -> Chunk:
-        nonlocal column, first_row
-        if not keys:
+        nonlocal materials, first_row
+        if materials is None:
             keys.update(dict.fromkeys(key for row in rows for key in row.cells[0]))
-            column = formula_column(list(keys), formula, name)
+            materials = MaterialColumns.find(list(keys), formula, name, structures=structures)
         records = [row.cells[0] for row in rows]
         for number, record in enumerate(records, first_row):
             for key in record.keys() - keys.keys():
@@ -94,8 +103,8 @@ def json_chunks(file: TextIO, name: str, formula: str | None, chunk_rows: int) -
         first_row += len(rows)
         table = pa.table({key: to_column([record.get(key) for record in records]) for key in keys})
         errors = {number: row.wrong for number, row in enumerate(rows) if row.wrong is not None}
-        formulas = [formula_value(record.get(column)) for record in records]
-        return Chunk(table, formulas, errors, column)
+        formulas = materials.values(lambda name: [record.get(name) for record in records])
+        return Chunk(table, formulas, errors, materials.formula)
 
     yield from _in_chunks(_json_rows(_Lines(file)), chunk_rows, make)
     if late:
@@ -148,9 +157,8 @@ class _Lines:
 
 
 def _cell_value(cell: str) -> Any:
-    """Prepare what a cell of CSV holds for the predictor: a formula, or a dict that is printed."""
-    text = clean_text(cell)
-    return formula_value(dict_of_text(text)) if text.startswith("{") else text
+    """Return what a cell of CSV holds: a text, or a dict that is printed."""
+    return dict_of_text(cell.strip()) if cell.lstrip().startswith("{") else cell
 
 
 def dict_of_text(text: str) -> Any:
@@ -261,6 +269,8 @@ def _json_rows(lines: _Lines) -> Iterator[_Row]:
             wrong = f"expected a JSON object, got a line that cannot be read ({error})"
         if not isinstance(record, dict):
             record, wrong = {}, f"expected a JSON object, got {type(record).__name__}"
+        if is_document(record):
+            record = {STRUCTURE: record}
         cleaned = {clean_text(key): value for key, value in record.items()}
         yield _Row([cleaned], wrong, len(line))
 

@@ -1,6 +1,5 @@
-"""Read Parquet, matminer's JSON, DataFrames and iterators, chunk by chunk."""
+"""Read Parquet, JSON documents, DataFrames and iterators, chunk by chunk."""
 
-import re
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
@@ -10,16 +9,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from matminer_phonon_tl.exceptions import ScreeningError
+from matminer_phonon_tl.exceptions import CompositionError, ScreeningError
 from matminer_phonon_tl.screening.chunks import (
     FORMULA_COLUMNS,
     MAX_LATE_KEYS,
     Chunk,
-    formula_column,
-    formula_value,
+    MaterialColumns,
+    material_value,
     warn_of_late_keys,
 )
 from matminer_phonon_tl.screening.columns import clean_text, to_column
+from matminer_phonon_tl.screening.input_structures import entry_chunks, natural
+from matminer_phonon_tl.structures import document_entries, is_document, is_phonons
 from matminer_phonon_tl.untrusted_json import parse_json
 
 
@@ -30,7 +31,7 @@ def open_parquet(path: Path) -> tuple[list[ds.Fragment], pa.Schema]:
     missing where a file has none, and in types, of which one that holds all is taken.
     """
     dataset = ds.dataset(path, format="parquet", partitioning="hive" if path.is_dir() else None)
-    fragments = sorted(dataset.get_fragments(), key=lambda fragment: _natural(fragment.path))
+    fragments = sorted(dataset.get_fragments(), key=lambda fragment: natural(fragment.path))
     if not fragments:
         raise ScreeningError(f"expected Parquet files in the folder {path}, found none")
     schema = dataset.schema
@@ -46,10 +47,13 @@ def open_parquet(path: Path) -> tuple[list[ds.Fragment], pa.Schema]:
     return fragments, schema
 
 
-def parquet_chunks(path: Path, formula: str | None, chunk_rows: int) -> Iterator[Chunk]:
+def parquet_chunks(
+    path: Path, formula: str | None, chunk_rows: int, *, structures: bool = False
+) -> Iterator[Chunk]:
     """Read Parquet, one row group at a time."""
     fragments, schema = open_parquet(path)
-    column = formula_column(schema.names, formula, str(path))
+    materials = MaterialColumns.find(schema.names, formula, str(path), structures=structures)
+    column = materials.names[0]
     for fragment in fragments:
         if column not in fragment.physical_schema.names and column not in _folders(fragment):
             raise ScreeningError(
@@ -63,8 +67,8 @@ def parquet_chunks(path: Path, formula: str | None, chunk_rows: int) -> Iterator
         for fragment in fragments
     )
     for table in _regrouped(batches, schema, chunk_rows):
-        formulas = [formula_value(value) for value in table[column].to_pylist()]
-        yield Chunk(table, formulas, column=column)
+        formulas = materials.values(lambda name: table[name].to_pylist())  # noqa: B023 (used at once)
+        yield Chunk(table, formulas, column=materials.formula)
 
 
 def _folders(fragment: ds.Fragment) -> dict[str, Any]:
@@ -72,54 +76,108 @@ def _folders(fragment: ds.Fragment) -> dict[str, Any]:
     return dict(ds.get_partition_keys(fragment.partition_expression))
 
 
-def matminer_chunks(
-    content: bytes, name: str, formula: str | None, chunk_rows: int
+def json_document_chunks(
+    content: bytes, name: str, formula: str | None, chunk_rows: int, *, structures: bool = False
 ) -> Iterator[Chunk]:
-    """Read a dataset in matminer's JSON, which can only be read as a whole."""
+    """Read JSON, which can only be read as a whole.
+
+    It holds a dataset in matminer's form, a list or a dict of records, or structures: one, a list,
+    or a dict of them by name.
+    """
     try:
         document = parse_json(content, allow_nan=True)
-        columns = [str(column) for column in document["columns"]]
-        rows = document["data"]
-        fits = isinstance(rows, list) and all(
-            isinstance(row, list) and len(row) == len(columns) for row in rows
-        )
+        found = None if is_phonons(document) else _rows_of(document)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise ScreeningError(
-            f"expected {name} to be a dataset in matminer's JSON, with columns and data, but "
-            f"reading it failed ({type(error).__name__}: {error}): name JSON lines .jsonl"
-        ) from error
-    if not fits:
+        raise _no_table(name, error) from error
+    if found is None:
+        try:
+            entries = document_entries(document, name)
+        except CompositionError as error:
+            if is_phonons(document):
+                raise ScreeningError(error.reason) from error
+            raise _no_table(name, error) from error
+        yield from entry_chunks(entries, Path(name).name, chunk_rows)
+        return
+    columns, rows = found
+    materials = MaterialColumns.find(columns, formula, name, structures=structures)
+    if not isinstance(rows, list) or not all(
+        isinstance(row, list) and len(row) == len(columns) for row in rows
+    ):
         raise ScreeningError(
             f"expected the data of {name} as a list of rows of {len(columns)} cells each, got "
             "something else"
         )
-    column = formula_column(columns, formula, name)
-    place = columns.index(column)
     for first in range(0, max(len(rows), 1), chunk_rows):
         block = rows[first : first + chunk_rows]
-        table = pa.table(
-            [to_column([row[number] for row in block]) for number in range(len(columns))],
-            names=columns,
-        )
-        yield Chunk(table, [formula_value(row[place]) for row in block], column=column)
+        cells = {column: [row[place] for row in block] for place, column in enumerate(columns)}
+        table = pa.table({column: to_column(values) for column, values in cells.items()})
+        yield Chunk(table, materials.values(cells.__getitem__), column=materials.formula)
 
 
-def frame_chunks(frame: pd.DataFrame, formula: str | None, chunk_rows: int) -> Iterator[Chunk]:
+def _rows_of(document: Any) -> tuple[list[str], Any] | None:
+    """Return the columns and rows of a table in JSON; None where it holds bare structures."""
+    if isinstance(document, dict):
+        if {"columns", "data"} <= document.keys():
+            return [str(column) for column in document["columns"]], document["data"]
+        if _is_record(document):
+            named = {key: cells for key, cells in document.items() if isinstance(cells, dict)}
+            by_column = len(named) == len(document) and not any(map(is_document, named.values()))
+            return _columns_of(named) if by_column else _records([document])
+        if document and all(map(_is_record, document.values())):
+            return _records(list(document.values()))
+    if isinstance(document, list) and document and all(map(_is_record, document)):
+        return _records(document)
+    return None
+
+
+def _is_record(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and not is_document(value)
+        and any(value.get(name) is not None for name in FORMULA_COLUMNS)
+    )
+
+
+def _records(records: list[dict[str, Any]]) -> tuple[list[str], list[list[Any]]]:
+    keys = list(dict.fromkeys(key for record in records for key in record))
+    return keys, [[record.get(key) for key in keys] for record in records]
+
+
+def _columns_of(columns: dict[str, dict[str, Any]]) -> tuple[list[str], list[list[Any]]]:
+    """Read what DataFrame.to_json() writes: each column a dict of cells by row."""
+    rows = list(dict.fromkeys(key for cells in columns.values() for key in cells))
+    return list(columns), [[cells.get(row) for cells in columns.values()] for row in rows]
+
+
+def _no_table(name: str, error: Exception) -> ScreeningError:
+    return ScreeningError(
+        f"expected {name} to be a dataset in matminer's JSON, with columns and data, records or "
+        f"structures, but reading it failed ({type(error).__name__}: {error}): name JSON lines "
+        ".jsonl"
+    )
+
+
+def frame_chunks(
+    frame: pd.DataFrame, formula: str | None, chunk_rows: int, *, structures: bool = False
+) -> Iterator[Chunk]:
     """Read a DataFrame; its index is no column and does not come back."""
     columns = [clean_text(str(column)) for column in frame.columns]
-    column = formula_column(columns, formula, "the DataFrame")
-    place = columns.index(column)
+    materials = MaterialColumns.find(columns, formula, "the DataFrame", structures=structures)
     for first in range(0, max(len(frame), 1), chunk_rows):
         block = frame.iloc[first : first + chunk_rows]
         table = pa.table(
             [_series_column(block.iloc[:, number]) for number in range(len(columns))],
             names=columns,
         )
-        formulas = [formula_value(value) for value in block.iloc[:, place].tolist()]
-        yield Chunk(table, formulas, column=column)
+        formulas = materials.values(
+            lambda name: block.iloc[:, columns.index(name)].tolist()  # noqa: B023 (used at once)
+        )
+        yield Chunk(table, formulas, column=materials.formula)
 
 
-def frames_chunks(frames: Iterable[Any], formula: str | None, chunk_rows: int) -> Iterator[Chunk]:
+def frames_chunks(
+    frames: Iterable[Any], formula: str | None, chunk_rows: int, *, structures: bool = False
+) -> Iterator[Chunk]:
     """Read DataFrames one after the other; the first says which columns there are."""
     columns: Any = None
     late: dict[str, int] = {}
@@ -135,14 +193,16 @@ def frames_chunks(frames: Iterable[Any], formula: str | None, chunk_rows: int) -
             for column in frame.columns.difference(columns, sort=False)[:MAX_LATE_KEYS]:
                 late.setdefault(str(column), n_rows)
             frame = frame.reindex(columns=columns)  # noqa: PLW2901 (the same rows)
-        yield from frame_chunks(frame, formula, chunk_rows)
+        yield from frame_chunks(frame, formula, chunk_rows, structures=structures)
         n_rows += len(frame)
     if late:
         warn_of_late_keys(late)
 
 
-def iterator_chunks(items: Iterable[Any], formula: str | None, chunk_rows: int) -> Iterator[Chunk]:
-    """Read an iterator of formulas, compositions, records (dicts with a formula) or DataFrames."""
+def iterator_chunks(
+    items: Iterable[Any], formula: str | None, chunk_rows: int, *, structures: bool = False
+) -> Iterator[Chunk]:
+    """Read an iterator of materials, records (dicts that name theirs) or DataFrames."""
     iterator = iter(items)
     try:
         first = next(iterator)
@@ -150,19 +210,21 @@ def iterator_chunks(items: Iterable[Any], formula: str | None, chunk_rows: int) 
         return
     iterator = chain([first], iterator)
     if isinstance(first, pd.DataFrame):
-        yield from frames_chunks(iterator, formula, chunk_rows)
+        yield from frames_chunks(iterator, formula, chunk_rows, structures=structures)
         return
     is_record = isinstance(first, dict) and bool(
         first.keys() & ({formula} if formula else set(FORMULA_COLUMNS))
     )
     while block := list(islice(iterator, chunk_rows)):
         if is_record:
-            yield _records_chunk(block, list(first), formula)
+            yield _records_chunk(block, list(first), formula, structures=structures)
         else:
-            yield Chunk(pa.table({}), [formula_value(value) for value in block])
+            yield Chunk(pa.table({}), [material_value(value) for value in block])
 
 
-def _records_chunk(records: list[Any], keys: list[str], formula: str | None) -> Chunk:
+def _records_chunk(
+    records: list[Any], keys: list[str], formula: str | None, *, structures: bool
+) -> Chunk:
     """Make a chunk of records; the first record of all says which columns there are."""
     errors = {}
     for number, record in enumerate(records):
@@ -175,14 +237,17 @@ def _records_chunk(records: list[Any], keys: list[str], formula: str | None) -> 
             )
     rows = [record if isinstance(record, dict) else {} for record in records]
     table = pa.table({str(key): to_column([row.get(key) for row in rows]) for key in keys})
-    column = formula_column(keys, formula, "the records")
-    return Chunk(table, [formula_value(row.get(column)) for row in rows], errors, column)
+    materials = MaterialColumns.find(keys, formula, "the records", structures=structures)
+    formulas = materials.values(lambda name: [row.get(name) for row in rows])
+    return Chunk(table, formulas, errors, materials.formula)
 
 
-def dask_chunks(frame: Any, formula: str | None, chunk_rows: int) -> Iterator[Chunk]:
+def dask_chunks(
+    frame: Any, formula: str | None, chunk_rows: int, *, structures: bool = False
+) -> Iterator[Chunk]:
     """Read a dask DataFrame, one partition at a time."""
     partitions = (partition.compute() for partition in frame.to_delayed())
-    yield from frames_chunks(partitions, formula, chunk_rows)
+    yield from frames_chunks(partitions, formula, chunk_rows, structures=structures)
 
 
 def _series_column(series: "pd.Series[Any]") -> pa.Array:
@@ -213,12 +278,3 @@ def _regrouped(
             waiting, n_rows = table.slice(whole).to_batches(), n_rows - whole
     if n_rows or not n_yielded:
         yield pa.Table.from_batches(waiting, schema)
-
-
-def _natural(path: str) -> list[Any]:
-    """Return a key that sorts ``part.10`` after ``part.9``."""
-    return [
-        (1, int(part), "") if part.isdigit() else (0, 0, part)
-        for part in re.split(r"(\d+)", path)
-        if part
-    ]

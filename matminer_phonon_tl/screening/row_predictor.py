@@ -9,10 +9,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from matminer_phonon_tl.blas import one_blas_thread
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.models import PhononPredictor
+from matminer_phonon_tl.models.shipped import ShippedPredictors, indium_nitride
 from matminer_phonon_tl.screening.columns import marked
 from matminer_phonon_tl.screening.settings import ScreeningSettings
+from matminer_phonon_tl.structures import may_be_formula
 
 CACHED_FORMULAS = 100_000
 """Largest number of formulas remembered from chunk to chunk, some 50 MB."""
@@ -28,7 +31,7 @@ class RowPredictor:
 
     Parameters
     ----------
-    predictor : PhononPredictor
+    predictor : PhononPredictor or ShippedPredictors
     settings : ScreeningSettings
 
     Attributes
@@ -37,12 +40,19 @@ class RowPredictor:
         Columns of the tables, each with its meaning and its unit.
     """
 
-    def __init__(self, predictor: PhononPredictor, settings: ScreeningSettings) -> None:
+    def __init__(
+        self, predictor: PhononPredictor | ShippedPredictors, settings: ScreeningSettings
+    ) -> None:
         self.predictor = predictor
         self.settings = settings
         self._memory = _Memory()
         try:
-            frame = self._predict(["InN"])
+            # On one thread, so that the model's first use gives the same on every machine.
+            with one_blas_thread():
+                if isinstance(predictor, ShippedPredictors) or not predictor.use_structure:
+                    frame = self._predict(["InN"])
+                else:
+                    frame = self._predict([indium_nitride()])
         except ValueError as error:
             raise ScreeningError(str(error)) from error
         units = frame.attrs.get("units", {})
@@ -57,7 +67,7 @@ class RowPredictor:
         asked: list[Any] = []
         places: list[int] = []
         for formula in formulas:
-            if not isinstance(formula, str):
+            if not may_be_formula(formula):
                 places.append(len(asked))
                 asked.append(formula)
                 continue
@@ -83,12 +93,12 @@ class RowPredictor:
         return pa.concat_tables(tables).take(pa.array(rows))
 
     def _new(self, asked: list[Any]) -> pa.Table:
-        """Predict, and remember what is a text."""
+        """Predict, and remember what is a formula."""
         if not asked:
             return self.schema.empty_table()
         predicted = pa.Table.from_pandas(self._predict(asked), self.schema, preserve_index=False)
         predicted = predicted.replace_schema_metadata()
-        texts = [row for row, formula in enumerate(asked) if isinstance(formula, str)]
+        texts = [row for row, formula in enumerate(asked) if may_be_formula(formula)]
         of_texts = (
             predicted if len(texts) == len(asked) else predicted.take(pa.array(texts, pa.int64()))
         )
@@ -118,7 +128,7 @@ class _Memory:
         found = {}
         with self._lock:
             for place, formula in enumerate(asked):
-                if isinstance(formula, str) and formula in self._place_of:
+                if may_be_formula(formula) and formula in self._place_of:
                     block, row = self._place_of[formula]
                     found[place] = block.table, row
         return found

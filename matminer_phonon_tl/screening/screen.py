@@ -15,6 +15,7 @@ from matminer_phonon_tl.exceptions import DatasetIntegrityError, ScreeningError
 from matminer_phonon_tl.files import library_versions
 from matminer_phonon_tl.models import PhononPredictor
 from matminer_phonon_tl.models.serialization import content_hash
+from matminer_phonon_tl.models.shipped import ShippedPredictors
 from matminer_phonon_tl.screening.chunks import Chunk
 from matminer_phonon_tl.screening.engines import Engine, available_cores, in_order, threads
 from matminer_phonon_tl.screening.input import Input, open_input
@@ -70,7 +71,7 @@ def screen(
     data: Any,
     output: str | Path,
     *,
-    predictor: PhononPredictor | None = None,
+    predictor: PhononPredictor | ShippedPredictors | None = None,
     formula: str | None = None,
     columns: Sequence[str] | None = None,
     where: str | None = None,
@@ -92,16 +93,19 @@ def screen(
     Parameters
     ----------
     data : path, "-", DataFrame, dask DataFrame, or iterable
-        CSV, JSON lines or matminer's JSON (each also gzipped), a Parquet file or a folder of them;
-        "-" for CSV or JSON lines from standard input. An iterable gives formulas, compositions,
-        records (dicts), or DataFrames.
+        CSV, JSON lines or JSON (a dataset in matminer's form, records, structures), each also
+        packed; a Parquet file; a file of structures (CIF, POSCAR, XSF, extended XYZ); a folder of
+        Parquet files or of structures; "-" for CSV or JSON lines from standard input. An iterable
+        gives formulas, compositions, structures, records (dicts), or DataFrames.
     output : path or "-"
         Parquet (``.parquet``), CSV (``.csv``, ``.csv.gz``); "-" for CSV to standard output. The
         file appears once it is complete; until then finished chunks lie in ``OUTPUT.parts``.
     predictor : PhononPredictor, optional
-        Default: the one that ships.
+        Default: those that ship, the one of structures for rows with a structure and the one of
+        compositions for others; the column ``based_on`` says which.
     formula : str, optional
-        Column of the formulas; default: composition, formula or structure.
+        Column of the materials; default: structure, and where a row has none, composition or
+        formula.
     columns : sequence of str, optional
         Columns of the output, in this order. Default: the input's, then the predictor's. Where the
         input has a column of the same name, the prediction's name ends in ``_predicted``.
@@ -130,7 +134,7 @@ def screen(
     n_jobs : int, optional
         Threads; default: one for each core.
     chunk_rows : int
-        Rows that are predicted together and kept together.
+        Rows that are predicted together and kept together; of structure files at most 200.
     progress : bool, optional
         Show a progress bar; default: on a terminal.
 
@@ -175,8 +179,9 @@ def screen(
     path, page_path = check_places(data, output, html)
     if path is None and resume:
         raise ScreeningError("expected an output file with resume, got '-': name a file")
-    rows_in = open_input(data, formula=formula, chunk_rows=chunk_rows)
-    predictor = predictor or PhononPredictor.from_pretrained()
+    predictor = predictor or ShippedPredictors()
+    structures = isinstance(predictor, ShippedPredictors) or predictor.use_structure
+    rows_in = open_input(data, formula=formula, chunk_rows=chunk_rows, structures=structures)
     predict = RowPredictor(predictor, settings)
     run = _Run(rows_in, predict.schema.names, settings)
     model = content_hash(predictor.as_dict())

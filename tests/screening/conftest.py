@@ -11,6 +11,8 @@ from matminer_phonon_tl.models import PhononPredictor
 class QuickPredictor:
     """Stands in for the real one: its gap is the number of atoms, and it counts its rows."""
 
+    use_structure = False
+
     def __init__(self):
         self.asked = []
 

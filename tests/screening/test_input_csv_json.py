@@ -5,10 +5,12 @@ import io
 import json
 
 import pytest
+from pymatgen.core import Lattice, Structure
 
 from matminer_phonon_tl.exceptions import DataWarning, ScreeningError
 from matminer_phonon_tl.screening import input_csv_json
 from matminer_phonon_tl.screening.input_csv_json import csv_chunks, json_chunks
+from matminer_phonon_tl.structures import structure_of
 
 
 def read_csv(content, formula=None, chunk_rows=100):
@@ -140,11 +142,13 @@ def test_json_lines_keep_their_types():
 
 
 def test_json_compositions_and_structures():
-    sites = [{"species": [{"element": element, "occu": 1}]} for element in ("In", "N")]
+    structure = Structure(Lattice.cubic(3), ["In", "N"], [[0] * 3, [0.5] * 3])
     (chunk,) = read_json('{"composition": {"In": 1, "N": 1}}')
     assert chunk.formulas == [{"In": 1, "N": 1}]
-    (chunk,) = read_json(json.dumps({"structure": {"sites": sites}}))
-    assert chunk.formulas == [{"In": 1.0, "N": 1.0}]
+    # A record with a structure, and a line that is one.
+    for line in ({"structure": structure.as_dict()}, structure.as_dict()):
+        (chunk,) = read_json(json.dumps(line))
+        assert [structure_of(value) for value in chunk.formulas] == [structure]
 
 
 @pytest.mark.parametrize(

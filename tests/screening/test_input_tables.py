@@ -11,6 +11,7 @@ from pymatgen.core import Composition, Lattice, Structure
 
 from matminer_phonon_tl.exceptions import DataWarning, ScreeningError
 from matminer_phonon_tl.screening import input_tables as module
+from matminer_phonon_tl.structures import structure_of
 
 
 def test_parquet_keeps_its_types_over_row_groups(tmp_path):
@@ -87,12 +88,12 @@ def test_matminers_json(phonon_tl):
         ],
     }
     content = json.dumps(document).encode()
-    (chunk,) = module.matminer_chunks(content, "x.json", None, 100)
+    (chunk,) = module.json_document_chunks(content, "x.json", None, 100)
     assert chunk.table["gap"].to_pylist() == [1.5, None]
     assert json.loads(chunk.table["composition"][0].as_py())["In"] == 1.0
     assert chunk.formulas[1] is None
-    (chunk,) = module.matminer_chunks(content, "x.json", "structure", 100)
-    assert Composition(chunk.formulas[1]) == phonon_tl["composition"].iloc[0]
+    (chunk,) = module.json_document_chunks(content, "x.json", "structure", 100)
+    assert structure_of(chunk.formulas[1]) == phonon_tl["structure"].iloc[0]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def test_matminers_json(phonon_tl):
 )
 def test_other_json_is_refused(content):
     with pytest.raises(ScreeningError, match=r"matminer's JSON.*name JSON lines \.jsonl"):
-        list(module.matminer_chunks(content, "x.json", None, 100))
+        list(module.json_document_chunks(content, "x.json", None, 100))
 
 
 def test_frames():
@@ -216,4 +217,4 @@ def test_matminers_json_of_another_shape(data):
     with pytest.raises(
         ScreeningError, match=r"expected the data of x\.json as a list of rows of 1"
     ):
-        list(module.matminer_chunks(content, "x.json", None, 100))
+        list(module.json_document_chunks(content, "x.json", None, 100))

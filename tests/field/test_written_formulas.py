@@ -1,0 +1,52 @@
+"""Formulas that the package writes are formulas that it reads."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pymatgen.core import Composition
+
+from matminer_phonon_tl.formulas import SYMBOLS, read_formula, write_formula
+from matminer_phonon_tl.models import PhononPredictor
+from matminer_phonon_tl.screening import screen
+
+ELEMENTS = [symbol for symbol in SYMBOLS if symbol != "D"]
+AMOUNTS = st.one_of(
+    st.integers(1, 1_000_000), st.floats(1e-6, 1e6), st.sampled_from([1e-6, 9e-5, 1 / 3, 0.1, 2.5])
+)
+
+
+@given(st.dictionaries(st.sampled_from(ELEMENTS), AMOUNTS, min_size=1, max_size=6))
+def test_every_composition_comes_back(amounts):
+    composition = Composition(amounts)
+    again = read_formula(write_formula(composition))
+    assert set(again) == set(composition)
+    for element, amount in composition.items():
+        assert again[element] == pytest.approx(amount, abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("amounts", "written"),
+    [
+        ({"Fe": 9e-5, "Ni": 0.99991}, "Fe0.00009Ni0.99991"),  # was Fe9e-05Ni0.99991
+        ({"In": 1, "N": 1}, "In1N1"),
+        ({"Fe2+": 1, "Fe3+": 2, "O2-": 4}, "Fe3O4"),
+        # An amount before a solvent is refused, for an adduct may be meant: whole amounts first.
+        ({"Li": 0.5, "H": 2, "O": 2}, "H2O2Li0.5"),
+    ],
+)
+def test_how_they_are_written(amounts, written):
+    assert write_formula(Composition(amounts)) == written
+
+
+def test_what_predict_and_screen_write_can_be_predicted_again(command, tmp_path):
+    steel = {"Fe": 0.99991, "C": 9e-5}
+    predictor = PhononPredictor.from_pretrained()
+    (formula,) = predictor.predict([steel, Composition(steel)])["formula"].unique()
+    assert read_formula(formula) == Composition(steel)
+    screen([{"composition": Composition(steel)}], tmp_path / "one.csv", predictor=predictor)
+    assert screen(tmp_path / "one.csv", tmp_path / "two.csv", predictor=predictor).failed == 0
+    code, out, _ = command("predict", "--json", formula)
+    assert code == 0
+    assert json.loads(out)[0]["formula"] == formula
