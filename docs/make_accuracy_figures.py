@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import shap
 from matplotlib.figure import Figure
 from sklearn.model_selection import GroupKFold
 
 from matminer_phonon_tl import load_phonon_tl
-from matminer_phonon_tl.figures import plot_explanation
 from matminer_phonon_tl.models import explain, make_regressor
 
 LEVELS = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95])
@@ -37,9 +37,9 @@ def main(folder: Path) -> None:
     draw_learning_curve(learning_curve(df, gapped)).savefig(folder / "learning_curve.png", dpi=130)
     model = make_regressor("phonon_bandgap", random_state=0).set_params(intervals=False)
     model.fit(gapped, gapped["phonon_bandgap"])
-    explained = explain(model, ["BAs"], gapped, unit="cm-1")
-    figure = plot_explanation(explained, title="Gap of BAs")
-    figure.savefig(folder / "explanation_bas.png", dpi=130)
+    axes = shap.plots.waterfall(explain(model, ["BAs"], gapped)[0], show=False)
+    axes.set_title("Gap of BAs, cm-1", pad=30)
+    axes.figure.savefig(folder / "explanation_bas.png", dpi=100, bbox_inches="tight")
 
 
 def coverage(df: pd.DataFrame, gapped: pd.DataFrame, target: str) -> np.ndarray:

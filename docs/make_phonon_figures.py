@@ -3,17 +3,14 @@
 Usage: python docs/make_phonon_figures.py [FOLDER]
 
 Takes the extra ``phonopy``. RbI is drawn where the environment variable PHONON_TL_TEST_DATA names
-the folder of test documents.
+the folder of test documents. The figure of README is made by: phonon-tl properties
+tests/files/GaN_springs --plot docs/figures/properties.png
 """
 
-import gzip
-import json
 import os
 import sys
-import tempfile
 from pathlib import Path
 
-from matminer_phonon_tl.datasets.sources import PhonopySource
 from matminer_phonon_tl.figures import plot_phonon
 from matminer_phonon_tl.phonons import zincblende_springs
 
@@ -27,20 +24,12 @@ def main(folder: Path) -> None:
         Where to.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as calculation:
-        phonon = zincblende_springs()
-        phonon.save(Path(calculation) / "phonopy_params.yaml", settings={"force_constants": True})
-        source = PhonopySource(calculation)
-        record = source.read(next(source.entries()))
-    figure = plot_phonon(
-        record.bands, record.dos, unit=record.unit, title="GaN of nearest-neighbour springs"
-    )
+    figure = plot_phonon(zincblende_springs(), title="GaN of nearest-neighbour springs")
     figure.savefig(folder / "zincblende_springs.png", dpi=110)
 
     if data := os.environ.get("PHONON_TL_TEST_DATA"):
         document = Path(data) / "raw_phonons" / "RbI_mp-23302_phonon_doc.json.gz"
-        rbi = json.loads(gzip.decompress(document.read_bytes()))
-        figure = plot_phonon(rbi["ph_bs"], rbi["ph_dos"], title="RbI (mp-23302)")
+        figure = plot_phonon(document, title="RbI (mp-23302)")
         figure.savefig(folder / "rbi.png", dpi=110)
 
 

@@ -16,6 +16,7 @@ _LAZY = {
     "PhononGapClassifier": "matminer_phonon_tl.models",
     "PhononPredictor": "matminer_phonon_tl.models",
     "TransferMLPRegressor": "matminer_phonon_tl.models",
+    "phonon_properties": "matminer_phonon_tl.phonons",
 }
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "load_dataset",
     "load_phonon_tl",
     "load_phonondb_kyoto",
+    "phonon_properties",
 ]
 
 _register()

@@ -306,6 +306,13 @@ class CompositionArray(Sequence[Composition]):
         placed = {place_of[row]: composition for row, composition in objects.items()}
         return cls(plain.followed_by(others).take(order), placed), rows[order], errors
 
+    @classmethod
+    def of_flat(cls, flat: FlatCompositions, symbols: Sequence[str]) -> Self:
+        """Return compositions whose elements are given as places in a list of symbols."""
+        place_of = {symbol: place for place, symbol in enumerate(SYMBOLS)}
+        places = np.array([place_of[symbol] for symbol in symbols], dtype=np.intp)
+        return cls(flat._replace(elements=places[flat.elements]), {})
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Without the flat form, whose ``index_of`` may be a function that cannot be pickled.
         return type(self), (self._entries, self._objects)

@@ -65,12 +65,43 @@ class PhononDocumentError(PhononTLError, ValueError):
     """A phonon document is corrupt or lacks what a property needs."""
 
 
+class UnpackingError(PhononTLError, ValueError):
+    """A compressed file is damaged, or unpacks to more than is allowed."""
+
+
+class MissingPhononsError(PhononDocumentError):
+    """A place that should hold a phonon calculation holds none, or a part of one.
+
+    Parameters
+    ----------
+    message : str
+        What was expected, what came and what to do.
+    reason : str, default "no phonon data"
+        What such places are counted under.
+    """
+
+    def __init__(self, message: str, reason: str = "no phonon data") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.reason)
+
+
+class PhononPathError(PhononDocumentError, FileNotFoundError):
+    """There is no file or folder where phonons should be read."""
+
+
 class NonPrimitiveCellError(PhononDocumentError):
     """The phonons belong to a cell larger than the primitive one."""
 
 
 class UnstableStructureError(PhononTLError, ValueError):
     """A property was asked of a structure with imaginary phonon modes."""
+
+
+class PotentialError(PhononTLError, ValueError):
+    """An interatomic potential gives no usable forces for a structure."""
 
 
 class ModelFormatError(PhononTLError, ValueError):

@@ -20,7 +20,8 @@ NAME = "matminer_phonon_tl"
 PACKAGE = Path(matminer_phonon_tl.__file__).parent
 
 ROOT_FILES = [
-    *("_version", "units", "exceptions", "citations", "files", "untrusted_json"),
+    *("_version", "units", "exceptions", "citations", "blas", "files", "untrusted_json"),
+    "unpacking",
     *("formulas", "compositions", "checkpoint"),
 ]
 ROOMS = [

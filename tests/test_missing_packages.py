@@ -21,7 +21,7 @@ class Blocked:
 BLOCKED = set(sys.argv[1].split(","))
 sys.meta_path.insert(0, Blocked())
 """
-EVERYTHING_OPTIONAL = "torch,dask,distributed,mp_api,emmet,xenonpy,phonopy,shap,mapie"
+EVERYTHING_OPTIONAL = "torch,dask,distributed,mp_api,emmet,xenonpy,phonopy,ase,shap,mapie,openpyxl"
 WITHOUT_ANY = """
 import matminer_phonon_tl
 from matminer.datasets import load_dataset
@@ -79,6 +79,33 @@ CASES = {
             "zincblende_springs()"
         ),
         f'{PIP} ".[phonopy]" {IN_CLONE}',
+    ),
+    "phonopy, by path": (
+        "phonopy",
+        (
+            "from matminer_phonon_tl import phonon_properties\n"
+            "phonon_properties('tests/files/GaN_springs')"
+        ),
+        f'{PIP} ".[phonopy]" {IN_CLONE}',
+    ),
+    "openpyxl": (
+        "openpyxl",
+        (
+            "from pathlib import Path\n"
+            "from matminer_phonon_tl.cli.tables import check_table_path\n"
+            "check_table_path(Path('x.xlsx'))"
+        ),
+        f'{PIP} ".[xlsx]" {IN_CLONE}',
+    ),
+    "ase": (
+        "ase",
+        (
+            "from pymatgen.core import Lattice, Structure\n"
+            "from matminer_phonon_tl.featurizers import PotentialPhonons\n"
+            "structure = Structure(Lattice.cubic(3.6), ['Cu'], [[0, 0, 0]])\n"
+            "PotentialPhonons(None).featurize(structure)"
+        ),
+        "pip install 'matminer-phonon-tl[potential]'",
     ),
     "shap": (
         "shap",

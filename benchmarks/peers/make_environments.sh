@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # Make the environment of each peer in FOLDER and print its interpreter.
-# Usage: benchmarks/peers/make_environments.sh FOLDER [modnet] [crabnet] [flaml]
+# Usage: benchmarks/peers/make_environments.sh FOLDER [modnet] [crabnet] [flaml] [chgnet] [sevennet]
 #
 # Python 3.11, the one with a TensorFlow 2.15 and with what this package needs. No peer needs this
-# package; Magpie + random forest and our own models run where the package is installed.
+# package; Magpie + random forest and our own models run where the package is installed. The two
+# potentials are made only when they are named: benchmarks/potential_peers.py runs there, and it needs
+# this package.
 set -euo pipefail
 mkdir -p "${1:?expected the folder of the new environments}"
 folder=$(cd "$1" && pwd)
 shift
+root=$(cd "$(dirname "$0")/../.." && pwd)
 python=${PYTHON:-python3.11}
 
 make() {
@@ -38,8 +41,16 @@ for peer in "${@:-modnet crabnet flaml}"; do
                 # matminer for the Magpie features.
                 "${pip[@]}" "flaml[automl]==2.7.0" "matminer==0.10.1"
                 ;;
+            chgnet | sevennet)
+                # torch by itself and first, and held there: any other brings gigabytes of CUDA.
+                # The weights come with the wheels.
+                echo "torch==2.13.0" > "$folder/$name/constraints.txt"
+                "${pip[@]}" torch==2.13.0
+                declare -A wheels=([chgnet]=chgnet==0.4.2 [sevennet]=sevenn==0.13.0)
+                "${pip[@]}" -c "$folder/$name/constraints.txt" "${wheels[$name]}" "$root[potential]"
+                ;;
             *)
-                echo "expected modnet, crabnet or flaml, got $name" >&2
+                echo "expected modnet, crabnet, flaml, chgnet or sevennet, got $name" >&2
                 exit 2
                 ;;
         esac

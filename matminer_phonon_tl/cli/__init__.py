@@ -1,14 +1,18 @@
 """The command ``phonon-tl``: a thin layer over the package's public functions.
 
-Exit codes: 0 when all was done, 1 when ``predict`` or ``build-dataset`` could not do what was asked
-for, 2 for wrong usage or an error, which is one line on stderr.
+Exit codes: 0 when all was done, 1 when ``properties``, ``predict`` or ``build-dataset`` could not
+do all that was asked for, 2 for wrong usage or an error, which is one line on stderr.
 """
 
+import gc
 import json
 import os
 import sys
 import traceback
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any, Literal
 
 import typer
@@ -17,6 +21,7 @@ from matminer_phonon_tl._version import __version__
 from matminer_phonon_tl.cli.info import info
 from matminer_phonon_tl.cli.output import AsJson, plain, print_json
 from matminer_phonon_tl.cli.predict import predict
+from matminer_phonon_tl.cli.properties import properties
 from matminer_phonon_tl.cli.screen import screen
 from matminer_phonon_tl.cli.train import train
 from matminer_phonon_tl.exceptions import PhononTLError
@@ -45,6 +50,7 @@ def phonon_tl(
 
 
 app.command()(info)
+app.command()(properties)
 app.command()(predict)
 app.command()(screen)
 
@@ -196,8 +202,36 @@ def _score_line(score: dict[str, Any]) -> str:
     )
 
 
+class _Later(ModuleType):
+    """A module that is imported when something in it is first asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("__file__", "__wrapped__"):  # inspection, which needs no module
+            raise AttributeError(name)
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        self.__dict__.update(vars(import_module(self.__name__)))
+        return vars(self)[name]
+
+
+def _start_fast() -> None:
+    """Spare a short command what it does not need: a third of its time.
+
+    scikit-learn imports scipy.stats, which takes as long as NumPy and pandas together and which
+    predicting never uses. Imports and models are many objects that stay, among which the garbage
+    collector seeks in vain.
+    """
+    gc.set_threshold(100_000, 20, 20)
+    name = "scipy.stats"
+    if name not in sys.modules:
+        later = _Later(name)
+        later.__spec__ = find_spec(name)
+        sys.modules[name] = later
+
+
 def main() -> None:
     """Run the command; every error is one line and a non-zero exit code."""
+    _start_fast()
     try:
         app()
     except BrokenPipeError:

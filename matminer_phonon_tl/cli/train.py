@@ -15,7 +15,7 @@ def train(
         typer.Argument(
             metavar="[TABLE]",
             help="CSV, JSON or Parquet with a column of formulas or structures and columns to "
-            "learn; or a dataset that build-dataset wrote. Default: phonon_tl.",
+            "learn; or a dataset that build-dataset wrote. Default: both shipped sets.",
         ),
     ] = None,
     label: Annotated[
@@ -48,7 +48,7 @@ def train(
     The files that ship are made by: phonon-tl train --out predictor.json.gz, and the same with
     --structure.
     """
-    from matminer_phonon_tl.datasets import load_dataset
+    from matminer_phonon_tl.datasets import load_dataset, load_training_set
     from matminer_phonon_tl.evaluation.training import train_predictor
     from matminer_phonon_tl.evaluation.training_table import TrainingTable
     from matminer_phonon_tl.models import save_model
@@ -66,9 +66,9 @@ def train(
                 "expected --label for each column to learn, such as --label speed_of_sound=km/s, "
                 "got none"
             )
-        df = load_dataset(path=table)
+        df = load_training_set() if table is None else load_dataset(path=table)
     elif table is None:
-        df = load_dataset()
+        df = load_training_set()
     else:
         df, unreadable = read_table(table, formula, structure=structure)
     rows = TrainingTable.read(df, labels, structure=structure, unreadable=unreadable)

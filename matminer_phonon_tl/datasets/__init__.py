@@ -9,6 +9,7 @@ from matminer_phonon_tl.datasets.load import (
     load_phonon_tl,
     load_phonondb_kyoto,
 )
+from matminer_phonon_tl.datasets.training_set import load_training_set
 
 __all__ = [
     "BuildReport",
@@ -18,6 +19,7 @@ __all__ = [
     "load_dataset",
     "load_phonon_tl",
     "load_phonondb_kyoto",
+    "load_training_set",
 ]
 
 _BUILDER = {"BuildReport", "PhononDatasetBuilder", "compare_with_shipped"}

@@ -13,7 +13,6 @@ from matminer_phonon_tl.phonons import (
     phonon_properties,
     speed_of_sound,
 )
-from matminer_phonon_tl.phonons.bands import is_primitive
 from matminer_phonon_tl.units import THZ_TO_CM1
 
 if TYPE_CHECKING:
@@ -164,7 +163,7 @@ def derive_kyoto_row(record: ForceConstantRecord, source: str) -> dict[str, Any]
     found = phonon_properties(record.phonons)
     n_atoms = len(structure)
     per_atom = found.heat_capacity_per_cell / n_atoms
-    primitive, _ = is_primitive(structure)
+    primitive = not math.isnan(found.acoustic_top)
     gap = found.acoustic_optical_gap
     row = {
         **_crystal(record.material_id, structure),

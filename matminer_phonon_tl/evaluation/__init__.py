@@ -17,19 +17,7 @@ _MODULES = {
     "learning_curve": "learning_curves",
 }
 
-__all__ = [
-    "CrossValidationResult",
-    "ElementKFold",
-    "LeakageReport",
-    "LearningCurve",
-    "LeaveOneElementOut",
-    "PairedComparison",
-    "Score",
-    "compare",
-    "cross_validate",
-    "leakage_probe",
-    "learning_curve",
-]
+__all__ = list(_MODULES)
 
 
 def __getattr__(name: str) -> Any:

@@ -228,7 +228,7 @@ def _won(values: NDArray[np.float64]) -> float:
 
 
 def _draw_groups(result: CrossValidationResult, groups: Any) -> NDArray[np.intp]:
-    """Number from 0 what the bootstrap draws, one number for each row."""
+    """Return the number of the group that each row belongs to; the bootstrap draws groups."""
     n_rows = len(result.y)
     named = isinstance(groups, str)
     if named and groups != "formula":
@@ -276,23 +276,7 @@ def corrected_interval(
 ) -> tuple[float, float]:
     """Return Nadeau and Bengio's interval for a mean difference over overlapping splits.
 
-    Parameters
-    ----------
-    differences : ndarray of shape (n_splits,)
-        Error of the first model minus error of the second; two splits or more.
-    overlap : float
-        Tested rows over training rows.
-    level : float
-        Confidence level.
-
-    Returns
-    -------
-    tuple of two float
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two splits.
+    `overlap` is the number of tested rows over the number of training rows.
     """
     n_splits = len(differences)
     if n_splits < 2:

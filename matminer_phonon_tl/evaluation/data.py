@@ -69,7 +69,7 @@ class EvaluationData:
 
     @property
     def task(self) -> str:
-        """Which scores apply: those of a "regression" or of a "classification"."""
+        """Whether scores for a "regression" or for a "classification" apply."""
         return "regression" if self.classes is None else "classification"
 
     @property
@@ -83,7 +83,7 @@ class EvaluationData:
         return self.table if self.materials is None else self.materials.compositions
 
     def labels(self, y: NDArray[Any] | None = None) -> NDArray[Any]:
-        """Return labels, by default those of the data, as the estimator expects them."""
+        """Return labels (the data's, unless given) as the estimator expects them."""
         y = self.y if y is None else y
         return y if self.classes is None else self.classes[y.astype(int)]
 
@@ -104,27 +104,9 @@ class EvaluationData:
 def read_data(
     estimator: Any, df: Any, target: Any, features: Sequence[str] | None
 ) -> EvaluationData:
-    """Read materials and labels.
+    """Read and check materials and labels; a classifier's labels are read as classes.
 
-    Parameters
-    ----------
-    estimator : estimator
-        A classifier's labels are read as classes.
-    df : DataFrame, list of compositions, or array-like of shape (n_rows, n_features)
-    target : str, or array-like of shape (n_rows,)
-        A column of df, or the labels themselves.
-    features : sequence of str, optional
-        Columns that estimators see. Default: all but the target and the phonon labels.
-
-    Returns
-    -------
-    EvaluationData
-
-    Raises
-    ------
-    ValueError
-        If a column is missing, a label is missing or not finite, or there are more classes than
-        two.
+    Estimators see the columns `features`, by default all but the target and the phonon labels.
     """
     name = target if isinstance(target, str) else getattr(target, "name", None) or "target"
     if isinstance(target, str):

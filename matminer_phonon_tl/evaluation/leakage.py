@@ -16,6 +16,7 @@ from matminer_phonon_tl.evaluation.data import EvaluationData, read_data
 from matminer_phonon_tl.evaluation.protocols import Protocol, ProtocolRun
 from matminer_phonon_tl.evaluation.source_hygiene import SourceTasks
 from matminer_phonon_tl.evaluation.splits import Split, SplitPlan, group_labels
+from matminer_phonon_tl.models.source_tasks import FROM_CONSTRUCTOR
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -108,12 +109,7 @@ class LeakageReport:
         }
 
     def plot(self) -> "Figure":
-        """Draw associations and skills over the permutations, beside the dummy's.
-
-        Returns
-        -------
-        matplotlib Figure
-        """
+        """Draw associations and skills over the permutations, beside the dummy's."""
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(7.2, 2.9), layout="constrained")
@@ -151,7 +147,7 @@ def leakage_probe(
     groups: Any = None,
     splitter: Any = None,
     n_splits: int = 5,
-    source: Any = None,
+    source: Any = FROM_CONSTRUCTOR,
     features: Sequence[str] | None = None,
     n_jobs: int | None = None,
     client: Any = None,
@@ -360,16 +356,7 @@ def permute_labels(
 ) -> NDArray[Any]:
     """Permute labels, by row or by whole groups.
 
-    Parameters
-    ----------
-    y : ndarray of shape (n_rows,)
-    groups : ndarray of shape (n_rows,), or None
-        Each group gets the labels of another group, drawn at random where their sizes differ.
-    random : Generator
-
-    Returns
-    -------
-    ndarray of shape (n_rows,)
+    Each group gets the labels of another group, drawn at random where their sizes differ.
 
     Examples
     --------

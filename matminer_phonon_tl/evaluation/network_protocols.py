@@ -38,23 +38,9 @@ def clean_predictions(
 ) -> NDArray[np.float64]:
     """Predict every tested row with networks that have seen only the training rows of its split.
 
-    Parameters
-    ----------
-    estimator : TransferMLPRegressor
-        Not fitted.
-    X : DataFrame, list of compositions, or ndarray of shape (n_rows, n_features)
-    y : ndarray of shape (n_rows,)
-    splits : sequence of Split
-    sources : source of all splits, or a list with one for each
-    random_state : int
-        The networks of each split draw a new seed from it.
-    progress : bool
-        Whether to show a progress bar.
-
-    Returns
-    -------
-    ndarray of shape (n_members, n_rounds, n_rows)
-        NaN where a row was not tested.
+    `sources` is the source of all splits, or a list with one for each. The networks of each split
+    draw a new seed from `random_state`. The result has shape (n_members, n_rounds, n_rows), NaN
+    where a row was not tested.
     """
     model = clone(estimator)
     model.set_params(verbose=model.verbose or progress)
@@ -91,31 +77,14 @@ def published_predictions(
     layer and hidden layers that are not transferred are new. Without source every fit starts anew
     and nothing is carried over.
 
-    The fits of a chain are sequential. Chains of different members and labelings do not influence
-    each other and are trained as one stack.
+    The fits of a chain are sequential. Chains of different members and labelings (the labels, or
+    several permutations of them) do not influence each other and are trained as one stack.
 
-    Parameters
-    ----------
-    estimator : TransferMLPRegressor
-        Not fitted.
-    X : DataFrame, list of compositions, or ndarray of shape (n_rows, n_features)
-    labelings : ndarray of shape (n_labelings, n_rows)
-        The labels, or several permutations of them.
-    splits : sequence of Split
-        In the order of the fits.
-    source : str, DataFrame, tuple or None
-    random_state : int
-    carry : {"all", "fit_on_all", "none"}
-        Where the initial weights of a fit come from: from the previous fit, as in the script; from
-        the last fit on all rows; or from the source networks. The last two show which part of the
-        leak comes from where.
-    progress : bool
-        Whether to show a progress bar.
+    `carry` says where the initial weights of a fit come from: from the previous fit ("all"), as in
+    the script; from the last fit on all rows ("fit_on_all"); or from the source networks ("none").
+    The last two show which part of the leak comes from where.
 
-    Returns
-    -------
-    ndarray of shape (n_labelings, n_members, n_rounds, n_rows)
-        NaN where a row was not tested.
+    The result has shape (n_labelings, n_members, n_rounds, n_rows), NaN where a row was not tested.
 
     References
     ----------

@@ -23,6 +23,7 @@ from matminer_phonon_tl.evaluation.result import PROTOCOLS, CrossValidationResul
 from matminer_phonon_tl.evaluation.source_hygiene import SourceTasks, without_formulas
 from matminer_phonon_tl.evaluation.splits import Split, SplitPlan
 from matminer_phonon_tl.files import library_versions
+from matminer_phonon_tl.models.source_tasks import FROM_CONSTRUCTOR
 from matminer_phonon_tl.networks.transfer import TransferMLPRegressor
 
 Protocol = Literal["leak_free", "strict", "published"]
@@ -36,7 +37,7 @@ def cross_validate(
     n_splits: int = 5,
     n_repeats: int = 15,
     groups: Any = None,
-    source: Any = None,
+    source: Any = FROM_CONSTRUCTOR,
     random_state: int | None = 0,
     *,
     splitter: Any = None,
@@ -74,8 +75,8 @@ def cross_validate(
     groups : {"formula", "chemical_system", "element"}, array-like of shape (n_rows,), or None
         What stays on one side of every split.
     source : str, DataFrame, tuple or None
-        Source task that replaces the one in the estimator's parameters. Its labels are recognised
-        by name; an array without a name counts as other labels than the target's.
+        Source task in place of the estimator's; None means no source. Its labels are recognised by
+        name; an array without a name counts as other labels than the target's.
     random_state : int or None
         Seed of folds and networks; None draws one, which the result names.
     splitter : scikit-learn splitter, or iterable of (train, test), optional
@@ -176,7 +177,7 @@ class ProtocolRun:
         target: Any,
         protocol: Protocol,
         *,
-        source: Any = None,
+        source: Any = FROM_CONSTRUCTOR,
         features: Sequence[str] | None = None,
         n_jobs: int | None = None,
         client: Any = None,
@@ -215,18 +216,9 @@ class ProtocolRun:
     ) -> HeldOut:
         """Predict every tested row by a model that was fitted under the protocol.
 
-        Parameters
-        ----------
-        splits : sequence of Split
-        random_state : int
-            Seed of the networks; any other estimator keeps the seed it has.
-        y : ndarray of shape (n_rows,), optional
-            Labels in place of the data's.
-
-        Returns
-        -------
-        HeldOut
-            Arrays of shape (n_rounds, n_rows), NaN where a row was not tested.
+        The arrays have shape (n_rounds, n_rows), NaN where a row was not tested. `y` takes the
+        place of the data's labels. `random_state` is the seed of networks; any other estimator
+        keeps its seed.
         """
         y = self.data.y if y is None else y
         tested = self._formulas_to_remove(splits)
@@ -264,18 +256,15 @@ class ProtocolRun:
     def result(
         self, splits: Sequence[Split], plan: SplitPlan, **settings: Any
     ) -> CrossValidationResult:
-        """Predict the splits of a plan and return everything that is needed to judge the scores.
-
-        Parameters
-        ----------
-        splits : sequence of Split
-        plan : SplitPlan
-        **settings
-            Further settings that the result is to name.
-        """
+        """Predict the splits of a plan; the result names further `settings` too."""
         predictions, decisions = self.predict(splits, plan.random_state)
         given = self.source_tasks.for_fit
-        named = type(given).__name__ if given is not None and not isinstance(given, str) else given
+        if given is FROM_CONSTRUCTOR:
+            named = None
+        elif given is None or isinstance(given, str):
+            named = given or "none"
+        else:
+            named = type(given).__name__
         return CrossValidationResult(
             protocol=self.protocol,
             target=self.data.target,

@@ -93,23 +93,11 @@ def score_predictions(
 ) -> dict[str, Score]:
     """Score the held-out predictions of one or more rounds.
 
-    Parameters
-    ----------
-    y : ndarray of shape (n_rows,)
-        Labels.
-    predictions : ndarray of shape (n_rounds, n_rows)
-        NaN where a row was not tested in a round. For classification the probability of the
-        positive class.
-    task : {"regression", "classification"}
-    decisions : ndarray of shape (n_rounds, n_rows), optional
-        What a classifier decided: 1 for the positive class, 0 for the other, NaN where a row was
-        not tested. f1 and accuracy score these, whatever the probabilities are. Averaged, a row is
-        positive if at least half of the rounds that tested it say so. Without decisions, a
-        probability of one half or more is positive.
-
-    Returns
-    -------
-    dict of str to Score
+    Predictions have shape (n_rounds, n_rows), NaN where a row was not tested; for a classification
+    they are probabilities of the positive class. `decisions` of the same shape, 1 and 0, are what
+    f1 and accuracy score, whatever the probabilities are. Averaged, a row is positive if at least
+    half of the rounds that tested it say so. Without decisions, a probability of one half or more
+    is positive.
 
     Examples
     --------
@@ -145,14 +133,6 @@ def score_predictions(
 
 def average_rounds(predictions: NDArray[Any]) -> Array:
     """Average each row's predictions over the rounds in which it was tested; NaN if in none.
-
-    Parameters
-    ----------
-    predictions : ndarray of shape (n_rounds, n_rows)
-
-    Returns
-    -------
-    ndarray of shape (n_rows,)
 
     Examples
     --------

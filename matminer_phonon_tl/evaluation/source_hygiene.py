@@ -16,13 +16,28 @@ from sklearn.utils.validation import has_fit_parameter
 
 from matminer_phonon_tl.compositions import as_compositions
 from matminer_phonon_tl.models.materials import holds_compositions
-from matminer_phonon_tl.models.source_tasks import is_source, load_source
+from matminer_phonon_tl.models.source_tasks import FROM_CONSTRUCTOR, is_source, load_source
 
 _KINDRED_LABELS = (
     {"heat_capacity", "heat_capacity_per_atom"},
-    {"phonon_bandgap", "has_phonon_bandgap"},
+    {
+        "phonon_bandgap",
+        "has_phonon_bandgap",
+        "acoustic_optical_gap",
+        "acoustic_top",
+        "optical_bottom",
+        "largest_gap",
+    },
+    {
+        "speed_of_sound",
+        "speed_longitudinal",
+        "speed_transverse",
+        "speed_debye",
+        "speed_from_moduli",
+        "debye_temperature",
+    },
 )
-"""Labels that follow from one another, or nearly."""
+"""Labels of the shipped sets that follow from one another, or nearly."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,22 +49,19 @@ class SourceTasks:
     parameters : mapping of str to str, DataFrame or tuple
         Those in the estimator's parameters, at any depth, by the name that ``set_params`` takes.
     for_fit : str, DataFrame, tuple or None
-        One that is handed to ``fit`` and replaces those in the parameters.
+        What ``fit`` is given in place of those in the parameters; None takes them away.
     """
 
     parameters: Mapping[str, Any]
-    for_fit: Any = None
+    for_fit: Any = FROM_CONSTRUCTOR
 
     @classmethod
-    def of(cls, estimator: Any, for_fit: Any = None) -> Self:
+    def of(cls, estimator: Any, for_fit: Any = FROM_CONSTRUCTOR) -> Self:
         """Find the source tasks of an estimator; pipelines and searches are looked into.
 
-        Raises
-        ------
-        ValueError
-            If a source is given to an estimator whose fit takes none.
+        A source for an estimator whose fit takes none is a ValueError.
         """
-        if for_fit is not None:
+        if for_fit is not FROM_CONSTRUCTOR:
             if not has_fit_parameter(estimator, "source"):
                 raise ValueError(
                     "expected an estimator whose fit takes a source, got "
@@ -67,17 +79,15 @@ class SourceTasks:
     @property
     def tables(self) -> list[Any]:
         """Each source task, as it was given."""
-        return [*self.parameters.values()] if self.for_fit is None else [self.for_fit]
+        if self.for_fit is FROM_CONSTRUCTOR:
+            return [*self.parameters.values()]
+        return [] if self.for_fit is None else [self.for_fit]
 
     def know_labels(self, estimator: Any, target: str) -> bool:
         """Say whether a source task holds the predicted labels, under their name or a kindred one.
 
-        Parameters
-        ----------
-        estimator : estimator
-            Its parameters ``target``, at any depth, name the labels too.
-        target : str
-            Name of the labels. An array of labels without a name is not recognised.
+        The estimator's parameters ``target``, at any depth, name the labels too. Labels in an array
+        have no name and are not recognised.
         """
         names = {target} | {
             value
@@ -94,34 +104,23 @@ class SourceTasks:
             parameters={
                 name: without_formulas(table, formulas) for name, table in self.parameters.items()
             },
-            for_fit=None if self.for_fit is None else without_formulas(self.for_fit, formulas),
+            for_fit=self.for_fit
+            if self.for_fit is None or self.for_fit is FROM_CONSTRUCTOR
+            else without_formulas(self.for_fit, formulas),
         )
 
     def fit(self, model: Any, X: Any, y: Any) -> Any:
         """Fit an estimator to materials and to these source tasks."""
         if self.parameters:
             model.set_params(**self.parameters)
-        return model.fit(X, y, **({} if self.for_fit is None else {"source": self.for_fit}))
+        given = {} if self.for_fit is FROM_CONSTRUCTOR else {"source": self.for_fit}
+        return model.fit(X, y, **given)
 
 
 def without_formulas(table: Any, formulas: Sequence[str]) -> Any:
-    """Return a source task without the rows of some formulas, whatever the size of their cells.
+    """Return a source task without the rows of some reduced formulas, in cells of any size.
 
-    Parameters
-    ----------
-    table : {"bandgap", "multitask"}, path, DataFrame, or (compositions, labels)
-    formulas : sequence of str
-        Reduced formulas.
-
-    Returns
-    -------
-    DataFrame, or tuple of two
-        The rows that are left.
-
-    Raises
-    ------
-    ValueError
-        If the table does not name its formulas, or no row is left.
+    A table that does not name its formulas, or that loses all its rows, is a ValueError.
 
     Examples
     --------

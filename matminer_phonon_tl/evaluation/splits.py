@@ -91,15 +91,8 @@ class SplitPlan:
     ) -> list[Split]:
         """Return the splits of a table.
 
-        Parameters
-        ----------
-        table : DataFrame, matrix or sequence
-            What a splitter is given.
-        compositions : DataFrame or sequence of compositions
-            What named groups are read from.
-        y : ndarray of shape (n_rows,)
-        stratify : bool
-            Keep the share of each class in the K-folds.
+        A splitter is given the table; named groups are read from the compositions; `stratify` keeps
+        the share of each class in the K-folds.
         """
         if self.splitter is not None:
             return splits_of(
@@ -129,24 +122,7 @@ class SplitPlan:
 
 
 def group_labels(X: Any, groups: Any, n_rows: int) -> NDArray[Any] | None:
-    """Return the group each row belongs to.
-
-    Parameters
-    ----------
-    X : DataFrame or sequence of compositions
-        Read where groups are named.
-    groups : {"formula", "chemical_system"}, array-like of shape (n_rows,), or None
-        Reduced formula, set of elements, or a label for each row.
-    n_rows : int
-
-    Returns
-    -------
-    ndarray of shape (n_rows,) or None
-
-    Raises
-    ------
-    ValueError
-        If there is no such grouping, or not one label for each row.
+    """Return the group each row belongs to: by name, or as given, one label for each row.
 
     Examples
     --------
@@ -193,28 +169,11 @@ def kfold_splits(
     stratify: bool = False,
     shuffle: bool = True,
 ) -> list[Split]:
-    """Return repeated K-folds, by row, by group or by element.
+    """Return repeated K-folds, by row, by group or by element (see :class:`ElementKFold`).
 
-    Parameters
-    ----------
-    X : DataFrame, matrix or sequence
-        The materials.
-    y : ndarray of shape (n_rows,)
-        Labels, read only to stratify.
-    n_splits, n_repeats : int
-        Folds in a round, and rounds.
-    groups : {"formula", "chemical_system", "element"}, array-like, or None
-        What stays on one side of a split. With "element" see :class:`ElementKFold`.
-    random_state : int
-        Each round draws another seed from it.
-    stratify : bool
-        Keep the share of each class in the folds.
-    shuffle : bool
-        Without it folds by row or group are contiguous and the same in every round.
-
-    Returns
-    -------
-    list of Split
+    Each round draws another seed from `random_state`. `stratify` keeps the share of each class of y
+    in the folds. Without `shuffle`, folds by row or group are contiguous and the same in every
+    round.
     """
     n_rows = len(y)
     check_whole("n_splits", n_splits, 2)
@@ -249,24 +208,8 @@ def splits_of(
     """Return the splits that a scikit-learn splitter or an iterable of index pairs gives.
 
     A new round begins when a row is tested that the current round has tested already. That is how
-    the repeats of ``RepeatedKFold`` or ``ShuffleSplit`` are told apart.
-
-    Parameters
-    ----------
-    splitter : object with ``split(X, y, groups)``, or iterable of (train, test)
-    X : DataFrame, matrix or sequence
-    y : ndarray of shape (n_rows,)
-    groups : ndarray of shape (n_rows,), optional
-
-    Returns
-    -------
-    list of Split
-
-    Raises
-    ------
-    ValueError
-        If a row is trained on and tested in one split, a position does not exist, or a side is
-        empty.
+    the repeats of ``RepeatedKFold`` or ``ShuffleSplit`` are told apart. A row on both sides of a
+    split, a position that does not exist, or an empty side is a ValueError.
     """
     names: Sequence[str] = []
     if isinstance(splitter, LeaveOneElementOut):
@@ -304,25 +247,9 @@ def splits_of(
 
 
 def shrink_training(splits: Sequence[Split], fraction: float, random_state: int = 0) -> list[Split]:
-    """Keep a random part of each training side and the whole test side, for a learning curve.
+    """Keep a random fraction of each training side and the whole test side, for a learning curve.
 
     With the same random_state, the rows of a smaller part are in every larger one.
-
-    Parameters
-    ----------
-    splits : sequence of Split
-    fraction : float
-        Share of the training rows that is kept, above 0 and at most 1.
-    random_state : int
-
-    Returns
-    -------
-    list of Split
-
-    Raises
-    ------
-    ValueError
-        If the fraction is out of range or leaves fewer than two rows.
     """
     if not 0 < fraction <= 1:
         raise ValueError(f"expected a fraction above 0 and at most 1, got {fraction}")

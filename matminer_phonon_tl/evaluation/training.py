@@ -37,8 +37,8 @@ def train_predictor(
     Parameters
     ----------
     data : DataFrame or TrainingTable
-        As :func:`~matminer_phonon_tl.load_phonon_tl` gives it, or anybody's table, read by
-        :meth:`TrainingTable.read`.
+        As :func:`~matminer_phonon_tl.datasets.load_training_set` gives it, or anybody's table, read
+        by :meth:`TrainingTable.read`.
     structure : bool
         Use the structures as well.
     random_state : int
@@ -67,8 +67,6 @@ def train_predictor(
     )
     models = predictor.make_models()
     materials = Materials.of(table.frame)
-    for model in models.values():  # described once for all folds of all models
-        materials.matrix(model.descriptors, use_structure=model.use_structure)
     with warnings.catch_warnings():
         # The table of what was left out says it by row.
         warnings.simplefilter("ignore", DataWarning)
@@ -82,7 +80,10 @@ def train_predictor(
             for label, model in bar:
                 rows, splits = plans[label]
                 truth = table.frame[label].to_numpy()[rows]
-                scores.append(_score(model, label, truth, materials.take(rows), splits))
+                part = materials.take(rows)
+                # described once for all folds
+                part.matrix(model.descriptors, use_structure=model.use_structure)
+                scores.append(_score(model, label, truth, part, splits))
         predictor.fit(table.frame, progress=progress)
     first = predictor.classifier_ or next(iter(predictor.regressors_.values()))
     predictor.card_ = {

@@ -172,14 +172,23 @@ class AnalogueDescriptors(CompositionFeaturizer):
         featurizer = cls(**params)
         if counts.max() > featurizer.max_sites or np.abs(lattices).max() > LONGEST_EDGE:
             raise ValueError(f"expected crystals of at most {featurizer.max_sites} sites a cell")
-        ends = np.cumsum(counts)[:-1]
-        return featurizer._take(
-            make_prototypes(
-                list(lattices),
-                np.split(elements.astype(np.intp), ends),
-                np.split(coordinates, ends),
-            )
-        )
+        return featurizer._take(_prototypes(library))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the parameters and the library as arrays, without what was derived from it."""
+        state = dict(super().__getstate__())
+        if state.pop("_by_amounts", None) is not None:
+            del state["prototypes_"]
+            state["library"] = self.get_library()
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a pickled featurizer."""
+        others = dict(state)
+        library = others.pop("library", None)
+        super().__setstate__(others)
+        if library is not None:
+            self._take(_prototypes(library))
 
     def _take(self, library: list[Prototype]) -> Self:
         """Keep the library, sorted by the amounts in the cell."""
@@ -254,6 +263,16 @@ class AnalogueDescriptors(CompositionFeaturizer):
             np.concatenate([np.empty(0), *weights]),
             placed,
         )
+
+
+def _prototypes(library: dict[str, NDArray[Any]]) -> list[Prototype]:
+    """Make the prototypes that :meth:`AnalogueDescriptors.get_library` gave as arrays."""
+    ends = np.cumsum(library["counts"])[:-1]
+    return make_prototypes(
+        list(library["lattices"]),
+        np.split(library["elements"].astype(np.intp), ends),
+        np.split(library["coordinates"], ends),
+    )
 
 
 class _Relatives(NamedTuple):

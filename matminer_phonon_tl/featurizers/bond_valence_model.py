@@ -14,7 +14,6 @@ M. Born, K. Huang, Dynamical Theory of Crystal Lattices (Oxford, 1954), section 
 """
 
 from functools import cache
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +22,11 @@ from scipy.special import erfc
 
 from matminer_phonon_tl.featurizers.element_table import ElementTable
 from matminer_phonon_tl.featurizers.spring_model import (
-    Q_POINTS,
     SPRING_COLUMNS,
+    Waves,
     describe_frequencies,
-    site_mean,
+    lattice_frequencies,
+    site_means,
 )
 
 VALENCE_DECAY = 0.37
@@ -47,8 +47,6 @@ BOND_VALENCE_COLUMNS = {
 }
 """Meaning of each column that :func:`describe_bond_valence_model` gives."""
 
-Tensors = NDArray[np.float64]
-
 
 def describe_bond_valence_model(structure: Structure) -> list[float]:
     """Compute the columns of one structure, in the order of ``BOND_VALENCE_COLUMNS``."""
@@ -58,27 +56,17 @@ def describe_bond_valence_model(structure: Structure) -> list[float]:
 def bond_valence_frequencies(
     structure: Structure, *, coulomb: float = COULOMB, splitting: float = SPLITTING
 ) -> NDArray[np.float64]:
-    """Compute the frequencies of the bond-valence model.
+    """Compute the frequencies of the bond-valence model, shape (n_q, 3 n_sites), arbitrary units.
 
-    Parameters
-    ----------
-    structure : Structure
-        Elements of the table only; a disordered site has the mean properties of its elements.
-    coulomb : float
-        Strength of the charges, see :data:`COULOMB`; 0 leaves the springs alone.
-    splitting : float
-        Where Ewald's sum is split, 1 / Angstrom.
-
-    Returns
-    -------
-    ndarray of shape (n_q, 3 n_sites)
-        Ascending at each q point, arbitrary units; an unstable branch is given as zero.
+    They ascend at each q point; an unstable branch is given as zero. A disordered site has the mean
+    properties of its elements. `coulomb` is the strength of the charges (:data:`COULOMB`), 0 for
+    springs alone; `splitting` is where Ewald's sum is split, 1 / Angstrom.
     """
     n_sites = len(structure)
     centre, neighbour, image, distance = structure.get_neighbor_list(3.2 / splitting)
     jump = structure.frac_coords[neighbour] + image - structure.frac_coords[centre]
     along = structure.lattice.get_cartesian_coords(jump) / distance[:, None]
-    radius, softness, negativity, mass = _site_properties(structure)
+    radius, softness, negativity, mass = site_means(structure, _element_columns()).T
 
     valence = bond_valence(
         radius[centre], radius[neighbour], softness[centre], softness[neighbour], distance
@@ -87,29 +75,15 @@ def bond_valence_frequencies(
     pull = negativity[neighbour] - negativity[centre]
     moved = valence * np.sign(pull) * (1 - np.exp(-(pull**2) / 4))
     charge = np.bincount(centre, moved, minlength=n_sites).astype(np.float64)
-    charges = coulomb * charge[:, None] * charge
 
-    forces = _springs(valence, along)
-    forces += charges[centre, neighbour, None, None] * _screened(distance, along, splitting)
-    # Acoustic sum rule: a crystal that is moved as a whole feels no force.
-    at_rest = -_ewald_waves(structure, np.zeros(3), charges, splitting).real.sum(axis=1)
-    np.add.at(at_rest, centre, forces)
-
-    order = np.argsort(centre * n_sites + neighbour, kind="stable")
-    pairs, first = np.unique((centre * n_sites + neighbour)[order], return_index=True)
-    forces, image = forces[order].reshape(-1, 9), image[order]
-    squares = np.empty((len(Q_POINTS), 3 * n_sites))
-    root_mass = np.repeat(np.sqrt(mass), 3)
-    for i, q in enumerate(Q_POINTS):
-        matrix = _ewald_waves(structure, q, charges, splitting)
-        matrix[np.arange(n_sites), np.arange(n_sites)] += at_rest
-        if len(pairs):
-            phase = np.exp(2j * np.pi * (image @ q))
-            total = np.add.reduceat(phase[:, None] * forces, first).reshape(-1, 3, 3)
-            matrix[pairs // n_sites, pairs % n_sites] -= total
-        dynamical = matrix.transpose(0, 2, 1, 3).reshape(3 * n_sites, 3 * n_sites)
-        squares[i] = np.linalg.eigvalsh(dynamical / np.outer(root_mass, root_mass))
-    return np.sqrt(np.maximum(squares, 0.0))
+    directions = along[:, :, None] * along[:, None, :]
+    forces = valence[:, None, None] * ((1 - BENDING) * directions + BENDING * np.eye(3))
+    along_bond, across = _screened(distance, splitting)
+    pulls = coulomb * charge[centre] * charge[neighbour]
+    forces += (pulls * (along_bond - across))[:, None, None] * directions
+    forces += (pulls * across)[:, None, None] * np.eye(3)
+    waves = _ewald_waves(structure, np.sqrt(coulomb) * charge, splitting)
+    return lattice_frequencies(mass, (centre, neighbour, image), forces, waves)
 
 
 def bond_valence(
@@ -150,54 +124,53 @@ def element_parameters() -> NDArray[np.float64]:
     return parameters
 
 
-def _site_properties(structure: Structure) -> NDArray[np.float64]:
-    """Return radius, softness, electronegativity and mass of each site, shape (4, n_sites)."""
-    parameters, row_of = element_parameters(), ElementTable.shipped().row_of
-    bonding = [
-        sum(parameters[row_of[member.symbol]] * share for member, share in site.species.items())
-        / site.species.num_atoms
-        for site in structure
-    ]
-    others = [
-        [site_mean(site, name) for name in ("en_pauling", "atomic_weight")] for site in structure
-    ]
-    return np.hstack([bonding, others]).T
-
-
-def _springs(valence: NDArray[np.float64], along: NDArray[np.float64]) -> Tensors:
-    """Compute the force constants of the springs, shape (n_pairs, 3, 3)."""
-    directions = along[:, :, None] * along[:, None, :]
-    return valence[:, None, None] * ((1 - BENDING) * directions + BENDING * np.eye(3))
+@cache
+def _element_columns() -> NDArray[np.float64]:
+    """Return radius, softness, electronegativity and mass of each element, a row an element."""
+    table = ElementTable.shipped()
+    others = [table.column(name) for name in ("en_pauling", "atomic_weight")]
+    return np.column_stack([element_parameters(), *others])
 
 
 def _screened(
-    distance: NDArray[np.float64], along: NDArray[np.float64], splitting: float
-) -> Tensors:
-    """Differentiate erfc(splitting d) / d, the short-ranged part of Coulomb's law, twice."""
+    distance: NDArray[np.float64], splitting: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Differentiate erfc(splitting d) / d, the short-ranged part of Coulomb's law, twice.
+
+    Along the bond and across it.
+    """
     screened = erfc(splitting * distance)
     tail = 2 * splitting / np.sqrt(np.pi) * np.exp(-((splitting * distance) ** 2))
     slope = -(screened / distance**2 + tail / distance)
     curvature = 2 * (screened / distance**3 + tail / distance**2 + splitting**2 * tail)
-    across = slope / distance
-    directions = along[:, :, None] * along[:, None, :]
-    return (curvature - across)[:, None, None] * directions + across[:, None, None] * np.eye(3)
+    return curvature, slope / distance
 
 
-def _ewald_waves(
-    structure: Structure, q: NDArray[np.float64], charges: NDArray[np.float64], splitting: float
-) -> NDArray[np.complex128]:
-    """Sum the rest of Coulomb's law over waves q + G; shape (n_sites, n_sites, 3, 3)."""
-    reciprocal = structure.lattice.reciprocal_lattice
+def _ewald_waves(structure: Structure, charge: NDArray[np.float64], splitting: float) -> Waves:
+    """Prepare the sum of the rest of Coulomb's law over waves q + G."""
+    reciprocal = structure.lattice.reciprocal_lattice.matrix
+    coordinates, volume = structure.frac_coords, structure.volume
     longest = 7.0 * splitting  # exp(-12) is left out
     # A plane of waves is at least 2 pi / (longest edge of the cell) from the next.
     reach = np.ceil(longest * np.array(structure.lattice.abc) / (2 * np.pi)).astype(int) + 1
-    G = np.array(list(product(*(range(-n, n + 1) for n in reach))))
-    K = (G + q) @ reciprocal.matrix
-    square = np.sum(K**2, axis=1)
-    kept = (square < longest**2) & (square > 1e-8)
-    K, G, square = K[kept], G[kept], square[kept]
-    weight = 4 * np.pi / structure.volume * np.exp(-square / (4 * splitting**2)) / square
-    phase = np.exp(2j * np.pi * ((G + q) @ structure.frac_coords.T))
-    tensors = (weight[:, None, None] * K[:, :, None] * K[:, None, :]).reshape(-1, 9)
-    total = np.einsum("gi,gx,gj->ijx", phase, tensors, phase.conj(), optimize=True)
-    return charges[:, :, None, None] * total.reshape(len(charges), len(charges), 3, 3)
+    G = np.indices(2 * reach + 1).reshape(3, -1).T - reach
+    wave_vectors = G @ reciprocal
+    farthest = longest + np.linalg.norm(reciprocal, axis=1).sum() / 2  # no q is longer
+    near = np.flatnonzero(np.linalg.norm(wave_vectors, axis=1) < farthest)
+    wave_vectors = wave_vectors[near]
+    phases = charge * np.exp(2j * np.pi * (G[near] @ coordinates.T))
+
+    def waves(q_points: NDArray[np.float64]) -> NDArray[np.complex128]:
+        q_points = q_points - np.rint(q_points)
+        K = wave_vectors + (q_points @ reciprocal)[:, None]
+        square = np.einsum("qgi,qgi->qg", K, K)
+        point, wave = np.nonzero((square < longest**2) & (square > 1e-8))
+        K, square = K[point, wave], square[point, wave]
+        weight = 4 * np.pi / volume * np.exp(-square / (4 * splitting**2)) / square
+        phase = phases[wave] * np.exp(2j * np.pi * (q_points @ coordinates.T))[point]
+        fields = phase[:, :, None] * (np.sqrt(weight)[:, None] * K)[:, None, :]
+        fields = fields.reshape(len(K), 3 * len(charge))
+        ends = np.cumsum(np.bincount(point, minlength=len(q_points)))[:-1]
+        return np.array([field.T @ field.conj() for field in np.split(fields, ends)])
+
+    return waves

@@ -74,13 +74,7 @@ class ElementTable:
         return self.values[:, self.properties.index(name)]
 
     def index_of(self, symbol: str) -> int:
-        """Return the row of an element, or of the mean element if imputation is on and it has none.
-
-        Raises
-        ------
-        UnknownElementError
-            If the element has no row, or one with missing figures, and ``impute_nan`` is off.
-        """
+        """Return an element's row, or the mean element's where imputation is on and it has none."""
         row = self.row_of.get(symbol)
         if row is not None and (self.impute_nan or symbol not in self.lacking):
             return row

@@ -14,11 +14,12 @@ References
 M. Born, K. Huang, Dynamical Theory of Crystal Lattices (Oxford, 1954), chapter II.
 """
 
+from collections.abc import Callable
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from pymatgen.core import PeriodicSite, Structure
+from pymatgen.core import Structure
 
 from matminer_phonon_tl.featurizers.element_table import ElementTable
 
@@ -51,26 +52,29 @@ def _q_points() -> NDArray[np.float64]:
 
 Q_POINTS = _q_points()
 
+_SIXTHS = np.rint(6 * Q_POINTS).astype(int)
+_MINUS_Q = np.argmax((_SIXTHS[:, None] == -_SIXTHS % 6).all(axis=2), axis=1)
+"""Place of -q, whose bands are those of q, in ``Q_POINTS``."""
+_HALVES = np.flatnonzero(np.arange(len(Q_POINTS)) == _MINUS_Q)
+"""Points at which q and -q are the same and matrices are real: halves of reciprocal vectors."""
+_THIRDS = np.flatnonzero(np.arange(len(Q_POINTS)) < _MINUS_Q)
+"""One point of each other pair: thirds of reciprocal vectors."""
+_NUMBERS_AT_ONCE = 2**20
+"""Largest size of the matrices that are solved together."""
+
+Waves = Callable[[NDArray[np.float64]], NDArray[np.complex128]]
+"""Gives what long-ranged forces add to the dynamical matrices at some wave vectors."""
+
 
 def spring_frequencies(structure: Structure) -> NDArray[np.float64]:
-    """Compute the frequencies of the spring model.
+    """Compute the frequencies of the spring model, shape (n_q, 3 n_sites), arbitrary units.
 
-    Parameters
-    ----------
-    structure : Structure
-        Elements of the table only; a disordered site has the mean mass and radius of its elements.
-
-    Returns
-    -------
-    ndarray of shape (n_q, 3 n_sites)
-        Ascending at each q point, arbitrary units; zero at Gamma for three of them.
+    They ascend at each q point. A disordered site has the mean mass and radius of its elements.
     """
-    mass, radius = (
-        np.array([site_mean(site, name) for site in structure])
-        for name in ("atomic_weight", "covalent_radius_cordero")
-    )
+    table = ElementTable.shipped()
+    columns = [table.column(name) for name in ("atomic_weight", "covalent_radius_cordero")]
+    mass, radius = site_means(structure, np.array(columns).T).T
     radius = radius / 100  # pm to Angstrom
-    n_sites = len(structure)
     centre, neighbour, image, distance = structure.get_neighbor_list(2 * REACH * radius.max())
     bond = radius[centre] + radius[neighbour]
     joined = distance < REACH * bond
@@ -82,19 +86,78 @@ def spring_frequencies(structure: Structure) -> NDArray[np.float64]:
     springs = stiffness[:, None, None] * (
         (1 - BENDING) * along[:, :, None] * along[:, None, :] + BENDING * np.eye(3)
     )
-    at_rest = np.zeros((n_sites, 3, 3))
-    np.add.at(at_rest, centre, springs)
-    phases = np.exp(2j * np.pi * (Q_POINTS @ image.T))
-    pairs = np.zeros((len(Q_POINTS), n_sites * n_sites, 3, 3), dtype=complex)
-    pairs[:, np.arange(n_sites) * (n_sites + 1)] = at_rest
-    pair = centre * n_sites + neighbour
-    for at_q, phase in zip(pairs, phases, strict=True):
-        np.subtract.at(at_q, pair, phase[:, None, None] * springs)
-    matrix = pairs.reshape(-1, n_sites, n_sites, 3, 3)
-    matrix /= np.sqrt(mass[:, None] * mass)[:, :, None, None]
-    dynamical = matrix.transpose(0, 1, 3, 2, 4).reshape(-1, 3 * n_sites, 3 * n_sites)
+    return lattice_frequencies(mass, (centre, neighbour, image), springs)
+
+
+def lattice_frequencies(
+    mass: NDArray[np.float64],
+    bonds: tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]],
+    springs: NDArray[np.float64],
+    waves: Waves | None = None,
+) -> NDArray[np.float64]:
+    """Compute the frequencies of atoms on springs at ``Q_POINTS``, all wave vectors together.
+
+    Parameters
+    ----------
+    mass : ndarray of shape (n_sites,)
+    bonds : tuple of ndarray
+        Atom, neighbour and the neighbour's cell (n_bonds, 3), as pymatgen's ``get_neighbor_list``
+        gives them; each bond stands there from both sides.
+    springs : ndarray of shape (n_bonds, 3, 3)
+        Force constants.
+    waves : callable, optional
+        Gives what forces without a range add to the dynamical matrix: from wave vectors of shape
+        (n, 3), in reciprocal coordinates, to (n, 3 n_sites, 3 n_sites).
+
+    Returns
+    -------
+    ndarray of shape (n_q, 3 n_sites)
+        Ascending at each q point; an unstable branch is given as zero.
+    """
+    n_sites = len(mass)
+    centre, neighbour, image = bonds
+    # Acoustic sum rule: a crystal that is moved as a whole feels no force.
+    at_rest = _sums(centre, springs, n_sites)
+    if waves is not None:
+        gamma = waves(np.zeros((1, 3))).real.reshape(n_sites, 3, n_sites, 3)
+        at_rest -= gamma.sum(axis=2)
+    pairs, place = np.unique(centre * n_sites + neighbour, return_inverse=True)
+    first, second = np.divmod(pairs, n_sites)
+    every = np.arange(n_sites)
+    root = np.sqrt(np.repeat(mass, 3))
+    scale = root[:, None] * root
+    squares = np.empty((len(Q_POINTS), 3 * n_sites))
+    step = max(1, _NUMBERS_AT_ONCE // scale.size)
+    for points, period in ((_HALVES, 2), (_THIRDS, 3)):
+        # A phase depends on the cell's number modulo the period alone.
+        classes = np.array(list(product(range(period), repeat=3)))
+        kind = np.rint(image).astype(np.intp) % period @ (period**2, period, 1)
+        joined = _sums(kind * len(pairs) + place, springs, len(classes) * len(pairs))
+        joined = joined.reshape(len(classes), 9 * len(pairs))
+        for start in range(0, len(points), step):
+            q = Q_POINTS[points[start : start + step]]
+            phases = np.exp(2j * np.pi * (q @ classes.T))
+            matrix = np.zeros((len(q), *scale.shape), dtype=complex) if waves is None else waves(q)
+            if period == 2:
+                phases, matrix = np.rint(phases.real), matrix.real.copy()
+            blocks = matrix.reshape(len(q), n_sites, 3, n_sites, 3)
+            blocks[:, every, :, every] += at_rest[:, None]
+            coupled = (phases @ joined).reshape(len(q), len(pairs), 3, 3)
+            blocks[:, first, :, second] -= coupled.swapaxes(0, 1)
+            matrix /= scale
+            squares[points[start : start + step]] = np.linalg.eigvalsh(matrix)
+    squares[_MINUS_Q[_THIRDS]] = squares[_THIRDS]
     # Round-off makes the three zeros at Gamma a little negative.
-    return np.sqrt(np.maximum(np.linalg.eigvalsh(dynamical), 0.0))
+    return np.sqrt(np.maximum(squares, 0.0))
+
+
+def _sums(
+    group: NDArray[np.intp], tensors: NDArray[np.float64], n_groups: int
+) -> NDArray[np.float64]:
+    """Sum tensors by group, shape (n_groups, 3, 3)."""
+    entries = (9 * group[:, None] + np.arange(9)).ravel()
+    sums = np.bincount(entries, tensors.ravel(), minlength=9 * n_groups)
+    return sums.astype(np.float64, copy=False).reshape(n_groups, 3, 3)
 
 
 def describe_spring_model(structure: Structure) -> list[float]:
@@ -124,11 +187,27 @@ def describe_frequencies(frequencies: NDArray[np.float64]) -> list[float]:
     ]
 
 
-def site_mean(site: PeriodicSite, name: str) -> float:
-    """Return a property of a site, the mean over the elements that share it."""
-    table = ElementTable.shipped()
-    values = table.column(name)
-    total = sum(
-        values[table.index_of(member.symbol)] * share for member, share in site.species.items()
+def site_means(structure: Structure, columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return properties of each site, the mean over the elements that share it.
+
+    Parameters
+    ----------
+    structure : Structure
+    columns : ndarray of shape (n_elements, n_properties)
+        By row of the element table.
+
+    Returns
+    -------
+    ndarray of shape (n_sites, n_properties)
+    """
+    index_of = ElementTable.shipped().index_of
+    occupants = [site.species for site in structure]
+    if all(len(species) == 1 for species in occupants):
+        return columns[[index_of(next(iter(species)).symbol) for species in occupants]]
+    return np.array(
+        [
+            sum(columns[index_of(member.symbol)] * share for member, share in species.items())
+            / species.num_atoms
+            for species in occupants
+        ]
     )
-    return float(total / site.species.num_atoms)

@@ -106,19 +106,7 @@ class XenonPyDescriptors(CompositionFeaturizer):
 
 
 def pool(flat: FlatCompositions, properties: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Pool element properties over compositions.
-
-    Parameters
-    ----------
-    flat : FlatCompositions
-        n compositions.
-    properties : ndarray of shape (n_elements, n_properties)
-
-    Returns
-    -------
-    ndarray of shape (n, 5 * n_properties)
-        Ordered ave, sum, var, max, min.
-    """
+    """Pool element properties over compositions, as blocks of columns: ave, sum, var, max, min."""
     n_rows, n_properties = len(flat.counts), properties.shape[1]
     pooled = np.empty((n_rows, len(POOLINGS), n_properties))
     starts = np.cumsum(flat.counts) - flat.counts

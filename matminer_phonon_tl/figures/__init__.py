@@ -1,8 +1,7 @@
-"""Draw phonons, explanations and scores; every function returns a Figure."""
+"""Draw phonons and scores; every function returns a Figure."""
 
 from matminer_phonon_tl.figures.classifier import plot_gap_classifier
-from matminer_phonon_tl.figures.explanation import plot_explanation
 from matminer_phonon_tl.figures.learning_curve import plot_learning_curve
 from matminer_phonon_tl.figures.phonon import plot_phonon
 
-__all__ = ["plot_explanation", "plot_gap_classifier", "plot_learning_curve", "plot_phonon"]
+__all__ = ["plot_gap_classifier", "plot_learning_curve", "plot_phonon"]

@@ -1,19 +1,21 @@
 """Which primitive cell is meant, and whether training materials of the formula have another."""
 
 from collections import defaultdict
-from typing import Any, Self
+from collections.abc import Iterable
+from typing import Any, NamedTuple, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from pymatgen.core import Structure
 
 from matminer_phonon_tl.compositions import FlatCompositions, as_composition
 from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError
-from matminer_phonon_tl.featurizers.element_table import ElementTable
 from matminer_phonon_tl.models.materials import Materials
 from matminer_phonon_tl.models.state import check_arrays
 
 MOST_FORMULA_UNITS = 1000
+N_SPACE_GROUPS = 230
 SAME_SITE = 0.01
 """Angstrom within which two sites count as images of each other, as in ``phonons``: a distortion of
 a tenth of an Angstrom makes another cell, with other phonons."""
@@ -47,6 +49,8 @@ def read_cell(value: Any, n_formula_units: Any = None, *, needs_structure: bool 
     if isinstance(value, Structure):
         as_composition(value)
         try:
+            if _is_primitive(value):
+                return value
             return value.get_primitive_structure(tolerance=SAME_SITE)
         except (ValueError, ArithmeticError, TypeError) as error:
             raise CompositionError(
@@ -61,6 +65,30 @@ def read_cell(value: Any, n_formula_units: Any = None, *, needs_structure: bool 
     if n_formula_units is None:
         return value
     return as_composition(value).reduced_composition * float(n_formula_units)
+
+
+def _is_primitive(structure: Structure) -> bool:
+    """Whether it is plain that pymatgen would find no smaller cell, which takes it long.
+
+    A smaller cell needs a translation that takes every site to one of the same species, and the
+    sites of each species are then a multiple of one number.
+    """
+    numbers = np.unique([site.species_string for site in structure], return_inverse=True)[1]
+    counts = np.bincount(numbers)
+    if np.gcd.reduce(counts) == 1:
+        return True
+    coordinates = structure.frac_coords
+    rarest = coordinates[numbers == np.argmin(counts)]
+    translations = rarest[1:] - rarest[0]
+    # pymatgen compares two approximate vectors within twice the tolerance; this is no tighter.
+    near = 2.1 * SAME_SITE / np.array(structure.lattice.abc)
+    for number in range(len(counts)):
+        sites = coordinates[numbers == number]
+        apart = sites[:, None] + translations[:, None, None] - sites
+        apart = np.abs(apart - np.rint(apart))
+        found = (apart < near).all(axis=3).any(axis=2).all(axis=1)
+        translations = translations[found]
+    return not len(translations)
 
 
 def check_formula_units(n_formula_units: Any, n_rows: int) -> list[int | None]:
@@ -79,77 +107,113 @@ def check_formula_units(n_formula_units: Any, n_rows: int) -> list[int | None]:
     return [int(n) for n in given]
 
 
+class KnownCell(NamedTuple):
+    """What training materials say of a cell's formula."""
+
+    n_atoms: int
+    """Atoms in the cell that is asked for."""
+    trained: dict[int, list[int]]
+    """Space groups of the training materials of the formula, by the atoms in their cells, both
+    ascending; no groups where the training table did not say."""
+
+    @property
+    def others(self) -> list[int]:
+        """Numbers of atoms in the cells of training materials, without the cell's own."""
+        return [size for size in self.trained if size != self.n_atoms]
+
+    def words(self) -> str:
+        """Say what was trained on, which vouches for no other polymorph; empty for nothing.
+
+        Examples
+        --------
+        >>> KnownCell(4, {2: [216], 4: []}).words()
+        'trained on this formula in cells of 2 atoms (space group 216) and 4 atoms'
+        >>> KnownCell(4, {2: [216, 225]}).words()
+        'trained on this formula in a cell of 2 atoms (space groups 216, 225), not of 4'
+        """
+        if not self.trained:
+            return ""
+        cells = []
+        for size, groups in self.trained.items():
+            plural = "s" if len(groups) > 1 else ""
+            named = f" (space group{plural} {', '.join(map(str, groups))})" if groups else ""
+            cells.append(f"{size} atom{'s' if size > 1 else ''}{named}")
+        listed = " and ".join(filter(None, [", ".join(cells[:-1]), cells[-1]]))
+        missing = "" if self.n_atoms in self.trained else f", not of {self.n_atoms}"
+        return (
+            f"trained on this formula in {'cells' if len(cells) > 1 else 'a cell'} of "
+            f"{listed}{missing}"
+        )
+
+
 class KnownCells:
-    """Atoms in the primitive cells of training materials, by formula.
+    """Primitive cells of training materials, by formula.
 
     Parameters
     ----------
-    flat : FlatCompositions
-        The training materials, elements as rows of the element table.
+    materials : Materials
+        The training materials.
+    space_groups : ndarray of int16, shape (n_materials,)
+        Their international numbers; 0 where it is not known.
     """
 
-    def __init__(self, flat: FlatCompositions) -> None:
-        self._flat = flat
-        sizes = defaultdict(set)
-        for key, size in zip(*_keys(flat), strict=True):
-            sizes[key].add(size)
-        self._sizes = {key: sorted(known) for key, known in sizes.items()}
+    def __init__(self, materials: Materials, space_groups: NDArray[np.int16]) -> None:
+        self.materials = materials
+        flat = materials.flat
+        self._space_groups = space_groups
+        found: dict[Any, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
+        for key, size, group in zip(*_keys(flat), space_groups.tolist(), strict=True):
+            found[key][size] |= {group} - {0}
+        self._cells = {
+            key: {size: sorted(groups) for size, groups in sorted(sizes.items())}
+            for key, sizes in found.items()
+        }
         self._marks = np.unique(_marks(flat))
 
     @classmethod
-    def fit(cls, X: Any) -> Self:
-        """Remember the training materials, anything :meth:`Materials.of` takes."""
-        return cls(Materials.of(X).flat)
-
-    def look_up(self, X: Any) -> list[tuple[bool, list[int]]]:
-        """Say whether each cell is known, and which other cells of its formula are.
+    def fit(cls, X: Any, space_groups: Iterable[Any] | None = None) -> Self:
+        """Remember the training materials.
 
         Parameters
         ----------
         X : as :meth:`Materials.of` takes
+        space_groups : iterable, optional
+            International number of each material; what is none counts as not known.
+        """
+        materials = Materials.of(X)
+        numbers = np.zeros(len(materials), dtype=np.int16)
+        if space_groups is not None:
+            given = pd.to_numeric(pd.Series(list(space_groups)), errors="coerce").to_numpy()
+            numbers[:] = np.where(np.isin(given, range(1, N_SPACE_GROUPS + 1)), given, 0)
+        return cls(materials, numbers)
 
-        Returns
-        -------
-        list of (bool, list of int)
-            The others by their numbers of atoms.
+    def look_up(self, X: Any) -> list[KnownCell]:
+        """Say which training materials have the formula of each cell.
+
+        Parameters
+        ----------
+        X : as :meth:`Materials.of` takes
         """
         flat = Materials.of(X).flat
-        found: list[tuple[bool, list[int]]] = [(False, [])] * len(flat.counts)
+        found = [KnownCell(0, {})] * len(flat.counts)
         maybe = np.flatnonzero(np.isin(_marks(flat), self._marks))
         for row, key, size in zip(maybe, *_keys(flat.take(maybe)), strict=True):
-            sizes = self._sizes.get(key, [])
-            found[row] = (size in sizes, [known for known in sizes if known != size])
+            found[row] = KnownCell(size, self._cells.get(key, {}))
         return found
 
     def get_state(self) -> dict[str, Any]:
         """Return plain arrays."""
-        return {
-            "counts": self._flat.counts.astype(np.int32),
-            "elements": self._flat.elements.astype(np.int16),
-            "amounts": self._flat.amounts,
-        }
+        return {**self.materials.get_state(), "space_groups": self._space_groups}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
         """Rebuild from :meth:`get_state`."""
-        check_arrays(
-            state,
-            "training cells",
-            {
-                "counts": (np.int32, ("n_cells",)),
-                "elements": (np.int16, ("n_entries",)),
-                "amounts": (np.float64, ("n_entries",)),
-            },
-        )
-        counts, elements, amounts = (state[name] for name in ("counts", "elements", "amounts"))
-        if (
-            not (counts > 0).all()
-            or counts.sum() != len(elements)
-            or not ((elements >= 0) & (elements < len(ElementTable.shipped().row_of))).all()
-            or not (amounts > 0).all()
-        ):
-            raise ModelFormatError("expected training cells of known elements")
-        return cls(FlatCompositions(counts.astype(np.intp), elements.astype(np.intp), amounts))
+        materials = Materials.from_state(state, "training cells")
+        check_arrays(state, "training cells", {"space_groups": (np.int16, (len(materials),))})
+        groups = state["space_groups"]
+        if not ((groups >= 0) & (groups <= N_SPACE_GROUPS)).all():
+            raise ModelFormatError("expected training cells of known space groups")
+        return cls(materials, groups)
 
 
 def _marks(flat: FlatCompositions) -> NDArray[np.intp]:
@@ -160,17 +224,17 @@ def _marks(flat: FlatCompositions) -> NDArray[np.intp]:
     return np.add.reduceat((flat.elements + 1) ** 3, starts)
 
 
-def _keys(flat: FlatCompositions) -> tuple[list[tuple[tuple[int, float], ...]], NDArray[Any]]:
+def _keys(flat: FlatCompositions) -> tuple[list[tuple[tuple[int, float], ...]], list[int]]:
     """Reduced formula of each row as a key, and the rounded number of atoms in its cell."""
     if not len(flat.counts):
-        return [], np.empty(0)
+        return [], []
     starts = np.cumsum(flat.counts) - flat.counts
     whole = np.rint(flat.amounts)
     divisor = np.gcd.reduceat(whole.astype(np.int64), starts)
     broken = np.logical_or.reduceat(np.abs(flat.amounts - whole) > _BROKEN, starts)
     divisor[broken | (divisor == 0)] = 1
     amounts = flat.amounts / np.repeat(divisor, flat.counts)
-    sizes = np.rint(np.add.reduceat(flat.amounts, starts)).astype(int)
+    sizes = np.rint(np.add.reduceat(flat.amounts, starts)).astype(int).tolist()
     pairs = list(zip(flat.elements.tolist(), amounts.tolist(), strict=True))
     keys = [
         tuple(sorted(pairs[start : start + count]))

@@ -6,6 +6,10 @@ where the model is unsure. The empirical quantile of the scores, with the finite
 is the reach: if new materials are like the training ones, the interval holds the wanted share of
 their labels whatever the errors' distribution.
 
+The quantile is taken among materials that are about as far from their nearest training material as
+the new one is: with one quantile for all, intervals hold too often near the training materials and
+too seldom far from them.
+
 The quantile is computed here rather than by MAPIE because the model itself predicts the spread that
 scales a score; a test (``tests/models/test_conformal.py``) compares it with MAPIE's.
 
@@ -13,86 +17,163 @@ References
 ----------
 J. Lei et al., J. Am. Stat. Assoc. 113, 1094 (2018), doi:10.1080/01621459.2017.1307116.
 R. F. Barber et al., Ann. Stat. 49, 486 (2021), doi:10.1214/20-AOS1965.
+V. Vovk, A. Gammerman, G. Shafer, Algorithmic Learning in a Random World (Springer, 2005), chapter
+4.5, for the groups ("Mondrian" predictors).
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-Predict = Callable[
-    [NDArray[np.intp], NDArray[np.intp]], tuple[NDArray[np.float64], NDArray[np.float64]]
-]
-"""Fits to the first rows; returns predictions and spreads of the second."""
+from matminer_phonon_tl.exceptions import ModelFormatError
+from matminer_phonon_tl.models.state import check_arrays
+
+LEAST_IN_GROUP, MOST_GROUPS = 200, 10
+"""Groups by distance: few enough to hold a quantile, many enough to follow the distance."""
 
 
-def held_out_scores(
-    fit_and_predict: Predict,
-    labels: NDArray[np.float64],
-    formulas: Sequence[str],
-    *,
-    n_scored: int,
-    cv: int,
-    random_state: Any,
-) -> NDArray[np.float64]:
-    """Return scores of the first rows, ascending; the other rows are only trained on.
+class Predicted(NamedTuple):
+    """What a model says of materials; one entry a material."""
 
-    Parameters
-    ----------
-    fit_and_predict : callable
-        ``(train, test) -> (prediction, spread)`` of the test rows.
-    labels : ndarray of shape (n_rows,)
-    formulas : sequence of str
-        Rows of one formula are held out together.
-    n_scored : int
-        Rows from the population that new materials are expected to come from.
-    cv : int
-        Folds.
-    random_state : int or None
-        Seed of the folds.
-
-    Returns
-    -------
-    ndarray of shape (n_scored,)
-    """
-    from sklearn.model_selection import GroupKFold
-
-    folds = GroupKFold(cv, shuffle=True, random_state=random_state)
-    scores = np.empty(n_scored)
-    for train, test in folds.split(labels, groups=np.asarray(formulas)):
-        scored = test[test < n_scored]
-        if len(scored):
-            mean, spread = fit_and_predict(train, scored)
-            scores[scored] = np.abs(labels[scored] - mean) / spread
-    return np.sort(scores)
+    mean: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    distance: NDArray[np.float64]
+    """To the nearest training material, in the model's own metric."""
 
 
-def reach(scores: NDArray[np.float64], level: Any) -> float:
-    """Return how many spreads an interval must reach to hold a share ``level`` of new labels.
+Predict = Callable[[NDArray[np.intp], NDArray[np.intp]], Predicted]
+"""Fits to the first rows; predicts the second."""
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Held-out scores and distances of training materials, by distance.
 
     Parameters
     ----------
     scores : ndarray of shape (n_scores,)
-        Ascending.
-    level : float
-
-    Raises
-    ------
-    ValueError
-        If the level is no share, or higher than the number of scores can promise.
+        Held-out error over predicted spread.
+    distances : ndarray of shape (n_scores,)
+        From each material to the nearest of those that it was predicted from; ascending.
     """
-    if isinstance(level, bool) or not isinstance(level, Real) or not 0 < float(level) < 1:
-        raise ValueError(f"expected a level between 0 and 1, got {level!r}")
-    if not len(scores):
-        raise ValueError(
-            "expected a model with intervals, got one fitted with intervals=False: fit it anew"
-        )
-    n = len(scores)
-    rank = int(np.ceil((n + 1) * float(level)))
-    if rank > n:
-        raise ValueError(
-            f"expected a level of at most {n / (n + 1):.4f} with {n} training rows, got {level}"
-        )
-    return float(scores[rank - 1])
+
+    scores: NDArray[np.float64]
+    distances: NDArray[np.float64]
+
+    @classmethod
+    def none(cls) -> Self:
+        """Return the calibration of a model without intervals."""
+        return cls(np.empty(0), np.empty(0))
+
+    @classmethod
+    def held_out(
+        cls,
+        fit_and_predict: Predict,
+        labels: NDArray[np.float64],
+        formulas: Sequence[str],
+        *,
+        n_scored: int,
+        cv: int,
+        random_state: Any,
+    ) -> Self:
+        """Score the first rows by cross-validation; the other rows are only trained on.
+
+        Parameters
+        ----------
+        fit_and_predict : callable
+            ``(train, test) -> Predicted`` of the test rows.
+        labels : ndarray of shape (n_rows,)
+        formulas : sequence of str
+            Rows of one formula are held out together.
+        n_scored : int
+            Rows from the population that new materials are expected to come from.
+        cv : int
+            Folds.
+        random_state : int or None
+            Seed of the folds.
+        """
+        from sklearn.model_selection import GroupKFold
+
+        folds = GroupKFold(cv, shuffle=True, random_state=random_state)
+        scores, distances = np.empty((2, n_scored))
+        for train, test in folds.split(labels, groups=np.asarray(formulas)):
+            scored = test[test < n_scored]
+            if len(scored):
+                found = fit_and_predict(train, scored)
+                scores[scored] = np.abs(labels[scored] - found.mean) / found.spread
+                distances[scored] = found.distance
+        order = np.argsort(distances, kind="stable")
+        return cls(scores[order], distances[order])
+
+    def reach(self, level: Any, distances: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how many spreads intervals must reach to hold a share ``level`` of new labels.
+
+        Parameters
+        ----------
+        level : float
+        distances : ndarray of shape (n_materials,)
+            From each new material to its nearest training material. The reach is linear between
+            the groups' medians, and constant beyond the outermost.
+
+        Returns
+        -------
+        ndarray of shape (n_materials,)
+
+        Raises
+        ------
+        ValueError
+            If the level is no share, or higher than the number of scores can promise.
+        """
+        if isinstance(level, bool) or not isinstance(level, Real) or not 0 < float(level) < 1:
+            raise ValueError(f"expected a level between 0 and 1, got {level!r}")
+        if not len(self.scores):
+            raise ValueError(
+                "expected a model with intervals, got one fitted with intervals=False: fit it anew"
+            )
+        n_groups = min(max(len(self.scores) // LEAST_IN_GROUP, 1), MOST_GROUPS)
+        groups = np.array_split(np.arange(len(self.scores)), n_groups)
+        n = len(groups[-1])  # the smallest
+        if np.ceil((n + 1) * float(level)) > n:
+            raise ValueError(
+                f"expected a level of at most {n / (n + 1):.4f} with {len(self.scores)} training "
+                f"rows, got {level}"
+            )
+        reaches = [_quantile(self.scores[group], float(level)) for group in groups]
+        return np.interp(distances, [np.median(self.distances[group]) for group in groups], reaches)
+
+    def rank(self, distances: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the share of the training materials that were held out at least as far away.
+
+        1 for a training material's own place, 0 farther out than any of them was.
+        """
+        if not len(self.distances):
+            return np.full(len(distances), np.nan)
+        below = np.searchsorted(self.distances, distances, side="left")
+        return 1.0 - below / len(self.distances)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return plain arrays."""
+        return {"scores": self.scores, "distances": self.distances}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any], *, wanted: bool) -> Self:
+        """Rebuild from :meth:`get_state`; ``wanted`` says whether there are intervals."""
+        fields = dict.fromkeys(("scores", "distances"), (np.float64, ("n_scores",)))
+        n_scores = check_arrays(state, "a calibration", fields)["n_scores"]
+        scores, distances = state["scores"], state["distances"]
+        if bool(n_scores) != wanted:
+            raise ModelFormatError(
+                "expected scores of held-out rows just where there are intervals"
+            )
+        if (scores < 0).any() or (distances < 0).any() or (np.diff(distances) < 0).any():
+            raise ModelFormatError("expected scores above zero and ascending distances")
+        return cls(scores, distances)
+
+
+def _quantile(scores: NDArray[np.float64], level: float) -> float:
+    rank = int(np.ceil((len(scores) + 1) * level))
+    return float(np.sort(scores)[rank - 1])

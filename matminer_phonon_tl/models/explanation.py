@@ -1,11 +1,9 @@
 """Which descriptors moved a prediction, and by how much: Shapley values through shap."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from matminer_phonon_tl.exceptions import MissingExtraError, way_to_install
@@ -13,34 +11,11 @@ from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
 from matminer_phonon_tl.models.materials import Materials
 from matminer_phonon_tl.models.phonon_regressor import PhononRegressor
 
+if TYPE_CHECKING:
+    import shap
+
 BACKGROUND = 20
 """Training materials against which a descriptor counts as unusual; the cost grows with them."""
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """Predictions taken apart into what each descriptor adds.
-
-    Attributes
-    ----------
-    base : ndarray of shape (n_materials,)
-        Mean prediction over the background materials.
-    contributions : DataFrame of shape (n_materials, n_descriptors)
-        ``base`` and the contributions of a row add up to its prediction; in its unit.
-    values : DataFrame of shape (n_materials, n_descriptors)
-        The descriptors themselves.
-    unit : str
-    """
-
-    base: NDArray[np.float64]
-    contributions: pd.DataFrame
-    values: pd.DataFrame
-    unit: str
-
-    def top(self, row: int = 0, n: int = 10) -> "pd.Series[float]":
-        """Return the largest contributions to the prediction of one material, by size."""
-        found = self.contributions.iloc[row]
-        return found.reindex(found.abs().sort_values(ascending=False).index)[:n]
 
 
 def explain(
@@ -48,9 +23,8 @@ def explain(
     X: Any,
     background: Any,
     *,
-    unit: str = "",
     random_state: int = 0,
-) -> Explanation:
+) -> "shap.Explanation":
     """Take predictions apart into contributions of the descriptors.
 
     Shapley values: the change of the prediction when a descriptor takes its value in place of one
@@ -65,14 +39,16 @@ def explain(
         A few materials; each takes some seconds.
     background : as X
         Training materials; twenty are drawn from them.
-    unit : str
-        Unit of what is predicted.
     random_state : int
         Seed of the draw and of the orders.
 
     Returns
     -------
-    Explanation
+    shap.Explanation
+        ``values`` and ``data`` of shape (n_materials, n_descriptors), ``base_values`` (the mean
+        prediction over the background) of shape (n_materials,), ``feature_names``. A material's
+        base value and values add up to its prediction and are in its unit. shap draws it:
+        ``shap.plots.waterfall(explain(...)[0])``.
 
     Raises
     ------
@@ -91,23 +67,21 @@ def explain(
         ) from error
     asked, known = Materials.of(X), Materials.of(background)
     drawn = np.random.default_rng(random_state).permutation(len(known))[:BACKGROUND]
-    D, labels = model.describe(asked), model.descriptor_labels()
+    D = model.describe(asked)
     reference = model.describe(known.take(np.sort(drawn)))
-    base, contributions = np.empty(len(D)), np.empty(D.shape)
+    explained = []
     for row in range(len(D)):
         predict = _for_one(model, asked, row)
         explainer = shap.explainers.Permutation(
             predict, shap.maskers.Independent(reference), seed=random_state
         )
         # One order there and back is exact for a sum; more would average over interactions.
-        found = explainer(D[row : row + 1], max_evals=6 * D.shape[1] + 1, silent=True)
-        base[row] = np.ravel(found.base_values)[0]
-        contributions[row] = found.values[0]  # noqa: PD011 (shap's, not pandas')
-    return Explanation(
-        base,
-        pd.DataFrame(contributions, columns=labels),
-        pd.DataFrame(D, columns=labels),
-        unit,
+        explained.append(explainer(D[row : row + 1], max_evals=6 * D.shape[1] + 1, silent=True))
+    return shap.Explanation(
+        np.vstack([one.values for one in explained]),
+        np.ravel([one.base_values for one in explained]),
+        D,
+        feature_names=model.descriptor_labels(),
     )
 
 
@@ -117,4 +91,4 @@ def _for_one(
     """Return the model as a function of descriptors alone, for one material."""
     if isinstance(model, PhononGapClassifier):
         return lambda D: model.predict_proba(D)[:, 1]
-    return lambda D: model.predict_described(D, asked.take(np.full(len(D), row)))[0]
+    return lambda D: model.predict_described(D, asked.take(np.full(len(D), row)), spread=False)[0]

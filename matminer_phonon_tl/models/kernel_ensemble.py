@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matminer_phonon_tl.exceptions import ModelFormatError
+from matminer_phonon_tl.models.conformal import Predicted
 from matminer_phonon_tl.models.kernel_machine import KernelMachine, evaluate
 from matminer_phonon_tl.models.state import check_arrays
 from matminer_phonon_tl.models.target_transform import (
@@ -16,7 +17,7 @@ from matminer_phonon_tl.models.target_transform import (
     transform_target,
 )
 
-MEMBERS = ("gp15", "gp25", "gp25_per_feature", "svm")
+MEMBERS = ("gp15", "gp15_per_feature", "gp25", "gp25_per_feature", "svm")
 
 
 class Scaling(NamedTuple):
@@ -106,7 +107,7 @@ class KernelEnsemble:
         labels : ndarray of shape (n_samples,)
         materials : as :meth:`Materials.of` takes
         like : KernelEnsemble, optional
-            With the same members; where a machine has few hyperparameters, they are taken over.
+            With the same members; the hyperparameters of its Gaussian processes are taken over.
         """
         learnt = transform_target(transform, labels, materials)
         scaling = Scaling.fit(D, learnt)
@@ -120,9 +121,7 @@ class KernelEnsemble:
             1e-3 * float(np.abs(labels).mean()) or 1e-12,
         )
 
-    def predict(
-        self, D: NDArray[np.float64], materials: Any
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def predict(self, D: NDArray[np.float64], materials: Any, *, spread: bool = True) -> Predicted:
         """Predict labels and their spread: of the Gaussian processes and between the machines.
 
         Parameters
@@ -130,10 +129,13 @@ class KernelEnsemble:
         D : ndarray of shape (n_materials, n_features)
         materials : as :meth:`Materials.of` takes
             For the atoms and masses that the transform needs.
+        spread : bool
+            Compute the spread, which takes as long again; NaN without it.
 
         Returns
         -------
-        tuple of two ndarray of shape (n_materials,)
+        Predicted
+            The distance is in the metric of the first machine.
         """
         X = self.scaling.points(D)
         scale = label_scale(self.transform, materials)
@@ -141,56 +143,66 @@ class KernelEnsemble:
         def label(z: NDArray[np.float64]) -> NDArray[np.float64]:
             return inverse_transform(self.transform, self.scaling.unstandard(z), materials, scale)
 
-        central, variances = [], []
-        for machine, (z, spread) in zip(self.machines, evaluate(self.machines, X), strict=True):
-            central.append(label(z))
-            if machine.noise is not None:
-                variances.append(((label(z + spread) - label(z - spread)) / 2) ** 2)
+        evaluations = evaluate(self.machines, X, spread=spread)
+        central = [label(found.mean) for found in evaluations]
+        mean, distance = np.mean(central, axis=0), evaluations[0].distance
+        if not spread:
+            return Predicted(mean, np.full(len(mean), np.nan), distance)
+        variances = [
+            ((label(z + width) - label(z - width)) / 2) ** 2
+            for machine, (z, width, _) in zip(self.machines, evaluations, strict=True)
+            if machine.noise is not None
+        ]
         within = np.mean(variances, axis=0) if variances else 0.0
         std = np.sqrt(within + np.var(central, axis=0))
-        return np.mean(central, axis=0), np.maximum(std, self.least_std)
+        return Predicted(mean, np.maximum(std, self.least_std), distance)
 
     def get_state(self) -> dict[str, Any]:
-        """Return plain values and arrays, but members and transform, which are parameters."""
+        """Return plain values and arrays, but for what is kept elsewhere.
+
+        Members and transform are parameters; the descriptors are the regressor's to keep.
+        """
         return {
             "center": self.scaling.center,
             "scale": self.scaling.scale,
             "offset": self.scaling.offset,
             "unit": self.scaling.unit,
             "least_std": self.least_std,
-            "descriptors": self.descriptors.astype(np.float32),
             "machines": [machine.get_state() for machine in self.machines],
         }
 
     @classmethod
     def from_state(
-        cls, state: dict[str, Any], members: Sequence[str], transform: str, n_features: int
+        cls,
+        state: dict[str, Any],
+        members: Sequence[str],
+        transform: str,
+        descriptors: NDArray[np.float64],
     ) -> Self:
-        """Rebuild from :meth:`get_state`.
+        """Rebuild from :meth:`get_state` and the descriptors of the training rows.
 
         Raises
         ------
         ModelFormatError
             If something is missing, of the wrong kind or shape, or not finite.
         """
-        sizes = check_arrays(
+        n_samples, n_features = descriptors.shape
+        check_arrays(
             state,
             "a scaler of finite numbers",
             {
                 "center": (np.float64, (n_features,)),
                 "scale": (np.float64, (n_features,)),
                 **dict.fromkeys(("offset", "unit", "least_std"), float),
-                "descriptors": (np.float32, ("n_samples", n_features)),
                 "machines": list,
             },
         )
         positive = state["unit"] > 0 and state["least_std"] > 0 and (state["scale"] > 0).all()
-        if not positive or not sizes["n_samples"]:
+        if not positive or not n_samples:
             raise ModelFormatError("expected a scaler of training rows, its units above zero")
         scaling = Scaling(*(state[name] for name in Scaling._fields))
-        D = state["descriptors"].astype(np.float64)
         with np.errstate(over="ignore"):
-            points = scaling.points(D)
+            points = scaling.points(descriptors)
         if not np.isfinite(points).all():
             raise ModelFormatError("expected standardised descriptors to be finite")
         machines = [KernelMachine.from_state(each, points) for each in state["machines"]]
@@ -199,7 +211,7 @@ class KernelEnsemble:
         for name, machine in zip(members, machines, strict=True):
             if (machine.noise is None) != (name == "svm"):
                 raise ModelFormatError(f"expected the machine {name} to be of its kind")
-        return cls(transform, scaling, D, machines, state["least_std"])
+        return cls(transform, scaling, descriptors, machines, state["least_std"])
 
 
 def _fit(
@@ -207,7 +219,7 @@ def _fit(
 ) -> KernelMachine:
     if name == "svm":
         return KernelMachine.fit_support_vectors(X, z)
-    if like is not None and len(like.length_scale) == 1:
+    if like is not None:
         return like.solved_for(X, z)
-    nu = 1.5 if name == "gp15" else 2.5
+    nu = 1.5 if name.startswith("gp15") else 2.5
     return KernelMachine.fit_gaussian_process(X, z, nu=nu, per_feature=name.endswith("per_feature"))

@@ -13,7 +13,7 @@ from pymatgen.core.structure import SiteCollection
 from sklearn.utils.validation import validate_data
 
 from matminer_phonon_tl.compositions import CompositionArray, FlatCompositions, composition_values
-from matminer_phonon_tl.exceptions import CompositionError, TrainingError
+from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError, TrainingError
 from matminer_phonon_tl.featurizers.element_table import ElementTable
 from matminer_phonon_tl.featurizers.lattice_dynamics import (
     COMPOSITION_COLUMNS,
@@ -22,6 +22,7 @@ from matminer_phonon_tl.featurizers.lattice_dynamics import (
     describe_structures,
 )
 from matminer_phonon_tl.featurizers.xenonpy import XenonPyDescriptors
+from matminer_phonon_tl.models.state import check_arrays
 
 _FEATURIZERS = {"xenonpy": XenonPyDescriptors, "lattice_dynamics": LatticeDynamicsDescriptors}
 _BLOCKS = {
@@ -111,6 +112,39 @@ class Materials:
 
     def __len__(self) -> int:
         return len(self.compositions)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the compositions as plain arrays; structures are not kept."""
+        flat = self.flat
+        return {
+            "counts": flat.counts.astype(np.int32),
+            "elements": flat.elements.astype(np.int16),
+            "amounts": flat.amounts,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any], what: str) -> "Materials":
+        """Rebuild from :meth:`get_state`; ModelFormatError says what of is wrong."""
+        check_arrays(
+            state,
+            what,
+            {
+                "counts": (np.int32, ("n_materials",)),
+                "elements": (np.int16, ("n_entries",)),
+                "amounts": (np.float64, ("n_entries",)),
+            },
+        )
+        table = ElementTable.shipped().row_of
+        counts, elements, amounts = (state[name] for name in ("counts", "elements", "amounts"))
+        if (
+            not (counts > 0).all()
+            or counts.sum() != len(elements)
+            or not ((elements >= 0) & (elements < len(table))).all()
+            or not (amounts > 0).all()
+        ):
+            raise ModelFormatError(f"expected {what} of known elements")
+        flat = FlatCompositions(counts.astype(np.intp), elements.astype(np.intp), amounts)
+        return cls(CompositionArray.of_flat(flat, list(table)), flat=flat)
 
     def take(self, rows: NDArray[np.intp]) -> "Materials":
         """Return some of the materials, with all that is known of them."""

@@ -1,6 +1,6 @@
 """Regression of a phonon property on physics: kernel machines with intervals that hold."""
 
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -12,12 +12,17 @@ from sklearn.utils.validation import check_is_fitted
 from matminer_phonon_tl.exceptions import ModelFormatError, TrainingError
 from matminer_phonon_tl.featurizers.analogues import ANALOGUE_COLUMNS, AnalogueDescriptors
 from matminer_phonon_tl.files import data_hash
-from matminer_phonon_tl.models.conformal import held_out_scores, reach
+from matminer_phonon_tl.models.conformal import Calibration, Predicted
 from matminer_phonon_tl.models.kernel_ensemble import MEMBERS, KernelEnsemble
 from matminer_phonon_tl.models.kernel_machine import HYPERPARAMETER_ROWS
 from matminer_phonon_tl.models.materials import Materials, check_target, descriptor_labels
 from matminer_phonon_tl.models.serialization import JSONModel
-from matminer_phonon_tl.models.source_tasks import NAMED_SOURCES, is_source, load_source
+from matminer_phonon_tl.models.source_tasks import (
+    FROM_CONSTRUCTOR,
+    NAMED_SOURCES,
+    is_source,
+    load_source,
+)
 from matminer_phonon_tl.models.state import check_arrays
 from matminer_phonon_tl.models.target_transform import check_transform, label_bounds
 
@@ -34,13 +39,25 @@ _MOST_RELATIVES = 100
 """Most relatives, and most sites in a cell, of a file: more would only cost time and memory."""
 
 
+class RankedPrediction(NamedTuple):
+    """Predictions with intervals, and how near each material is to the training ones."""
+
+    mean: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    std: NDArray[np.float64]
+    rank: NDArray[np.float64]
+    """Share of the training materials that were, held out, at least as far from the others."""
+
+
 class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
     """Mean of kernel machines on composition (and structure) descriptors, with intervals.
 
     The label is transformed to what is smooth over chemistry, Gaussian processes and a support
     vector machine are fitted to it, and their predictions are averaged. Intervals are conformal:
     held-out residuals in units of the predicted spread, from folds grouped by formula, say how wide
-    an interval must be to hold the wanted share of new labels.
+    an interval must be to hold the wanted share of new labels, at each distance from the training
+    materials.
 
     Parameters
     ----------
@@ -51,7 +68,7 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         Append :class:`~matminer_phonon_tl.featurizers.AnalogueDescriptors`: bands of the
         composition in the structures of its nearest relatives, which ``source`` holds. A material
         without relatives has the training mean there; :meth:`count_relatives` tells.
-    members : tuple of {"gp15", "gp25", "gp25_per_feature", "svm"}
+    members : tuple of {"gp15", "gp15_per_feature", "gp25", "gp25_per_feature", "svm"}
         Gaussian processes with Matern kernels of smoothness 1.5 and 2.5, one length scale or one a
         descriptor, and a support vector machine.
     target_transform : {"none", "sqrt", "log", "per_atom", "einstein", "log_stiffness"} or None
@@ -75,8 +92,8 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
     Attributes
     ----------
     ensemble_ : KernelEnsemble
-    scores_ : ndarray of shape (n_samples,)
-        Held-out residuals over predicted spread, ascending; empty without ``intervals``.
+    calibration_ : Calibration
+        Held-out residuals over predicted spread; empty without ``intervals``.
     non_negative_ : bool
         No training label was negative.
     n_features_in_ : int
@@ -122,15 +139,15 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         self.cv = cv
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, source: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, source: Any = FROM_CONSTRUCTOR) -> Self:
         """Fit to materials with known labels.
 
         Parameters
         ----------
         X : DataFrame with a ``composition`` column (and ``structure``), or sequence of compositions
         y : array of shape (n_materials,)
-        source : as the parameter, optional
-            In its place, for this call.
+        source : {"structures"}, DataFrame or None
+            Source of this fit, in place of the constructor's; None means no source.
 
         Raises
         ------
@@ -145,7 +162,7 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
             raise TrainingError(
                 f"expected at least {LEAST_ROWS} materials to fit to, got {len(labels)}: give more"
             )
-        table = _read_source(self.source if source is None else source)
+        table = _read_source(self.source if source is FROM_CONSTRUCTOR else source)
         self.relatives_ = None
         if self.analogues:
             self.relatives_ = AnalogueDescriptors().fit(_ordered_structures(table))
@@ -157,12 +174,13 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
             D = np.vstack([D, self._describe(others)])
             materials = Materials.of([*materials.compositions, *others.compositions])
             labels = np.append(labels, other_labels)
-        # Single precision, so that a file holds half as much and restores the same model.
+        # Single precision, so that a file restores the same model.
         D = D.astype(np.float32).astype(np.float64)
         self.ensemble_ = KernelEnsemble.fit(self.members, transform, D, labels, materials)
-        self.scores_ = np.empty(0)
+        self.calibration_ = Calibration.none()
         if self.intervals:
-            self.scores_ = self._held_out_scores(D, labels, materials, n_scored)
+            self.calibration_ = self._calibrate(D, labels, materials, n_scored)
+        self._training_materials = materials
         self.non_negative_ = bool((labels >= 0).all())
         self.n_features_in_ = D.shape[1]
         self.training_data_ = {
@@ -185,7 +203,7 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         -------
         ndarray of shape (n_materials,), or two of them
         """
-        mean, std = self._predict(Materials.of(X))
+        mean, std, _ = self._predict(Materials.of(X), spread=return_std)
         return (mean, std) if return_std else mean
 
     def predict_interval(
@@ -207,17 +225,33 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
             Cut at what the property can be: at zero unless negative labels were trained on, and at
             3R a mole of atoms for a heat capacity that is learnt with ``"einstein"``.
         """
+        mean, lower, upper, std, _ = self.predict_ranked(X, level)
+        return (mean, lower, upper, std) if return_std else (mean, lower, upper)
+
+    def predict_ranked(self, X: Any, level: float | None = 0.9) -> RankedPrediction:
+        """Predict labels with intervals, and say how near the training materials each one is.
+
+        Parameters
+        ----------
+        X
+            As in :meth:`predict_interval`.
+        level : float or None
+            Without a level there are no intervals and no spread, in half the time.
+        """
         check_is_fitted(self)
-        factor = reach(self.scores_, level)
         materials = Materials.of(X)
-        mean, std = self._predict(materials)
+        mean, std, distance = self._predict(materials, spread=level is not None)
+        rank = self.calibration_.rank(distance)
+        if level is None:
+            return RankedPrediction(mean, std, std, std, rank)
+        factor = self.calibration_.reach(level, distance)
         least, most = label_bounds(
             self.ensemble_.transform, materials, non_negative=self.non_negative_
         )
         # The prediction itself may lie beyond a bound; an interval holds it all the same.
         lower = np.minimum(mean, np.maximum(mean - factor * std, least))
         upper = np.maximum(mean, np.minimum(mean + factor * std, most))
-        return (mean, lower, upper, std) if return_std else (mean, lower, upper)
+        return RankedPrediction(mean, lower, upper, std, rank)
 
     def count_relatives(self, X: Any) -> NDArray[np.intp]:
         """Return how many relatives' structures each material borrows; 0 without ``analogues``."""
@@ -250,7 +284,7 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         return labels + (list(ANALOGUE_COLUMNS) if self.analogues else [])
 
     def predict_described(
-        self, D: NDArray[np.float64], materials: Any
+        self, D: NDArray[np.float64], materials: Any, *, spread: bool = True
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Predict labels and spreads for descriptors that :meth:`describe` gave.
 
@@ -259,13 +293,18 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         D : ndarray of shape (n_materials, n_descriptors)
         materials : as in ``fit``
             For the atoms and masses that the target's transform needs.
+        spread : bool
+            Compute the spreads, which takes as long again; NaN without it.
         """
         check_is_fitted(self)
-        return self.ensemble_.predict(D, materials)
+        return self.ensemble_.predict(D, materials, spread=spread)[:2]
 
     def __sklearn_is_fitted__(self) -> bool:
         """Say whether there is anything to predict with."""
         return hasattr(self, "ensemble_")
+
+    def _count_composition_columns(self) -> int:
+        return len(descriptor_labels(self.descriptors, use_structure=False))
 
     def _check_options(self) -> str:
         unknown = [name for name in self.members if name not in MEMBERS]
@@ -288,31 +327,29 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
             relatives, lambda: relatives.describe_valid(materials.compositions)[0]
         )
 
-    def _predict(self, materials: Materials) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _predict(self, materials: Materials, *, spread: bool = True) -> Predicted:
         check_is_fitted(self)
-        return self.predict_described(self._describe(materials), materials)
+        return self.ensemble_.predict(self._describe(materials), materials, spread=spread)
 
-    def _held_out_scores(
+    def _calibrate(
         self,
         D: NDArray[np.float64],
         labels: NDArray[np.float64],
         materials: Materials,
         n_scored: int,
-    ) -> NDArray[np.float64]:
+    ) -> Calibration:
         whole = self.ensemble_
-        # Amplitude, noise and one length scale cannot remember the rows of a large fold; of a small
-        # one they can, and so can a length scale for each descriptor.
+        # Hyperparameters found on a small share of the rows, and held by their prior, cannot
+        # remember the others; of a small training set they can.
         like = whole if len(D) > HYPERPARAMETER_ROWS else None
 
-        def fit_and_predict(
-            train: NDArray[np.intp], test: NDArray[np.intp]
-        ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        def fit_and_predict(train: NDArray[np.intp], test: NDArray[np.intp]) -> Predicted:
             fold = KernelEnsemble.fit(
                 self.members, whole.transform, D[train], labels[train], materials.take(train), like
             )
             return fold.predict(D[test], materials.take(test))
 
-        return held_out_scores(
+        return Calibration.held_out(
             fit_and_predict,
             labels,
             materials.reduced_formulas(),
@@ -333,15 +370,38 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         if not hasattr(self, "ensemble_"):
             return None
         relatives = self.relatives_
+        n_of_composition = self._count_composition_columns()
+        more = self.ensemble_.descriptors[:, n_of_composition:]
         return {
             **self.ensemble_.get_state(),
+            # The descriptors of a composition are computed anew: they are many.
+            "compositions": self._training_materials.get_state(),
+            "more_descriptors": more.astype(np.float32),
             "non_negative": self.non_negative_,
-            "scores": self.scores_,
+            "calibration": self.calibration_.get_state(),
             "relatives": None
             if relatives is None
             else {**relatives.get_params(), "library": relatives.get_library()},
             "training_data": self.training_data_,
         }
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a file holds once there is anything fitted: the rest follows from it."""
+        fitted = self.get_state()
+        if fitted is None:
+            return super().__getstate__()
+        kept = {*self.get_params(deep=False), "card_"}
+        return {
+            **{name: each for name, each in vars(self).items() if name in kept},
+            "fitted": fitted,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a pickled regressor."""
+        fitted = state.get("fitted")
+        super().__setstate__({name: each for name, each in state.items() if name != "fitted"})
+        if fitted is not None:
+            self.__dict__.update(vars(self.from_state(fitted, **self.get_params(deep=False))))
 
     @classmethod
     def from_state(cls, state: dict[str, Any], **params: Any) -> Self:
@@ -351,17 +411,22 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         check_arrays(
             state,
             "a regressor",
-            {"scores": (np.float64, ("n_scores",)), "non_negative": bool, "training_data": dict},
+            {"calibration": dict, "non_negative": bool, "training_data": dict},
         )
-        scores = state["scores"]
-        ordered = not len(scores) or (scores[0] >= 0 and (np.diff(scores) >= 0).all())
-        if not ordered or bool(len(scores)) != bool(model.intervals):
-            raise ModelFormatError("expected ascending scores, and none without intervals")
+        calibration = Calibration.from_state(state["calibration"], wanted=bool(model.intervals))
         n_features = len(model.descriptor_labels())
-        ensemble = KernelEnsemble.from_state(state, model.members, transform, n_features)
+        materials = Materials.from_state(state["compositions"], "training materials")
+        n_more = n_features - model._count_composition_columns()
+        check_arrays(
+            state, "a regressor", {"more_descriptors": (np.float32, (len(materials), n_more))}
+        )
+        described = materials.matrix(model.descriptors, use_structure=False).astype(np.float32)
+        D = np.hstack([described, state["more_descriptors"]]).astype(np.float64)
+        ensemble = KernelEnsemble.from_state(state, model.members, transform, D)
+        model._training_materials = materials
         model.relatives_ = _read_relatives(state["relatives"], wanted=bool(model.analogues))
         model.ensemble_ = ensemble
-        model.scores_ = scores
+        model.calibration_ = calibration
         model.non_negative_ = state["non_negative"]
         model.training_data_ = state["training_data"]
         model.n_features_in_ = n_features

@@ -29,7 +29,7 @@ Field = type | tuple[Any, tuple[int | str, ...]]
 
 
 def check_arrays(
-    state: Mapping[str, Any], what: str, fields: Mapping[str, Field]
+    state: Mapping[str, Any], what: str, fields: Mapping[str, Field], *, only: bool = False
 ) -> dict[str, int]:
     """Check types, shapes and finiteness of a state's fields.
 
@@ -40,6 +40,8 @@ def check_arrays(
         What the state is of, for the error.
     fields : mapping of str to type or (dtype, shape)
         A name in a shape stands for the same size wherever it occurs.
+    only : bool
+        Whether the state must have these fields and no others.
 
     Returns
     -------
@@ -61,6 +63,9 @@ def check_arrays(
     >>> check_arrays(state, "a line", fields)
     {'n_rows': 3}
     """
+    if only and (not isinstance(state, Mapping) or state.keys() != fields.keys()):
+        found = sorted(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
+        raise ModelFormatError(f"expected {what} with the fields {sorted(fields)}, got {found}")
     sizes: dict[str, int] = {}
     for name, field in fields.items():
         value = state[name]

@@ -9,7 +9,7 @@ _MODULES = {
     "train_folds": "engine",
 }
 
-__all__ = ["TrainingSettings", "TransferMLPRegressor", "train_folds"]
+__all__ = list(_MODULES)
 
 
 def __getattr__(name: str) -> Any:

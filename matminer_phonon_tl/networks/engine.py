@@ -24,8 +24,6 @@ from matminer_phonon_tl.networks.jobs import Job, make_jobs, plan_chunks
 from matminer_phonon_tl.networks.network import TrainedNetwork, predict_all
 from matminer_phonon_tl.networks.settings import TrainingSettings
 
-__all__ = ["TrainedStack", "TrainingSettings", "check_device", "train_folds"]
-
 _DEFAULT_SETTINGS = TrainingSettings()
 
 
@@ -50,18 +48,7 @@ class TrainedStack:
     loss_curves: np.ndarray
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """Predict with every network, in the unit of the labels.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n_samples, n_features)
-            Unscaled descriptors.
-
-        Returns
-        -------
-        ndarray of shape (n_networks, n_samples, n_outputs)
-            Predictions.
-        """
+        """Predict in the labels' unit, shape (n_networks, n_samples, n_outputs)."""
         return predict_all(self.networks, X)
 
 
@@ -105,7 +92,7 @@ def train_folds(
         Networks whose hidden layers are copied (``settings.transfer_layers``), for all folds or for
         each. The output layer is always new. The originals are never changed.
     input_scaler : tuple of two ndarray of shape (n_features,), or None
-        Mean and standard deviation to scale descriptors by, instead of those of the fold's rows. A
+        Mean and standard deviation to scale descriptors by, in place of the fold's. A
         scaler made from held-out rows leaks them; use it to reproduce an evaluation that does so.
     n_threads : int or None
         Threads on a CPU; None takes torch's setting.
@@ -175,13 +162,7 @@ def train_folds(
 
 
 def check_device(name: str) -> None:
-    """Raise ValueError if torch cannot use a device.
-
-    Parameters
-    ----------
-    name : str
-        A torch device: "cpu", "cuda", "cuda:1".
-    """
+    """Raise ValueError if torch cannot use a device."""
     import torch
 
     try:

@@ -64,15 +64,7 @@ def make_jobs(
     initial: TrainedNetwork | Sequence[TrainedNetwork] | None = None,
     input_scaler: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[np.ndarray, list[Job]]:
-    """Check the data of `train_folds` and describe each network.
-
-    Returns
-    -------
-    X : ndarray of shape (n_samples, n_features)
-        Descriptors in double precision.
-    jobs : list of Job
-        One for each fold.
-    """
+    """Check the data of `train_folds`; return X in double precision and a job for each fold."""
     X = np.asarray(X, dtype=np.float64)
     if X.ndim != 2 or 0 in X.shape:
         raise TrainingError(
@@ -133,20 +125,7 @@ def make_jobs(
 
 
 def network_seeds(random_state: int | Sequence[int] | None, n_networks: int) -> list[int]:
-    """Return a seed for each network.
-
-    Parameters
-    ----------
-    random_state : int, sequence of int, or None
-        One seed for the whole stack, or one for each network; None draws from the operating system.
-    n_networks : int
-        Number of networks.
-
-    Returns
-    -------
-    list of int
-        Seeds below 2**63. The first ones do not depend on how many follow.
-    """
+    """Return a seed for each network; the first ones do not depend on how many follow."""
     if random_state is None or isinstance(random_state, int | np.integer):
         if random_state is not None and random_state < 0:
             raise ValueError(
@@ -166,18 +145,10 @@ def network_seeds(random_state: int | Sequence[int] | None, n_networks: int) -> 
 
 
 def column_scaler(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the means and standard deviations of columns.
+    """Return means and standard deviations of columns, each of shape (n_features,).
 
     A constant column has standard deviation 0. The test for it allows for the rounding of the mean,
     as scikit-learn's does.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-
-    Returns
-    -------
-    mean, scale : ndarray of shape (n_features,)
     """
     mean = X.mean(axis=0)
     # block by block: a hundred thousand rows would otherwise be held twice
@@ -394,24 +365,9 @@ def plan_chunks(
 ) -> list[list[Job]]:
     """Group similar networks into chunks, each of which is trained as one stack.
 
-    Parameters
-    ----------
-    jobs : sequence of Job
-        The networks.
-    n_features : int
-        Columns of X.
-    settings : TrainingSettings
-        Common settings.
-    n_threads : int
-        Chunks that are trained at the same time.
-    memory_limit : int
-        Bytes that these chunks may take together. A chunk holds at least one network all the same.
-
-    Returns
-    -------
-    list of list of Job
-        The chunks, most expensive first, so that the threads finish at about the same time. All
-        networks of a chunk have the same number of batches.
+    `n_threads` chunks are trained at the same time and take at most `memory_limit` bytes together,
+    unless a single network needs more. The most expensive chunks come first, so that the threads
+    finish together. All networks of a chunk have the same number of batches.
     """
     on_cpu = settings.device.startswith("cpu")
     itemsize = 4 if settings.dtype == "float32" else 8

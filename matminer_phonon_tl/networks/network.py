@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from matminer_phonon_tl.exceptions import ModelFormatError
+from matminer_phonon_tl.models.state import check_arrays
 
 BATCH_NORM_EPS = 1e-5  # torch's default, which the paper's networks used
 _ROWS_PER_BLOCK = 65_536  # bounds the activations of one prediction to some 150 MB
@@ -76,23 +77,10 @@ class TrainedNetwork:
         return int(self.output_weights.shape[1])
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """Predict in the unit of the labels that the network was trained on.
+        """Predict from unscaled descriptors, shape (n_samples, n_outputs), in the labels' unit.
 
-        Parameters
-        ----------
-        X : ndarray of shape (n_samples, n_features)
-            Unscaled descriptors.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_outputs)
-            Predictions, float64. The arithmetic is in double precision, also where the training was
-            not, so that a row's prediction does not depend on the rows beside it.
-
-        Raises
-        ------
-        ValueError
-            If X does not have `n_features` columns.
+        The arithmetic is in double precision, also where the training was not, so that a row's
+        prediction does not depend on the rows beside it.
         """
         X = np.asarray(X, dtype=np.float64)
         if X.ndim != 2 or X.shape[1] != self.n_features:
@@ -127,13 +115,7 @@ class TrainedNetwork:
         return scaled * self.y_scale + self.y_mean
 
     def get_state(self) -> dict[str, np.ndarray]:
-        """Return the arrays by name, as `from_state` takes them.
-
-        Returns
-        -------
-        dict of str to ndarray
-            Copies, so that no change to them reaches the network.
-        """
+        """Return copies of the arrays by name, as `from_state` takes them."""
         arrays = {name: getattr(self, name) for name in _OUTER_ARRAYS}
         for kind, attribute in _LAYER_ARRAYS.items():
             for layer, array in enumerate(getattr(self, attribute)):
@@ -142,20 +124,7 @@ class TrainedNetwork:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], n_hidden: int) -> "TrainedNetwork":
-        """Build a network from arrays that need no check, because training made them.
-
-        Parameters
-        ----------
-        arrays : mapping of str to ndarray
-            Named as by `state`.
-        n_hidden : int
-            Number of hidden layers.
-
-        Returns
-        -------
-        TrainedNetwork
-            It predicts bit for bit like the network that the arrays came from.
-        """
+        """Build a network from arrays that need no check, because training made them."""
         fields: dict[str, Any] = {name: arrays[name] for name in _OUTER_ARRAYS}
         for kind, attribute in _LAYER_ARRAYS.items():
             fields[attribute] = tuple(arrays[f"hidden_{i}_{kind}"] for i in range(n_hidden))
@@ -165,99 +134,33 @@ class TrainedNetwork:
     def from_state(
         cls, state: Any, widths: tuple[int, ...], n_features: int, name: str
     ) -> "TrainedNetwork":
-        """Build a network from the arrays of a file, after checking all of them.
+        """Build a network from the arrays of a file, or raise ModelFormatError.
 
-        Parameters
-        ----------
-        state : dict of str to ndarray
-            As `get_state` returns it.
-        widths : tuple of int
-            Widths that the hidden layers must have.
-        n_features : int
-            Number of columns that the network must read.
-        name : str
-            What errors call the network.
-
-        Returns
-        -------
-        TrainedNetwork
-            It predicts bit for bit like the network that the arrays came from.
-
-        Raises
-        ------
-        ModelFormatError
-            If an array is missing, unknown, of another type or shape, or holds impossible numbers.
+        Its hidden layers must have these widths, and it must read `n_features` columns; errors call
+        it `name`.
         """
-        if not isinstance(state, dict):
-            raise ModelFormatError(f"expected arrays in {name}, got {type(state).__name__}")
-        bias = state.get("output_bias")
-        n_outputs = bias.shape[0] if isinstance(bias, np.ndarray) and bias.ndim == 1 else 1
-        tiny = np.finfo(float).tiny
-        # name: shape, smallest value; all arrays are float32 or float64, and finite
-        expected: dict[str, tuple[tuple[int, ...], float]] = {
-            "output_weights": ((widths[-1], n_outputs), -np.inf),
-            "output_bias": ((n_outputs,), -np.inf),
-            "x_mean": ((n_features,), -np.inf),
-            "x_scale": ((n_features,), 0.0),
-            "y_mean": ((n_outputs,), -np.inf),
-            "y_scale": ((n_outputs,), tiny),
+        fields: dict[str, Any] = {
+            "output_weights": (np.float32, (widths[-1], "n_outputs")),
+            "output_bias": (np.float32, ("n_outputs",)),
+            "x_mean": (np.float64, (n_features,)),
+            "x_scale": (np.float64, (n_features,)),
+            "y_mean": (np.float64, ("n_outputs",)),
+            "y_scale": (np.float64, ("n_outputs",)),
         }
         for layer, (n_inputs, width) in enumerate(pairwise((n_features, *widths))):
-            expected[f"hidden_{layer}_weights"] = ((n_inputs, width), -np.inf)
-            for kind in ("gamma", "beta", "running_mean", "running_var"):
-                least = 0.0 if kind == "running_var" else -np.inf
-                expected[f"hidden_{layer}_{kind}"] = ((width,), least)
-        if set(state) != set(expected):
-            different = sorted(map(str, set(state) ^ set(expected)))
-            raise ModelFormatError(
-                f"expected the arrays of a network of {len(widths)} hidden layers in {name}: "
-                f"missing or unknown: {', '.join(different)}"
-            )
-        for key, (shape, least) in expected.items():
-            array = check_array(f"{name}.{key}", state[key], len(shape))
-            if array.shape != shape:
-                raise ModelFormatError(
-                    f"expected {name}.{key} of shape {shape}, got {array.shape}: the file does not "
-                    "fit its own hidden_layer_sizes"
-                )
-            if (array < least).any():
-                raise ModelFormatError(f"expected positive numbers in {name}.{key}")
+            for kind in _LAYER_ARRAYS:
+                shape = (n_inputs, width) if kind == "weights" else (width,)
+                fields[f"hidden_{layer}_{kind}"] = (np.float32, shape)
+        check_arrays(state, name, fields, only=True)
+        for key in fields:
+            if key.endswith(("scale", "var")):
+                # a constant column's scale is 0; labels are divided by their scale
+                least = np.finfo(float).tiny if key == "y_scale" else 0.0
+                if (state[key] < least).any():
+                    raise ModelFormatError(f"expected positive numbers in {key} of {name}")
         return cls.from_arrays(state, len(widths))
 
 
-def check_array(name: str, value: Any, n_dimensions: int) -> np.ndarray:
-    """Return an array of a file if it holds finite floats, or raise ModelFormatError."""
-    if (
-        not isinstance(value, np.ndarray)
-        or value.dtype not in (np.float32, np.float64)
-        or value.ndim != n_dimensions
-    ):
-        got = (
-            f"{value.dtype} of shape {value.shape}"
-            if isinstance(value, np.ndarray)
-            else type(value).__name__
-        )
-        raise ModelFormatError(
-            f"expected {name} to be a {n_dimensions}-dimensional array of floats, got {got}"
-        )
-    if not np.isfinite(value).all():
-        raise ModelFormatError(f"expected finite numbers in {name}, got NaN or infinity")
-    return value
-
-
 def predict_all(networks: Sequence[TrainedNetwork], X: np.ndarray) -> np.ndarray:
-    """Predict with several networks.
-
-    Parameters
-    ----------
-    networks : sequence of TrainedNetwork
-        Networks with the same number of features and outputs.
-    X : ndarray of shape (n_samples, n_features)
-        Unscaled descriptors.
-
-    Returns
-    -------
-    ndarray of shape (n_networks, n_samples, n_outputs)
-        Predictions, in the order of the networks.
-    """
+    """Predict with several networks, shape (n_networks, n_samples, n_outputs)."""
     return np.stack([network.predict(X) for network in networks])

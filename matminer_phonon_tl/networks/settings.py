@@ -94,23 +94,7 @@ class TrainingSettings:
     def layer_numbers(
         self, name: Literal["transfer_layers", "frozen_layers"], n_hidden: int
     ) -> tuple[int, ...]:
-        """Return the numbers of the hidden layers that a setting names.
-
-        Parameters
-        ----------
-        name : {"transfer_layers", "frozen_layers"}
-        n_hidden : int
-            Number of hidden layers.
-
-        Returns
-        -------
-        tuple of int
-            In ascending order.
-
-        Raises
-        ------
-        ValueError
-            If there is no such layer.
+        """Return the numbers of the layers that a setting names, ascending, or raise ValueError.
 
         Examples
         --------
@@ -136,20 +120,7 @@ class TrainingSettings:
 
 
 def member_widths(hidden_layer_sizes: Any) -> list[tuple[int, ...]]:
-    """Return the hidden layer widths of each network, one for each tuple.
-
-    Parameters
-    ----------
-    hidden_layer_sizes : tuple of int, or sequence of tuples
-
-    Returns
-    -------
-    list of tuple of int
-
-    Raises
-    ------
-    ValueError
-        If it is neither, or a width is not a positive integer.
+    """Return the hidden layer widths of each network, one for each tuple, or raise ValueError.
 
     Examples
     --------

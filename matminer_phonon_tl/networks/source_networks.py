@@ -63,29 +63,11 @@ class SourceTask:
 def read_source_task(
     source: Any, n_features: int, *, has_compositions: bool, descriptors: str = "xenonpy"
 ) -> SourceTask | None:
-    """Turn the `source` of an estimator into descriptors and labels.
+    """Turn the `source` of a TransferMLPRegressor into descriptors and labels; None stays None.
 
-    Parameters
-    ----------
-    source : str, DataFrame, tuple, or None
-        As in `TransferMLPRegressor`.
-    n_features : int
-        Columns of the target's X.
-    has_compositions : bool
-        Whether the target's X was given as compositions, so that those of a table can be described
-        in the same way.
-    descriptors : {"xenonpy", "lattice_dynamics", "both"}
-        Descriptors of compositions.
-
-    Returns
-    -------
-    SourceTask or None
-        None without source.
-
-    Raises
-    ------
-    ValueError, TrainingError
-        If it is none of these, or does not fit X.
+    A table's compositions are described like the target's X, which must then be compositions too. A
+    source that cannot be used raises ValueError, or TrainingError where a model file left only the
+    record of it.
     """
     if source is None:
         return None
@@ -177,7 +159,7 @@ def _check_labels(Y: np.ndarray) -> np.ndarray:
 
 
 def _digest(*arrays: np.ndarray) -> str:
-    """Return the sha256 of arrays without copying them; networks are stacked in its order."""
+    """Return the sha256 of arrays without copying them; networks are stacked in the order of it."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(repr(array.shape).encode())
@@ -190,11 +172,6 @@ class SourceCache:
 
     Networks are never changed after training, so fits can share them: fine-tuning starts from
     copies.
-
-    Parameters
-    ----------
-    size : int
-        Largest number of networks that are kept.
     """
 
     def __init__(self, size: int = _CACHED_NETWORKS) -> None:
@@ -237,28 +214,7 @@ def train_source_networks(
     progress: bool = False,
     cache: SourceCache = SOURCE_CACHE,
 ) -> list[TrainedNetwork]:
-    """Return trained source networks, training together those that are not in the cache.
-
-    Parameters
-    ----------
-    tasks : sequence of SourceTask
-        What each network is trained on.
-    widths : sequence of tuple of int
-        Hidden layers of each.
-    seeds : sequence of int
-        Seed of each.
-    settings : TrainingSettings
-        How all of them are trained.
-    progress : bool
-        Whether to show a progress bar.
-    cache : SourceCache
-        Where trained networks are kept.
-
-    Returns
-    -------
-    list of TrainedNetwork
-        In the order of the arguments.
-    """
+    """Return trained source networks, training together those that are not in the cache."""
     keys = [_key(*network, settings) for network in zip(tasks, widths, seeds, strict=True)]
     found = {key: network for key in set(keys) if (network := cache.get(key)) is not None}
     missing = {key: i for i, key in enumerate(keys) if key not in found}

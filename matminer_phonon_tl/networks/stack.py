@@ -84,17 +84,6 @@ class StackBatches:
 
     Only training rows are read. Held-out rows cannot reach a network, not even through the rounding
     of a shared scaler.
-
-    Parameters
-    ----------
-    jobs : sequence of Job
-        Networks with the same number of batches.
-    X : ndarray of shape (n_samples, n_features)
-        Unscaled descriptors.
-    device : torch.device
-        Where the batches are kept.
-    dtype : torch.dtype
-        Floating-point type of the training.
     """
 
     def __init__(
@@ -197,13 +186,7 @@ class StackBatches:
         )
 
     def epoch(self) -> Iterator[Batch]:
-        """Yield the batches of one epoch, newly shuffled unless there is only one.
-
-        Yields
-        ------
-        Batch
-            Inputs, labels and weights of every network.
-        """
+        """Yield the batches of one epoch, newly shuffled unless there is only one."""
         if self.fixed is not None:
             yield self.fixed
             return
@@ -213,19 +196,7 @@ class StackBatches:
 
 
 class StackedLayers:
-    """Parameters, gradients and buffers of K networks, and one training step.
-
-    Parameters
-    ----------
-    jobs : sequence of Job
-        The networks.
-    arrays : sequence of dict of str to ndarray
-        Their initial weights, named as in `TrainedNetwork.state`.
-    n_features, n_outputs : int
-        Columns in and out.
-    settings : TrainingSettings
-        What they have in common.
-    """
+    """Parameters, gradients and buffers of K networks, and one training step."""
 
     def __init__(
         self,
@@ -344,15 +315,7 @@ class StackedLayers:
             self.buffers["random"].append(torch.from_numpy(state).to(self.device))
 
     def step(self, batch: Batch, loss: torch.Tensor) -> None:
-        """Compute the loss of one batch and the gradients of all parameters.
-
-        Parameters
-        ----------
-        batch : Batch
-            Rows of every network.
-        loss : Tensor of shape (K,)
-            The batch's mean squared errors are added here.
-        """
+        """Add a batch's mean squared errors to `loss`, shape (K,), and compute all gradients."""
         rows = self._rows(batch.inputs.shape[1])
         below = batch.inputs
         for i in range(self.n_hidden):
@@ -509,30 +472,10 @@ def train_chunk(
     stop: threading.Event,
     progress: "queue.SimpleQueue[Any]",
 ) -> list[tuple[TrainedNetwork, np.ndarray]] | None:
-    """Train one chunk.
+    """Train one chunk; return each network with its loss curve, or None if `stop` was set.
 
-    Parameters
-    ----------
-    jobs : sequence of Job
-        The networks of the chunk.
-    X : ndarray of shape (n_samples, n_features)
-        Unscaled descriptors.
-    settings : TrainingSettings
-        Common settings.
-    stop : threading.Event
-        Ends the training early when it is set.
-    progress : queue.SimpleQueue
-        Receives numbers of epochs done, summed over the networks.
-
-    Returns
-    -------
-    list of (TrainedNetwork, ndarray of shape (epochs,)), or None
-        Each network and its loss curve; None if the training was stopped before its end.
-
-    Raises
-    ------
-    TrainingError
-        If a network's loss or weights are no longer finite.
+    `progress` receives numbers of epochs done, summed over the networks. TrainingError names a
+    network whose loss or weights are no longer finite.
     """
     n_outputs = jobs[0].labels.shape[1]
     arrays = [initial_arrays(job, X.shape[1], n_outputs, settings) for job in jobs]

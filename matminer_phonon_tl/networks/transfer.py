@@ -13,6 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 from matminer_phonon_tl.exceptions import ModelFormatError
 from matminer_phonon_tl.models.materials import DescriptorInput, read_input
 from matminer_phonon_tl.models.serialization import JSONModel
+from matminer_phonon_tl.models.source_tasks import FROM_CONSTRUCTOR
+from matminer_phonon_tl.models.state import check_arrays
 from matminer_phonon_tl.models.target_transform import (
     check_transform,
     inverse_transform,
@@ -20,17 +22,13 @@ from matminer_phonon_tl.models.target_transform import (
 )
 from matminer_phonon_tl.networks.engine import train_folds
 from matminer_phonon_tl.networks.jobs import network_seeds
-from matminer_phonon_tl.networks.network import TrainedNetwork, check_array, predict_all
+from matminer_phonon_tl.networks.network import TrainedNetwork, predict_all
 from matminer_phonon_tl.networks.settings import TrainingSettings, member_widths
 from matminer_phonon_tl.networks.source_networks import (
     SourceTask,
     read_source_task,
     train_source_networks,
 )
-
-_FROM_CONSTRUCTOR: Any = type(
-    "_FromConstructor", (), {"__repr__": lambda _self: "<the constructor's source>"}
-)()
 
 _MULTITASK: dict[str, Any] = {
     "source": "multitask",
@@ -50,15 +48,13 @@ RECOMMENDED: dict[str | None, dict[str, Any]] = {
 }
 """Parameters that measured best without leakage, by target; see docs/performance.md."""
 
-_STATE_FORMAT = 1
-_STATE_KEYS = {
-    "format",
-    "n_features",
-    "feature_names",
-    "networks",
-    "source_networks",
-    "loss_curves",
-    "source_record",
+_STATE_FIELDS: Any = {
+    "n_features": int,
+    "feature_names": list,
+    "networks": list,
+    "source_networks": list,
+    "loss_curves": (np.float32, ("n_members", "n_epochs")),
+    "source_record": dict,
 }
 
 
@@ -79,12 +75,12 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         is the prediction.
     source : str, DataFrame, tuple or None
         What is learned first. "bandgap": the shipped 1245 electronic band gaps. "multitask": five
-        properties of the materials without acoustic-optical gap; see
-        :func:`~matminer_phonon_tl.models.source_tasks.load_source`. A DataFrame, or the
-        path of a table, with a column ``composition`` (or ``formula``) and columns of labels, or
-        ``(X_source, Y_source)``. Several columns of
-        labels make a multi-task source, NaN where a label is missing. None: nothing; the model is
-        trained on the target alone.
+        properties of the materials without acoustic-optical gap. "kyoto": seven phonon properties
+        of 6179 stable materials. See :func:`~matminer_phonon_tl.models.source_tasks.load_source`.
+        A DataFrame, or the path of a table, with a column ``composition`` (or ``formula``) and
+        columns of labels, or ``(X_source, Y_source)``. Several columns of labels make a multi-task
+        source, NaN where a label is missing. None: nothing; the model is trained on the target
+        alone.
     epochs, source_epochs : int
         Passes over the rows of the target and of the source.
     learning_rate, source_learning_rate : float
@@ -219,7 +215,7 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
             raise ValueError(f"expected a target among {known}, got {target!r}")
         return cls(**{**RECOMMENDED[target], **params})
 
-    def fit(self, X: Any, y: Any, source: Any = _FROM_CONSTRUCTOR) -> Self:
+    def fit(self, X: Any, y: Any, source: Any = FROM_CONSTRUCTOR) -> Self:
         """Train on the source, unless that was done before, and then on the target.
 
         Parameters
@@ -230,8 +226,7 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         y : array-like of shape (n_samples,)
             The target.
         source : str, DataFrame, tuple or None
-            What is learned first in this fit. By default that is the constructor's source; None
-            means no source.
+            Source of this fit, in place of the constructor's; None means no source.
 
         Returns
         -------
@@ -256,7 +251,7 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         y: Any,
         folds: Sequence[np.ndarray],
         *,
-        source: Any = _FROM_CONSTRUCTOR,
+        source: Any = FROM_CONSTRUCTOR,
         seeds: Sequence[int] | None = None,
     ) -> list[Self]:
         """Fit a clone to each fold, all of them trained together.
@@ -301,17 +296,7 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         return clones
 
     def training_settings(self) -> TrainingSettings:
-        """Return the settings of the training on the target.
-
-        Returns
-        -------
-        TrainingSettings
-
-        Raises
-        ------
-        ValueError
-            If a parameter is out of its range.
-        """
+        """Return the settings of the training on the target, or raise ValueError."""
         return TrainingSettings(
             epochs=self.epochs,
             learning_rate=self.learning_rate,
@@ -325,24 +310,11 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         )
 
     def read_source(
-        self, given: DescriptorInput, source: Any = _FROM_CONSTRUCTOR
+        self, given: DescriptorInput, source: Any = FROM_CONSTRUCTOR
     ) -> SourceTask | None:
-        """Read what is learned before the target.
-
-        Parameters
-        ----------
-        given : DescriptorInput
-            The materials of the target.
-        source : str, DataFrame, tuple or None
-            As in `fit`.
-
-        Returns
-        -------
-        SourceTask or None
-            None without source.
-        """
+        """Read what is learned before the target; None without source."""
         return read_source_task(
-            self.source if source is _FROM_CONSTRUCTOR else source,
+            self.source if source is FROM_CONSTRUCTOR else source,
             given.matrix.shape[1],
             has_compositions=given.compositions is not None,
             descriptors=self.descriptors,
@@ -351,24 +323,9 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
     def starting_networks(
         self, tasks: Sequence[SourceTask | None], seed: int | None
     ) -> list[TrainedNetwork]:
-        """Return the source networks that members start from, trained now or before.
+        """Return the source networks that members start from, one for each member of each fold.
 
-        Parameters
-        ----------
-        tasks : sequence of SourceTask or None
-            The source of each fold.
-        seed : int or None
-            As from `integer_seed`.
-
-        Returns
-        -------
-        list of TrainedNetwork
-            One for each member of each fold; empty without source or transferred layers.
-
-        Raises
-        ------
-        ValueError
-            If only some folds have a source.
+        Empty without source or transferred layers. `seed` is an `integer_seed`.
         """
         widths = member_widths(self.hidden_layer_sizes)
         given = [task for task in tasks if task is not None]
@@ -413,7 +370,7 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         n_members, n_folds = len(widths), len(folds)
         seed = integer_seed(self.random_state)
         if seeds is None:
-            # even seeds are those of the source networks
+            # the source networks have the even seeds
             target_seeds = network_seeds(seed, 2 * n_members)[1::2] * n_folds
         elif len(seeds) != n_folds:
             raise ValueError(
@@ -501,69 +458,54 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         """Return what fitting left; None before ``fit``."""
         if not hasattr(self, "networks_"):
             return None
-        names = getattr(self, "feature_names_in_", None)
         return {
-            "format": _STATE_FORMAT,
             "n_features": int(self.n_features_in_),
-            "feature_names": None if names is None else [str(name) for name in names],
+            "feature_names": [str(name) for name in getattr(self, "feature_names_in_", [])],
             "networks": [network.get_state() for network in self.networks_],
             "source_networks": [network.get_state() for network in self.source_networks_],
             "loss_curves": np.array(self.loss_curves_),
-            "source_record": self.source_record_,
+            "source_record": self.source_record_ or {},
         }
 
     @classmethod
     def from_state(cls, state: dict[str, Any], **params: Any) -> Self:
         """Rebuild a fitted model from :meth:`get_state` and its parameters."""
         model = cls(**params)
-        if not isinstance(state, dict) or set(state) != _STATE_KEYS:
-            got = sorted(state) if isinstance(state, dict) else type(state).__name__
+        check_arrays(state, "a transfer model", _STATE_FIELDS, only=True)
+        n_features, names = state["n_features"], state["feature_names"]
+        if n_features < 1 or (names and len(names) != n_features):
             raise ModelFormatError(
-                f"expected a state with the keys {sorted(_STATE_KEYS)}, got {got}"
+                f"expected one feature or more, and as many names or none, got {n_features} "
+                f"features and {len(names)} names"
             )
-        if state["format"] != _STATE_FORMAT:
-            raise ModelFormatError(
-                f"expected state format {_STATE_FORMAT}, got {state['format']!r}: load it with the "
-                "version of this package that wrote it"
-            )
-        n_features = state["n_features"]
-        if type(n_features) is not int or n_features < 1:
-            raise ModelFormatError(f"expected a positive number of features, got {n_features!r}")
-        names = state["feature_names"]
-        if names is not None and (
-            not isinstance(names, list)
-            or len(names) != n_features
-            or not all(isinstance(name, str) for name in names)
-        ):
-            raise ModelFormatError(f"expected {n_features} feature names or none, got {names!r}")
+        if not all(isinstance(name, str) for name in names):
+            raise ModelFormatError(f"expected feature names as texts, got {names!r}")
         try:
             widths = member_widths(model.hidden_layer_sizes)
         except ValueError as error:
             raise ModelFormatError(str(error)) from error
-        networks = _read_networks("networks", state["networks"], widths, n_features)
-        sources = _read_networks(
-            "source_networks",
-            state["source_networks"],
-            widths if state["source_networks"] else [],
-            n_features,
+        counts = [len(state[kind]) for kind in ("networks", "source_networks", "loss_curves")]
+        if counts not in ([len(widths), n, len(widths)] for n in (0, len(widths))):
+            raise ModelFormatError(
+                f"expected {len(widths)} networks and loss curves, and as many source networks or "
+                f"none, got {counts[0]}, {counts[2]} and {counts[1]}"
+            )
+        networks, sources = (
+            tuple(
+                TrainedNetwork.from_state(network, members, n_features, f"{kind}[{number}]")
+                for number, (network, members) in enumerate(zip(state[kind], widths, strict=False))
+            )
+            for kind in ("networks", "source_networks")
         )
         if any(network.n_outputs != 1 for network in networks):
             raise ModelFormatError("expected networks with one output, got several")
-        curves = check_array("loss_curves", state["loss_curves"], 2)
-        if curves.shape[0] != len(widths):
-            raise ModelFormatError(
-                f"expected {len(widths)} loss curves, got an array of shape {curves.shape}"
-            )
-        record = state["source_record"]
-        if not isinstance(record, dict | None):
-            raise ModelFormatError(f"expected a record of the source, got {type(record).__name__}")
         model.n_features_in_ = n_features
-        if names is not None:
+        if names:
             model.feature_names_in_ = np.array(names, dtype=object)
         model.networks_ = networks
         model.source_networks_ = sources
-        model.loss_curves_ = curves
-        model.source_record_ = record
+        model.loss_curves_ = state["loss_curves"]
+        model.source_record_ = state["source_record"] or None
         return model
 
 
@@ -573,23 +515,9 @@ def predict_target(
     compositions: Sequence[Any] | None,
     target_transform: str | None,
 ) -> np.ndarray:
-    """Predict the target with networks that were trained on a transform of it.
+    """Predict the target with networks of one output that were trained on a transform of it.
 
-    Parameters
-    ----------
-    networks : sequence of TrainedNetwork
-        Each with one output.
-    descriptors : ndarray of shape (n_samples, n_features)
-        Unscaled descriptors.
-    compositions : sequence of Composition, or None
-        The materials, where the transform needs them.
-    target_transform : str or None
-        As in `TransferMLPRegressor`.
-
-    Returns
-    -------
-    ndarray of shape (n_networks, n_samples)
-        In the unit of the target.
+    The result has shape (n_networks, n_samples) and the unit of the target.
     """
     return inverse_transform(
         check_transform(target_transform),
@@ -605,16 +533,3 @@ def integer_seed(random_state: Any) -> int | None:
     if isinstance(random_state, Integral):
         return int(random_state)
     return int(check_random_state(random_state).randint(2**31))
-
-
-def _read_networks(
-    name: str, states: Any, widths: list[tuple[int, ...]], n_features: int
-) -> tuple[TrainedNetwork, ...]:
-    """Return the networks of a file, one for each entry of `widths`."""
-    if not isinstance(states, list) or len(states) != len(widths):
-        got = f"{len(states)}" if isinstance(states, list) else type(states).__name__
-        raise ModelFormatError(f"expected {len(widths)} {name}, got {got}")
-    return tuple(
-        TrainedNetwork.from_state(state, widths[number], n_features, f"{name}[{number}]")
-        for number, state in enumerate(states)
-    )

@@ -1,7 +1,8 @@
 """Phonon properties computed from band structures and densities of states.
 
-One property a file; each function takes pymatgen's phonon classes, their dictionaries or emmet's
-types and returns a number in the unit that its docstring states.
+One property a file; each function takes a path, a ``phonopy.Phonopy``, what matcalc's
+``PhononCalc`` returns, pymatgen's phonon classes, their dictionaries or emmet's types, and returns
+a number in the unit that its docstring states.
 """
 
 from typing import Any
@@ -22,6 +23,7 @@ from matminer_phonon_tl.phonons.model_crystals import (
     zincblende_springs,
 )
 from matminer_phonon_tl.phonons.properties import PhononProperties, phonon_properties
+from matminer_phonon_tl.phonons.reading import FoundCalculation, find_calculations
 from matminer_phonon_tl.phonons.sound import (
     DirectionalSpeeds,
     SoundVelocity,
@@ -38,6 +40,7 @@ from matminer_phonon_tl.phonons.stability import (
 __all__ = [
     "AcousticOpticalEdges",
     "DirectionalSpeeds",
+    "FoundCalculation",
     "ImaginaryModes",
     "PhononBandFeaturizer",
     "PhononDOSFeaturizer",
@@ -51,6 +54,7 @@ __all__ = [
     "diatomic_chain",
     "directional_speeds",
     "establish_unit",
+    "find_calculations",
     "has_imaginary_modes",
     "heat_capacity",
     "imaginary_modes",

@@ -39,6 +39,8 @@ class PhononBands:
         The crystal.
     from_force_constants : bool
         Whether they are interpolated by the force constants of a finite supercell.
+    document_unit : str
+        Unit of the frequencies in the document that was read.
     """
 
     frequencies: NDArray[np.float64]
@@ -48,6 +50,7 @@ class PhononBands:
     labels: dict[str, NDArray[np.float64]]
     structure: "Structure | None"
     from_force_constants: bool = False
+    document_unit: str = "THz"
 
     @property
     def gamma_indices(self) -> NDArray[np.intp]:
@@ -131,6 +134,7 @@ def read_bands(
         reciprocal_matrix=reciprocal,
         labels=_labels(fields["labels_dict"]),
         structure=structure,
+        document_unit=established,
     )
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from matminer_phonon_tl.phonons.force_constants import require_force_constants
+from matminer_phonon_tl.phonons.reading import calculation_of
 from matminer_phonon_tl.phonons.sound import directional_speeds_of
 from matminer_phonon_tl.units import KM_PER_S_PER_ANGSTROM_TO_KELVIN
 
@@ -46,7 +46,7 @@ def debye_temperature(source: Any) -> float:
     >>> debye_temperature(phonopy.load("phonopy_params.yaml"))  # doctest: +SKIP
     645.2
     """
-    phonons = require_force_constants(source)
+    phonons = calculation_of(source).require_force_constants()
     return debye_temperature_of(directional_speeds_of(phonons)[0].debye, phonons.structure)
 
 

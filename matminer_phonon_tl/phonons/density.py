@@ -34,6 +34,8 @@ class PhononDensity:
         The crystal.
     imaginary_fraction : float
         Share of the states at negative (imaginary) frequencies.
+    document_unit : str
+        Unit of the frequencies in the document that was read.
     """
 
     frequencies: NDArray[np.float64]
@@ -41,6 +43,7 @@ class PhononDensity:
     n_atoms: int
     structure: "Structure | None"
     imaginary_fraction: float
+    document_unit: str = "THz"
 
 
 def read_dos(
@@ -107,6 +110,7 @@ def read_dos(
         n_atoms=n_atoms,
         structure=structure,
         imaginary_fraction=_negative_share(frequencies, densities) / (3.0 * n_atoms),
+        document_unit=established,
     )
 
 

@@ -1,6 +1,5 @@
 """Phonons at any wave vector, from the force constants that phonopy holds."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matminer_phonon_tl.exceptions import PhononDocumentError
-from matminer_phonon_tl.phonons.bands import PhononBands, joined_bands, read_bands
+from matminer_phonon_tl.phonons.bands import PhononBands
+from matminer_phonon_tl.phonons.density import PhononDensity
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -22,6 +22,7 @@ larger cells, whose branches are flatter."""
 _FEW_ATOMS = 8
 
 _LEAST_DIVISIONS = 4
+_DENSITY_POINTS = 500
 _SAME_DIRECTION = 1e-8  # 1 - cos of the angle between two directions
 _LEBEDEV_ORDER = 17  # 110 points on the sphere, 55 on half of it
 _SMALLEST_WAVE_VECTOR = 0.03
@@ -108,6 +109,11 @@ class ForceConstantPhonons:
 
         return get_calculator_physical_units(self.phonon.calculator)
 
+    @property
+    def _to_thz(self) -> float:
+        """What makes THz of phonopy's frequencies, whose factor may give another unit."""
+        return float(self._units.factor / self.phonon.unit_conversion_factor)
+
     def at(self, q_fractional: NDArray[np.float64]) -> PhononBands:
         """Compute the phonons at wave vectors.
 
@@ -150,6 +156,30 @@ class ForceConstantPhonons:
             bands = self._bands(np.asarray(mesh.qpoints), np.asarray(mesh.frequencies))
             self._meshes[length] = PhononMesh(bands, weights / weights.sum())
         return self._meshes[length]
+
+    def density(self) -> PhononDensity:
+        """Compute the density of states of the default mesh by the tetrahedron method.
+
+        Returns
+        -------
+        PhononDensity
+            States per THz and cell.
+        """
+        self.mesh()
+        factor = self._to_thz
+        highest = float(np.max(self.phonon.mesh.frequencies))
+        self.phonon.run_total_dos(freq_pitch=max(highest, 1e-3) / _DENSITY_POINTS)
+        total = self.phonon.total_dos
+        grid = np.asarray(total.frequency_points) * factor
+        states = np.asarray(total.dos) / factor
+        below = float(np.trapezoid(np.where(grid < 0.0, states, 0.0), grid))
+        return PhononDensity(
+            frequencies=grid,
+            densities=states,
+            n_atoms=len(self.structure),
+            structure=self.structure,
+            imaginary_fraction=below / (3.0 * len(self.structure)),
+        )
 
     def around_gamma(
         self, directions: NDArray[np.float64], n_lengths: int = 1
@@ -200,9 +230,7 @@ class ForceConstantPhonons:
         self, q_fractional: NDArray[np.float64], frequencies: NDArray[np.float64]
     ) -> PhononBands:
         return PhononBands(
-            # phonopy's own factor may give another unit than THz
-            frequencies=np.sort(frequencies, axis=1).T
-            * (self._units.factor / self.phonon.unit_conversion_factor),
+            frequencies=np.sort(frequencies, axis=1).T * self._to_thz,
             q_fractional=q_fractional,
             q_cartesian=q_fractional @ self.reciprocal_matrix,
             reciprocal_matrix=self.reciprocal_matrix,
@@ -225,82 +253,6 @@ class ForceConstantPhonons:
         for _ in range(2):  # a chain of three vectors takes two steps
             divisions = np.array([divisions[row].max() for row in mixed])
         return [int(n) for n in divisions]
-
-
-def force_constant_phonons(source: Any) -> ForceConstantPhonons | None:
-    """Return the phonons of a source that holds force constants, or None for any other.
-
-    Parameters
-    ----------
-    source : object
-        A ``phonopy.Phonopy``, the dictionary that matcalc's ``PhononCalc`` returns, which has
-        one under ``phonon``, or anything else.
-
-    Returns
-    -------
-    ForceConstantPhonons or None
-        The phonons, if there are any.
-    """
-    if isinstance(source, ForceConstantPhonons):
-        return source
-    if isinstance(source, Mapping):
-        source = source.get("phonon")
-    if hasattr(source, "force_constants") and hasattr(source, "run_qpoints"):
-        return ForceConstantPhonons(source)
-    return None
-
-
-def require_force_constants(source: Any) -> ForceConstantPhonons:
-    """Return the phonons of a source that holds force constants, or raise.
-
-    Parameters
-    ----------
-    source : phonopy.Phonopy, ForceConstantPhonons or dict
-        As for :func:`force_constant_phonons`.
-
-    Returns
-    -------
-    ForceConstantPhonons
-        The phonons.
-
-    Raises
-    ------
-    PhononDocumentError
-        There are no force constants.
-    """
-    phonons = force_constant_phonons(source)
-    if phonons is None:
-        raise PhononDocumentError(
-            f"expected a phonopy.Phonopy with force constants, got {type(source).__name__}; load "
-            "the calculation with phonopy.load first"
-        )
-    return phonons
-
-
-def read_zone(
-    source: Any, *, unit: str | None = None, structure: "Structure | None" = None
-) -> PhononBands:
-    """Read bands, or compute them over the whole zone where the source holds force constants.
-
-    Parameters
-    ----------
-    source : phonopy.Phonopy, ForceConstantPhonons, or what read_bands takes
-        Force constants or bands.
-    unit, structure
-        As for :func:`~matminer_phonon_tl.phonons.bands.read_bands`.
-
-    Returns
-    -------
-    PhononBands
-        The bands read; or those on a mesh and next to Gamma in the directions of
-        :func:`hemisphere`, where the longitudinal branches of polar crystals are highest.
-    """
-    phonons = force_constant_phonons(source)
-    if phonons is None:
-        return read_bands(source, unit=unit, structure=structure)
-    directions, _ = hemisphere()
-    around_gamma, _ = phonons.around_gamma(directions[np.unique(phonons.orbits(directions))])
-    return joined_bands(phonons.mesh().bands, around_gamma)
 
 
 @cache

@@ -6,7 +6,7 @@ import numpy as np
 
 from matminer_phonon_tl.exceptions import NonPrimitiveCellError, PhononDocumentError
 from matminer_phonon_tl.phonons.bands import PhononBands, is_primitive
-from matminer_phonon_tl.phonons.force_constants import read_zone
+from matminer_phonon_tl.phonons.reading import calculation_of
 from matminer_phonon_tl.phonons.stability import require_stable
 from matminer_phonon_tl.units import THZ_TO_CM1
 
@@ -118,7 +118,7 @@ def acoustic_optical_gap(
     -9.37
     """
     return acoustic_optical_gap_of(
-        read_zone(bs, unit=unit, structure=structure),
+        calculation_of(bs, unit=unit, structure=structure).zone,
         signed=signed,
         require_primitive=require_primitive,
         allow_imaginary=allow_imaginary,
@@ -183,7 +183,7 @@ def acoustic_optical_edges(
     (170.91, 381.33, 210.41)
     """
     return acoustic_optical_edges_of(
-        read_zone(bs, unit=unit, structure=structure),
+        calculation_of(bs, unit=unit, structure=structure).zone,
         require_primitive=require_primitive,
         allow_imaginary=allow_imaginary,
     )
@@ -254,7 +254,7 @@ def largest_gap(
     >>> round(gap.width, 2), round(gap.lower_edge, 2), round(gap.upper_edge, 2), gap.lower_branch
     (210.41, 170.91, 381.33, 3)
     """
-    bands = read_zone(bs, unit=unit, structure=structure)
+    bands = calculation_of(bs, unit=unit, structure=structure).zone
     return largest_gap_of(bands, allow_imaginary=allow_imaginary)
 
 

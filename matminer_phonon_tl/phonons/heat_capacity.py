@@ -6,12 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from matminer_phonon_tl.exceptions import PhononDocumentError
-from matminer_phonon_tl.phonons.density import PhononDensity, read_dos
-from matminer_phonon_tl.phonons.force_constants import (
-    PhononMesh,
-    force_constant_phonons,
-    read_zone,
-)
+from matminer_phonon_tl.phonons.calculation import PhononCalculation
+from matminer_phonon_tl.phonons.density import PhononDensity
+from matminer_phonon_tl.phonons.force_constants import PhononMesh
+from matminer_phonon_tl.phonons.reading import calculation_of
 from matminer_phonon_tl.phonons.stability import require_real_states, require_stable
 from matminer_phonon_tl.units import MOLAR_GAS_CONSTANT, THZ_TO_KELVIN
 
@@ -106,23 +104,43 @@ def heat_capacity(
     >>> heat_capacity(dos, None, [0.0, 3000.0], per="atom", unit="THz").round(2).tolist()
     [0.0, 24.91]
     """
-    temperatures = np.asarray(temperature, dtype=float)
+    temperatures = checked_temperatures(temperature)
+    calculation = calculation_of(dos, unit=unit, structure=structure, document="density")
+    values = heat_capacity_of(calculation, temperatures.ravel(), per=per)
+    return float(values[0]) if temperatures.ndim == 0 else values.reshape(temperatures.shape)
+
+
+def checked_temperatures(temperature: ArrayLike) -> NDArray[np.float64]:
+    """Return temperatures in kelvin as an array of their shape, or raise ValueError."""
+    try:
+        temperatures = np.asarray(temperature, dtype=float)
+    except (TypeError, ValueError):
+        temperatures = np.array(np.nan)
     if not np.isfinite(temperatures).all() or (temperatures < 0.0).any():
         raise ValueError(
             f"expected a temperature of at least 0 K, got {temperature!r}; pass it in kelvin"
         )
-    phonons = force_constant_phonons(dos)
-    if phonons is None:
-        density = read_dos(dos, unit=unit, structure=structure)
-        require_real_states(density, "a heat capacity")
-        moles = _amount(density.n_atoms, density.structure, per)
-        values = np.array([_per_cell(density, t) for t in temperatures.ravel()]) / moles
-    else:
-        mesh = phonons.mesh()
-        require_stable(read_zone(phonons), "a heat capacity")
-        moles = _amount(len(phonons.structure), phonons.structure, per)
-        values = heat_capacity_of_mesh(mesh, temperatures.ravel()) / moles
-    return float(values[0]) if temperatures.ndim == 0 else values.reshape(temperatures.shape)
+    return temperatures
+
+
+def heat_capacity_of(
+    calculation: PhononCalculation, temperatures: NDArray[np.float64], *, per: Amount
+) -> NDArray[np.float64]:
+    """As :func:`heat_capacity`, of a calculation that has been read."""
+    if calculation.mesh is not None:
+        require_stable(calculation.zone, "a heat capacity")
+        bands = calculation.mesh.bands
+        n_atoms = len(bands.frequencies) // 3
+        moles = _amount(n_atoms, bands.structure or calculation.structure, per)
+        return heat_capacity_of_mesh(calculation.mesh, temperatures) / moles
+    if calculation.density is None:
+        raise PhononDocumentError(
+            f"expected a density of states, a mesh or force constants for a heat capacity, got "
+            f"{calculation.source}; pass one of these"
+        )
+    require_real_states(calculation.density, "a heat capacity")
+    moles = _amount(calculation.density.n_atoms, calculation.density.structure, per)
+    return np.array([_per_cell(calculation.density, t) for t in temperatures]) / moles
 
 
 def heat_capacity_of_mesh(

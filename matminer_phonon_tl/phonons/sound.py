@@ -9,14 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matminer_phonon_tl.exceptions import DataWarning, PhononDocumentError, UnstableStructureError
-from matminer_phonon_tl.phonons.bands import PhononBands, read_bands
-from matminer_phonon_tl.phonons.force_constants import (
-    ForceConstantPhonons,
-    force_constant_phonons,
-    hemisphere,
-    read_zone,
-    require_force_constants,
-)
+from matminer_phonon_tl.phonons.bands import PhononBands
+from matminer_phonon_tl.phonons.calculation import PhononCalculation
+from matminer_phonon_tl.phonons.force_constants import ForceConstantPhonons, hemisphere
+from matminer_phonon_tl.phonons.reading import calculation_of
 from matminer_phonon_tl.phonons.stability import require_stable
 from matminer_phonon_tl.units import THZ_ANGSTROM_TO_KM_PER_S
 
@@ -146,11 +142,11 @@ def speed_of_sound(
     >>> round(speed_of_sound(diatomic_chain()), 3)
     5.727
     """
-    phonons = force_constant_phonons(bs)
-    if phonons is None:
-        return speed_of_sound_of(read_bands(bs, unit=unit, structure=structure))
-    require_stable(read_zone(phonons), "a speed of sound")
-    mean = directional_speeds_of(phonons)[0].mean
+    calculation = calculation_of(bs, unit=unit, structure=structure)
+    if calculation.force_constants is None:
+        return speed_of_sound_of(_lines(calculation))
+    require_stable(calculation.zone, "a speed of sound")
+    mean = directional_speeds_of(calculation.force_constants)[0].mean
     if np.isnan(mean):
         raise UnstableStructureError(
             "expected waves that travel in every direction, got one whose squared speed is below "
@@ -232,7 +228,17 @@ def sound_velocities(
     Gamma-X 2 4.8
     Gamma-X 3 7.59
     """
-    return sound_velocities_of(read_bands(bs, unit=unit, structure=structure))
+    return sound_velocities_of(_lines(calculation_of(bs, unit=unit, structure=structure)))
+
+
+def _lines(calculation: PhononCalculation) -> PhononBands:
+    """Return the bands along lines that a calculation holds, or raise."""
+    if calculation.bands is None:
+        raise PhononDocumentError(
+            f"expected a phonon band structure along lines, got {calculation.source}; pass the "
+            "bands, or ask speed_of_sound and directional_speeds of force constants"
+        )
+    return calculation.bands
 
 
 def sound_velocities_of(bands: PhononBands) -> list[SoundVelocity]:
@@ -297,7 +303,7 @@ def directional_speeds(source: Any) -> DirectionalSpeeds:
     O. L. Anderson, J. Phys. Chem. Solids 24, 909 (1963), doi:10.1016/0022-3697(63)90067-2 (Debye
     mean).
     """
-    phonons = require_force_constants(source)
+    phonons = calculation_of(source).require_force_constants()
     return directional_speeds_of(phonons)[0]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from matminer_phonon_tl.exceptions import UnstableStructureError
 from matminer_phonon_tl.phonons.bands import PhononBands
 from matminer_phonon_tl.phonons.density import PhononDensity
-from matminer_phonon_tl.phonons.force_constants import read_zone
+from matminer_phonon_tl.phonons.reading import calculation_of
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -123,7 +123,7 @@ def imaginary_modes(
     >>> imaginary_modes(diatomic_chain()).unstable
     False
     """
-    bands = read_zone(bs, unit=unit, structure=structure)
+    bands = calculation_of(bs, unit=unit, structure=structure).zone
     return imaginary_modes_of(bands, tolerance=tolerance, zone_tolerance=zone_tolerance)
 
 

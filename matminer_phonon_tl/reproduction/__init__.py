@@ -5,7 +5,7 @@ from typing import Any
 
 _MODULES = {"run": "experiments", "write_report": "experiments"}
 
-__all__ = ["run", "write_report"]
+__all__ = list(_MODULES)
 
 
 def __getattr__(name: str) -> Any:

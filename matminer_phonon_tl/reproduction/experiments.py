@@ -32,20 +32,6 @@ from matminer_phonon_tl.reproduction.paper import (
 )
 from matminer_phonon_tl.untrusted_json import parse_json
 
-__all__ = [
-    "EXPERIMENTS",
-    "SCALES",
-    "Job",
-    "Scale",
-    "estimate_minutes",
-    "finished_jobs",
-    "in_words",
-    "plan",
-    "plan_of",
-    "run",
-    "write_report",
-]
-
 logger = logging.getLogger(__name__)
 
 EXPERIMENTS = (
@@ -386,19 +372,7 @@ def _batches(architectures: Sequence[Any], size: int) -> Iterator[Sequence[Any]]
 
 
 def finished_jobs(jobs: Sequence[Job], client: Any = None) -> Iterator[tuple[Job, dict[str, Any]]]:
-    """Do jobs here one by one, or on a Dask cluster; yield each with its result when it ends.
-
-    Parameters
-    ----------
-    jobs : sequence of Job
-        Independent of each other.
-    client : dask.distributed.Client, optional
-        Cluster to run on.
-
-    Yields
-    ------
-    tuple of Job and dict
-    """
+    """Do independent jobs here or on a Dask cluster; yield each with its result when it ends."""
     # the longest job first, so that no worker is alone with it at the end
     ordered = sorted(jobs, key=lambda job: -job.cost)
     if client is None:

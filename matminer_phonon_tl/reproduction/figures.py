@@ -150,13 +150,7 @@ class PanelFigure:
 
 
 def make_figures(tables: Mapping[str, pd.DataFrame]) -> dict[str, PanelFigure]:
-    """Return the figures of all experiments that were run, by their files' names.
-
-    Parameters
-    ----------
-    tables : dict of str to DataFrame
-        As :func:`~matminer_phonon_tl.reproduction.tables.make_tables` gives them.
-    """
+    """Return the figures of all experiments that were run, by their files' names."""
     scores = without_parts_of_the_leak(tables["architectures"])
     parity = tables["parity"]
     figures = {
@@ -169,7 +163,13 @@ def make_figures(tables: Mapping[str, pd.DataFrame]) -> dict[str, PanelFigure]:
             (*BOTH, THE_PAPER),
         ),
         "leak_by_round": PanelFigure(
-            _leak_panels(tables["leak_by_round"]), 3, tuple(mark for _, mark in LEAK_LINES)
+            _leak_panels(tables["leak_by_round"]),
+            3,
+            tuple(
+                mark
+                for carry, mark in LEAK_LINES
+                if len(select(tables["leak_by_round"], model="TL", carry=carry))
+            ),
         ),
         "leak_probe": PanelFigure(
             [partial(_draw_probe, table=tables["leak_probe"])] if len(tables["leak_probe"]) else [],
@@ -230,18 +230,7 @@ def named(target: str) -> str:
 
 
 def changes(comparisons: pd.DataFrame) -> pd.DataFrame:
-    """Return what transfer changes in per cent of the error without it, with its interval.
-
-    Parameters
-    ----------
-    comparisons : DataFrame
-        As :func:`~matminer_phonon_tl.reproduction.tables.comparison_table` gives it.
-
-    Returns
-    -------
-    DataFrame
-        what, protocol, change, lower, upper, paper.
-    """
+    """Return what transfer changes in per cent of the error without it, with its interval."""
     per_cent = 100 / comparisons["mae_non_tl"]
     table = pd.DataFrame(
         {

@@ -45,19 +45,9 @@ class CubicCrystal:
     source: str
 
     def speeds(self, direction: tuple[float, float, float]) -> NDArray[np.float64]:
-        """Return the speeds of the three acoustic branches along a direction, slowest first.
+        """Return the speeds of the three acoustic branches along a direction, km/s, slowest first.
 
         They solve Christoffel's equation.
-
-        Parameters
-        ----------
-        direction : tuple of three float
-            Of any length.
-
-        Returns
-        -------
-        ndarray of shape (3,)
-            Speeds in km/s.
 
         Examples
         --------
@@ -109,17 +99,10 @@ CUBIC = {
 
 
 def derived_against_measured(df: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the dataset's heat capacities and speeds of sound beside measured ones.
+    """Return heat capacities and speeds of sound of phonon_tl beside measured ones.
 
-    Parameters
-    ----------
-    df : DataFrame
-        The dataset phonon_tl.
-
-    Returns
-    -------
-    list of dict
-        Keys target, formula, material_id, derived, measured (both in the target's unit), source.
+    Each dict has target, formula, material_id, derived, measured (both in the target's unit),
+    source.
     """
     known = [
         ("heat_capacity", formula, space_group, value, source)

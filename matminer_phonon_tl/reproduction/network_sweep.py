@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import KFold, ShuffleSplit
 
 from matminer_phonon_tl.evaluation.network_protocols import clean_predictions, published_predictions
-from matminer_phonon_tl.evaluation.scores import score_predictions
+from matminer_phonon_tl.evaluation.scores import average_rounds, score_predictions
 from matminer_phonon_tl.evaluation.splits import Split, kfold_splits, splits_of
 from matminer_phonon_tl.networks.transfer import TransferMLPRegressor
 from matminer_phonon_tl.reproduction.paper import HOLDOUT, III_V, paper_frame
@@ -71,19 +71,8 @@ def structure_matrix(rows: str) -> NDArray[np.float64]:
 def run_networks(task: NetworkTask, *, seed: int, device: str, progress: bool) -> dict[str, Any]:
     """Train and score a batch of architectures.
 
-    Parameters
-    ----------
-    task : NetworkTask
-    seed : int
-    device : str
-        A torch device.
-    progress : bool
-
-    Returns
-    -------
-    dict
-        ``records``, one for each architecture and target, with scores, the error of each round
-        and the predictions averaged over the rounds.
+    Each record has an architecture's scores for a target, the error of each round and the
+    predictions averaged over the rounds.
     """
     frame = paper_frame(task.rows)
     model = TransferMLPRegressor(
@@ -192,9 +181,6 @@ def _record(
     predicted: NDArray[np.float64],
 ) -> dict[str, Any]:
     scores = score_predictions(y, predicted, "regression")
-    tested = ~np.isnan(predicted)
-    times = tested.sum(axis=0)
-    averaged = np.where(tested, predicted, 0.0).sum(axis=0) / np.maximum(times, 1)
     return {
         "experiment": task.experiment,
         "target": target,
@@ -211,6 +197,6 @@ def _record(
         "mae_rounds": list(scores["mae"].per_round),
         "r2_rounds": list(scores["r2"].per_round),
         "averaged": [
-            float(value) if count else None for value, count in zip(averaged, times, strict=True)
+            None if np.isnan(value) else value for value in average_rounds(predicted).tolist()
         ],
     }

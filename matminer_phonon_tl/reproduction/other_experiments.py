@@ -15,14 +15,7 @@ LABELS = (
 
 
 def run_classifier(protocol: str, n_repeats: int, *, seed: int, progress: bool) -> dict[str, Any]:
-    """Score the gap classifier on the paper's split; leak_free also on folds grouped by formula.
-
-    Returns
-    -------
-    dict
-        ``scores`` for scores.json, ``classifier`` with probabilities and importances for the
-        figures, and ``gap_probability`` of the four compounds.
-    """
+    """Score the gap classifier on the paper's split; leak_free also on folds grouped by formula."""
     from matminer_phonon_tl.evaluation.protocols import cross_validate
     from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
 

@@ -100,22 +100,9 @@ SCALES = {scale.name: scale for scale in (FULL, MID, QUICK)}
 
 
 def draw_architectures(number: int, random_state: int = 0) -> list[tuple[int, int, int]]:
-    """Draw hidden layers as the paper does: a grid of 10 x 5 x 5 widths drawn at random.
+    """Draw up to 250 hidden-layer sizes as the paper does: a grid of 10 x 5 x 5 random widths.
 
-    Parameters
-    ----------
-    number : int
-        At most 250. With the same seed, fewer architectures are the first of more.
-    random_state : int
-
-    Returns
-    -------
-    list of tuple of int
-
-    Raises
-    ------
-    ValueError
-        If `number` is out of range.
+    With the same seed, fewer architectures are the first of more.
 
     Examples
     --------

@@ -176,8 +176,8 @@ SECTIONS = (
     ),
 )
 SELECTED = (
-    "Shown is, of all architectures, the one with the lowest published error, as in the paper: a "
-    "selection on the test score. The points with their materials' names are in parity.csv."
+    "The architecture shown has the lowest published error of all, as in the paper: a selection "
+    "on the test score. The points with their materials' names are in parity.csv."
 )
 DIAMOND = (
     "Diamond along [100]: the paper derives 17.392 km/s for the longitudinal and 12.735 km/s for "
@@ -192,23 +192,7 @@ def write_report(
     tables: Mapping[str, pd.DataFrame],
     figures: Mapping[str, PanelFigure],
 ) -> Path:
-    """Write report.html, which shows everything without a network or another file.
-
-    Parameters
-    ----------
-    folder : Path
-    document : dict
-        The content of scores.json.
-    tables : dict of str to DataFrame
-        As :func:`~matminer_phonon_tl.reproduction.tables.make_tables` gives them.
-    figures : dict of str to PanelFigure
-        As :func:`~matminer_phonon_tl.reproduction.figures.make_figures` gives them.
-
-    Returns
-    -------
-    Path
-        The page; it links to the tables and figures that stand beside it.
-    """
+    """Write report.html, which shows everything without a network or another file."""
     page = "\n".join(
         [
             "<!doctype html>",

@@ -33,13 +33,7 @@ PARITY = ("source", "transfer", "full_data")
 
 
 def make_tables(contents: Sequence[Mapping[str, Any]]) -> dict[str, pd.DataFrame]:
-    """Return every table by its file's name; a table is empty where its experiment was not run.
-
-    Parameters
-    ----------
-    contents : sequence of dict
-        What the jobs returned.
-    """
+    """Return every table by its file's name; a table is empty where its experiment was not run."""
     records = list(_collect(contents, "records"))
     found = [content["classifier"] for content in contents if "classifier" in content]
     return {
@@ -85,23 +79,7 @@ def write_tables(
     tables: Mapping[str, pd.DataFrame],
     methods: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Write scores.json and the CSV tables.
-
-    Parameters
-    ----------
-    folder : Path
-    contents : sequence of dict
-        What the jobs returned.
-    tables : dict of str to DataFrame
-        As :func:`make_tables` gives them.
-    methods : dict
-        Settings, versions and data hash.
-
-    Returns
-    -------
-    dict
-        The content of scores.json.
-    """
+    """Write scores.json and the CSV tables; return the content of scores.json."""
     records = _collect(contents, "records")
     scores = [
         *summarise(record for record in records if record["carry"] in (None, "all")),
@@ -143,7 +121,7 @@ def summarise(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ``mae`` and ``r2`` are means over the architectures; each architecture is scored on its
     predictions averaged over the rounds, or for 60/40 splits, where few rows are tested twice, as
     the mean over the splits. ``mae_std`` is the spread over the architectures, or over the rounds
-    of a single one.
+    if there is only one.
     """
     scores = []
     for key, group in _grouped(records):
@@ -231,9 +209,9 @@ def holdout_table(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def parity_table(records: Records) -> pd.DataFrame:
-    """Return reference and averaged prediction of each material, for the architecture shown.
+    """Return each material's reference and averaged prediction, for one architecture.
 
-    Shown is the one that the paper would show (:func:`best_architecture`).
+    It is the one that the paper would show (:func:`best_architecture`).
     """
     scores = architecture_table(records)
     pairs = {(record["experiment"], record["target"]) for record in records}
@@ -264,13 +242,8 @@ def parity_table(records: Records) -> pd.DataFrame:
 def best_architecture(scores: pd.DataFrame, experiment: str, target: str) -> str | None:
     """Return the architecture that the paper would show: the lowest published error with transfer.
 
-    Where nothing was transferred, or nothing was run as published, the lowest error there is.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        As :func:`architecture_table` gives it.
-    experiment, target : str
+    Where nothing was transferred, or nothing was run as published, it has the lowest error there
+    is.
     """
     chosen = select(without_parts_of_the_leak(scores), experiment=experiment, target=target)
     for wanted in ({"model": "TL", "protocol": "published"}, {"protocol": "published"}, {}):

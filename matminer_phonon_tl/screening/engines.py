@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-from threadpoolctl import threadpool_limits
+
+from matminer_phonon_tl.blas import one_blas_thread
 
 
 class Engine(NamedTuple):
@@ -34,7 +35,7 @@ def threads(predict: Callable[[list[Any]], pa.Table], n_jobs: int) -> Iterator[E
     meanwhile, because chunks side by side keep the cores busier than one chunk on all of them.
     """
     pool = ThreadPoolExecutor(n_jobs)
-    with threadpool_limits(limits=1):
+    with one_blas_thread():
         try:
             yield Engine(lambda formulas: pool.submit(predict, formulas), lambda: n_jobs + 1)
         finally:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from threadpoolctl import threadpool_limits
 
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.models import PhononPredictor
@@ -43,9 +42,7 @@ class RowPredictor:
         self.settings = settings
         self._memory = _Memory()
         try:
-            # On one thread, so that the model's first use gives the same on every machine.
-            with threadpool_limits(limits=1):
-                frame = self._predict(["InN"])
+            frame = self._predict(["InN"])
         except ValueError as error:
             raise ScreeningError(str(error)) from error
         units = frame.attrs.get("units", {})

@@ -161,7 +161,8 @@ class _Parser:
             self.kind = self.token = self.token.lower()
 
     def refuse(self, expected: str) -> NoReturn:
-        got = repr(self.token) if self.token else "the end"
+        token = self.token.strip("`") if self.kind == "column" else self.token
+        got = repr(token) if token else "the end"
         raise ScreeningError(
             f"expected {expected} at character {self.start + 1} of the condition {self.text!r}, "
             f"got {got}"

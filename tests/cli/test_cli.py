@@ -101,7 +101,7 @@ def test_wrong_usage_is_exit_code_2(arguments):
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("command", [[], ["predict"], ["info"]])
+@pytest.mark.parametrize("command", [[], ["predict"], ["properties"], ["info"]])
 def test_help(command):
     result = run_process(*command, "--help")
     assert result.returncode == 0
@@ -109,7 +109,9 @@ def test_help(command):
 
 
 @pytest.mark.parametrize("width", [50, 80])
-@pytest.mark.parametrize("command", ["predict", "screen", "train", "build-dataset", "reproduce"])
+@pytest.mark.parametrize(
+    "command", ["predict", "properties", "screen", "train", "build-dataset", "reproduce"]
+)
 def test_paragraphs_of_the_help_are_filled(run, monkeypatch, command, width):
     monkeypatch.setenv("COLUMNS", str(width))
     _, out, _ = run(command, "--help")
@@ -219,9 +221,9 @@ def test_a_narrow_terminal_breaks_no_word_and_loses_nothing(run, monkeypatch, wi
 
 
 def test_what_is_unlike_the_training_compounds_is_named(run):
-    code, out, _ = run("predict", "UO2", "Fe", "GaN")
+    code, out, _ = run("predict", "PuO2", "Fe", "GaN")
     assert code == 0
-    assert "UO2: U occurs in no training compound, so its row is a guess.\n" in out
+    assert "PuO2: Pu occurs in no training compound, so its row is a guess.\n" in out
     assert "\nFe: unlike the training compounds, so its intervals may not hold.\n" in out
     assert out.count("unlike the training") == 1
 
@@ -231,7 +233,7 @@ def test_train_writes_what_predict_reads(monkeypatch, tmp_path, capsys):
 
     df = matminer_phonon_tl.load_phonon_tl()
     part = pd.concat([df[df["has_phonon_bandgap"]][:60], df[~df["has_phonon_bandgap"]][:60]])
-    monkeypatch.setattr("matminer_phonon_tl.datasets.load_dataset", lambda **_: part)
+    monkeypatch.setattr("matminer_phonon_tl.datasets.load_training_set", lambda: part)
     # Smaller models: what is trained is tested elsewhere, here the way from table to file.
     small = {"intervals": True, "cv": 2, "random_state": 0}
     monkeypatch.setattr(

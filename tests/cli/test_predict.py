@@ -1,6 +1,7 @@
 """``phonon-tl predict`` with files, and with options."""
 
 import json
+import subprocess
 import sys
 
 import pytest
@@ -97,4 +98,26 @@ def test_options_reach_the_predictor(run):
 
 
 def test_other_known_cells_are_pointed_out(run):
-    assert "GaN: trained on this formula, also in cells of 4 atoms" in run("GaN")[1]
+    assert "GaN: trained on this formula in cells of 2 atoms" in run("GaN")[1]
+
+
+def test_predicting_waits_for_nothing_it_does_not_need():
+    """And what was put off is there for whoever asks, however it is imported."""
+    code = """
+import sys
+from matminer_phonon_tl import cli
+sys.argv = ["phonon-tl", "predict", "GaN"]
+try:
+    cli.main()
+except SystemExit as ended:
+    assert not ended.code
+for name in ("torch", "scipy.stats._stats_py", "matplotlib.pyplot", "plotly.express"):
+    assert name not in sys.modules, name
+import scipy.stats
+from scipy.stats import rankdata
+from sklearn.utils import fixes
+import scipy.stats.distributions
+assert scipy.stats.norm.cdf(0) == 0.5 and rankdata([2, 1]).tolist() == [2, 1]
+assert fixes.scipy.stats.mode is sys.modules["scipy.stats"].mode
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

@@ -9,7 +9,7 @@ from matminer_phonon_tl.evaluation import compare, cross_validate
 @pytest.fixture
 def pair(linear_data):
     X, y = linear_data
-    return [cross_validate(own, X, y, n_repeats=4) for own in (Ridge(), DummyRegressor())]
+    return [cross_validate(model, X, y, n_repeats=4) for model in (Ridge(), DummyRegressor())]
 
 
 @pytest.mark.parametrize("metric", ["mae", "rmse"])
@@ -41,8 +41,11 @@ def test_difference_is_that_of_the_mean_scores(pair):
 def test_corrected_t_is_wider_than_the_naive_interval(pair):
     found = compare(*pair, method="corrected_t")
     by_split = [
-        [np.abs(own.predictions[s.round, s.test] - own.y[s.test]).mean() for s in own.splits]
-        for own in pair
+        [
+            np.abs(result.predictions[s.round, s.test] - result.y[s.test]).mean()
+            for s in result.splits
+        ]
+        for result in pair
     ]
     differences = np.subtract(*by_split)
     naive = differences.std(ddof=1) / np.sqrt(20)

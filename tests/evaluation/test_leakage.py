@@ -175,10 +175,12 @@ def test_what_cannot_be_probed_is_said(wide, options, message):
 
 
 def test_a_leak_that_the_probe_would_miss_is_said(gapped):
-    own = gapped[["composition", "speed_of_sound"]]
-    model = PhononRegressor(members=("gp15",), intervals=False, target="speed_of_sound", source=own)
+    table = gapped[["composition", "speed_of_sound"]]
+    model = PhononRegressor(
+        members=("gp15",), intervals=False, target="speed_of_sound", source=table
+    )
     with pytest.raises(ValueError, match="whose source knows nothing of speed_of_sound, got one"):
-        leakage_probe(model, own, "speed_of_sound", lambda *_: np.zeros(len(own)))
+        leakage_probe(model, table, "speed_of_sound", lambda *_: np.zeros(len(table)))
 
 
 def test_labels_that_are_all_the_same_cannot_be_probed(wide):

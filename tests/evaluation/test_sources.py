@@ -7,6 +7,7 @@ from sklearn.pipeline import make_pipeline
 
 from matminer_phonon_tl import XenonPyDescriptors
 from matminer_phonon_tl.evaluation import cross_validate
+from matminer_phonon_tl.evaluation.source_hygiene import SourceTasks
 from matminer_phonon_tl.models import PhononRegressor
 from tests.evaluation.watcher import Watcher
 
@@ -18,12 +19,23 @@ def test_strict_takes_tested_formulas_from_any_source(gapped, source):
     assert len(Watcher.seen) == 10
     for (_, _, given), split in zip(Watcher.seen, [*result.splits] * 2, strict=True):
         tested = {gapped["composition"].iloc[row].reduced_formula for row in split.test}
-        left = {own.reduced_formula for own in given["composition"]}
+        left = {composition.reduced_formula for composition in given["composition"]}
         assert left
         assert not tested & left
         assert len(given) < len(source)
     cross_validate(Watcher(source), gapped, "phonon_bandgap", "leak_free", n_repeats=1)
     assert len(Watcher.seen[-1][2]) == len(source)
+
+
+@pytest.mark.parametrize("protocol", ["leak_free", "strict"])
+def test_no_source_replaces_the_estimators(gapped, source, protocol):
+    Watcher.seen = []
+    options = {"protocol": protocol, "n_repeats": 1}
+    result = cross_validate(Watcher(source), gapped, "bandgap", source=None, **options)
+    assert [given for _, _, given in Watcher.seen] == [None] * 5
+    assert result.settings["source"] == "none"
+    assert cross_validate(Watcher(source), gapped, "bandgap", **options).settings["source"] is None
+    assert not any(given is None for _, _, given in Watcher.seen[5:])
 
 
 @pytest.mark.parametrize(
@@ -55,7 +67,21 @@ def test_leak_free_clears_a_source_that_holds_the_targets_labels(
         left = given["composition"] if form != "labels of a name" else given[0]
         assert (len(left) < len(phonon_tl)) == cleared
         tested = {gapped["composition"].iloc[row].reduced_formula for row in split.test}
-        assert bool(tested & {own.reduced_formula for own in left}) != cleared
+        assert bool(tested & {composition.reduced_formula for composition in left}) != cleared
+
+
+@pytest.mark.parametrize(
+    ("target", "known"),
+    [
+        ("phonon_bandgap", True),  # by the edges
+        ("speed_of_sound", True),  # by the longitudinal and the transverse one
+        ("heat_capacity", True),
+        ("formation_energy_per_atom", False),
+    ],
+)
+def test_kyoto_knows_the_phonon_labels_under_other_names(target, known):
+    model = Watcher("kyoto")
+    assert SourceTasks.of(model).know_labels(model, target) == known
 
 
 def test_somebody_elses_source_is_left_alone(gapped):
@@ -66,18 +92,19 @@ def test_somebody_elses_source_is_left_alone(gapped):
 
 
 def test_a_regressor_cannot_copy_the_answer_from_its_source(gapped):
-    own = gapped[["composition", "speed_of_sound"]]
+    table = gapped[["composition", "speed_of_sound"]]
     model = PhononRegressor(
         descriptors="xenonpy",
         members=("gp15",),
         intervals=False,
         target="speed_of_sound",
-        source=own,
+        source=table,
     )
     options = {"target": "speed_of_sound", "n_repeats": 1, "groups": "formula"}
-    leak_free = cross_validate(model, own, **options)
+    leak_free = cross_validate(model, table, **options)
     assert np.array_equal(
-        leak_free.predictions, cross_validate(model, own, protocol="strict", **options).predictions
+        leak_free.predictions,
+        cross_validate(model, table, protocol="strict", **options).predictions,
     )
     assert leak_free.r2.mean < 0.9  # 0.99 where the source keeps the tested labels
 

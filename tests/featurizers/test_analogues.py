@@ -1,5 +1,7 @@
 """Relatives' structures: the spring model in them, who counts as a relative, what is refused."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -49,11 +51,11 @@ def test_the_bands_are_those_of_the_spring_model():
 
 
 def test_a_formula_never_sees_its_own_structure():
-    own, other = rocksalt("Na", "Cl"), zincblende("K", "Br")
-    with_own = AnalogueDescriptors().fit([own, other]).featurize_array(["NaCl"])
+    salt, other = rocksalt("Na", "Cl"), zincblende("K", "Br")
+    with_salt = AnalogueDescriptors().fit([salt, other]).featurize_array(["NaCl"])
     without = AnalogueDescriptors().fit([other]).featurize_array(["NaCl"])
-    assert np.array_equal(with_own, without)
-    assert AnalogueDescriptors().fit([own]).count(["NaCl", "KBr"]).tolist() == [0, 1]
+    assert np.array_equal(with_salt, without)
+    assert AnalogueDescriptors().fit([salt]).count(["NaCl", "KBr"]).tolist() == [0, 1]
 
 
 def test_the_nearest_relative_counts_most():
@@ -163,3 +165,16 @@ def test_bad_input_is_one_sentence(library):
         AnalogueDescriptors().fit(["GaN"])
     with pytest.raises(CompositionError, match="got none"):
         AnalogueDescriptors().fit([])
+
+
+def test_a_pickle_holds_the_library_and_nothing_derived_from_it(phonon_tl):
+    featurizer = AnalogueDescriptors(n_analogues=3).fit(phonon_tl["structure"][:200])
+    asked = ["GaN", "CaTiO3", "NaCl"]
+    content = pickle.dumps(featurizer)
+    expected = featurizer.featurize_array(asked)
+    assert len(pickle.dumps(featurizer)) == len(content) < 200_000
+    restored = pickle.loads(content)  # noqa: S301 - made here
+    assert restored.n_analogues == 3
+    assert np.array_equal(restored.featurize_array(asked), expected)
+    unfitted = pickle.loads(pickle.dumps(AnalogueDescriptors()))  # noqa: S301 - made here
+    assert not hasattr(unfitted, "prototypes_")

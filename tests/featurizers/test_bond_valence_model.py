@@ -126,3 +126,9 @@ def test_knows_gaps_it_was_never_told_of(phonon_tl):
     part = phonon_tl[::8]
     guess = [columns(structure)["bond_valence_gap"] for structure in part["structure"]]
     assert roc_auc_score(part["has_phonon_bandgap"], guess) > 0.9
+
+
+def test_a_cell_too_small_for_any_wave_is_described():
+    """At Gamma no reciprocal vector is short enough to count; the sum over waves is empty."""
+    row = columns(Structure(Lattice.cubic(2.0), ["Fe"], [[0, 0, 0]]))
+    assert np.isfinite(list(row.values())).all()

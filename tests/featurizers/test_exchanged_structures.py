@@ -36,13 +36,14 @@ def skewed():
     return Structure(lattice, ["Ga", "Al", "N"], [[0, 0, 0], [0.31, 0.42, 0.55], [0.7, 0.2, 0.3]])
 
 
-def test_eigenvalues_are_those_of_the_spring_model(perovskite, skewed, monkeypatch):
-    monkeypatch.setattr(spring_model, "Q_POINTS", PARITIES / 2)
+def test_eigenvalues_are_those_of_the_spring_model(perovskite, skewed):
+    points = spring_model.Q_POINTS.tolist()
+    rows = [points.index(point) for point in (PARITIES / 2).tolist()]
     for structure in (perovskite, skewed):
-        own = prototype(structure)
-        cells = module._Cells.fill([own], [own.elements])
+        template = prototype(structure)
+        cells = module._Cells.fill([template], [template.elements])
         values = module._squared_frequencies(cells, np.zeros(8, int), np.arange(8))
-        expected = spring_model.spring_frequencies(structure) ** 2
+        expected = spring_model.spring_frequencies(structure)[rows] ** 2
         np.testing.assert_allclose(values, expected, atol=1e-9 * expected.max())
 
 
@@ -57,12 +58,12 @@ def test_points_of_one_star_are_computed_once(perovskite, skewed):
 
 
 def test_fewer_points_give_the_same_columns(perovskite):
-    own, all_points = prototype(perovskite), prototype(perovskite)
+    template, all_points = prototype(perovskite), prototype(perovskite)
     all_points.points = np.arange(8), np.full(8, 1 / 8)
     exchanged = [np.array([ROW_OF[symbol] for symbol in ("Ba", "Zr", "S")])] * 2
-    few, many = describe_exchanged([own, all_points], np.array([0, 1]), exchanged)
+    few, many = describe_exchanged([template, all_points], np.array([0, 1]), exchanged)
     np.testing.assert_allclose(few, many, rtol=1e-10)
-    assert len(own.points[0]) < 8
+    assert len(template.points[0]) < 8
 
 
 def test_cells_do_not_depend_on_what_stands_beside_them(perovskite, skewed):
@@ -83,10 +84,10 @@ def test_no_cells():
 
 
 def test_bonds_grow_on_demand(perovskite):
-    own = prototype(perovskite)
-    near, far = own.bonds(2.0), own.bonds(6.0)
-    assert isinstance(own, Prototype)
+    template = prototype(perovskite)
+    near, far = template.bonds(2.0), template.bonds(6.0)
+    assert isinstance(template, Prototype)
     assert far.reach > near.reach
-    assert own.bonds(3.0) is far
+    assert template.bonds(3.0) is far
     kept = far.distance <= near.reach
     np.testing.assert_allclose(far.distance[kept], near.distance)

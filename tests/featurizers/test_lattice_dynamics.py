@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import spglib
 from pymatgen.core import Composition, Lattice, Structure
 from sklearn.base import clone
 
@@ -13,6 +14,9 @@ from matminer_phonon_tl.featurizers.lattice_dynamics import (
     COMPOSITION_COLUMNS,
     GEOMETRY_COLUMNS,
     STRUCTURE_COLUMNS,
+    SYMPREC,
+    describe_geometry,
+    describe_structures,
 )
 
 
@@ -162,3 +166,24 @@ def test_structures_are_read_from_their_column(zincblende_bas):
     assert np.array_equal(featurizer.transform(renamed), expected)
     with pytest.raises(CompositionError, match=r"a column 'structure', got the columns \['f"):
         featurizer.transform(pd.DataFrame({"formula": ["BAs"], "bandgap": [1.0]}))
+
+
+def test_density_and_space_group_are_pymatgens(phonon_tl):
+    structures = phonon_tl["structure"][::40].tolist()
+    structures.append(
+        Structure(Lattice.cubic(4.2), [{"Na": 0.5, "K": 0.5}, "Cl"], [[0] * 3, [0.5] * 3])
+    )
+    structures.append(Structure(Lattice.cubic(4.0), ["Fe2+", "Fe3+"], [[0] * 3, [0.5] * 3]))
+    for structure in structures:
+        row = dict(zip(GEOMETRY_COLUMNS, describe_geometry(structure), strict=True))
+        assert row["density"] == pytest.approx(structure.density, rel=1e-14)
+        assert row["space_group"] == structure.get_space_group_info(symprec=SYMPREC)[1]
+
+
+def test_a_crystal_without_a_symmetry_is_named(zincblende_bas, monkeypatch):
+    monkeypatch.setattr(spglib, "get_symmetry_dataset", lambda *_: None)
+    _, errors = describe_structures([zincblende_bas])
+    assert str(errors[0]) == (
+        "row 0: expected a structure with a lattice to vibrate, got BAs, of which the symmetry "
+        "cannot be determined: check the sites"
+    )

@@ -5,6 +5,7 @@ import pytest
 from pymatgen.core import Lattice, Structure
 from sklearn.metrics import roc_auc_score
 
+from matminer_phonon_tl.featurizers import spring_model
 from matminer_phonon_tl.featurizers.element_table import ElementTable, load_element_table
 from matminer_phonon_tl.featurizers.spring_model import (
     BENDING,
@@ -12,6 +13,7 @@ from matminer_phonon_tl.featurizers.spring_model import (
     Q_POINTS,
     SPRING_COLUMNS,
     describe_spring_model,
+    lattice_frequencies,
     spring_frequencies,
 )
 
@@ -108,3 +110,46 @@ def test_knows_gaps_it_was_never_told_of(phonon_tl):
     part = phonon_tl[::4]
     guess = [columns(structure)["spring_gap"] for structure in part["structure"]]
     assert roc_auc_score(part["has_phonon_bandgap"], guess) > 0.85
+
+
+def test_all_wave_vectors_together_are_each_alone():
+    """Born and von Karman's matrix, bond by bond and point by point."""
+    structure = Structure(
+        Lattice.from_parameters(3.9, 4.4, 5.1, 81, 96, 103),
+        ["Ga", "N", "O"],
+        [[0, 0, 0], [0.31, 0.22, 0.4], [0.6, 0.7, 0.15]],
+    )
+    bonds = structure.get_neighbor_list(5.0)
+    springs = np.array(
+        [
+            np.exp(-d) * (np.outer(v, v) + 0.1 * np.eye(3))
+            for d, v in (
+                (d, structure[j].coords + i @ structure.lattice.matrix - structure[c].coords)
+                for c, j, i, d in zip(*bonds, strict=True)
+            )
+        ]
+    )
+    mass = np.array([70.0, 14.0, 16.0])
+    expected = []
+    for q in Q_POINTS:
+        matrix = np.zeros((9, 9), dtype=complex)
+        for centre, neighbour, image, spring in zip(*bonds[:3], springs, strict=True):
+            a, b = slice(3 * centre, 3 * centre + 3), slice(3 * neighbour, 3 * neighbour + 3)
+            matrix[a, a] += spring / mass[centre]
+            phase = np.exp(2j * np.pi * (q @ image))
+            matrix[a, b] -= phase * spring / np.sqrt(mass[centre] * mass[neighbour])
+        expected.append(np.linalg.eigvalsh(matrix))
+    found = lattice_frequencies(mass, bonds[:3], springs) ** 2
+    np.testing.assert_allclose(found, np.maximum(expected, 0), atol=1e-13 * np.max(expected))
+
+
+def test_large_cells_are_solved_in_parts(monkeypatch):
+    structure = zincblende("Ga", "As")
+    expected = spring_frequencies(structure)
+    monkeypatch.setattr(spring_model, "_NUMBERS_AT_ONCE", 80)  # two matrices of six by six
+    np.testing.assert_allclose(spring_frequencies(structure), expected, atol=1e-12)
+
+
+def test_atoms_out_of_reach_do_not_move():
+    structure = Structure(Lattice.cubic(30), ["He", "He"], [[0, 0, 0], [0.5] * 3])
+    assert not spring_frequencies(structure).any()

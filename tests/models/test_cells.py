@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 from pymatgen.core import Composition, Lattice, Structure
 
-from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError
-from matminer_phonon_tl.models.cells import KnownCells, check_formula_units, read_cell
+from matminer_phonon_tl.exceptions import CompositionError
+from matminer_phonon_tl.models.cells import (
+    SAME_SITE,
+    KnownCells,
+    check_formula_units,
+    read_cell,
+)
 
 
 def test_a_structure_stands_for_its_primitive_cell():
@@ -50,22 +55,32 @@ def test_units_for_all_rows_or_each():
 def test_cells_of_a_formula_are_known_whatever_their_size():
     known = KnownCells.fit([Composition(f) for f in ("Ga2N2", "GaN", "ZnS", "Li0.5CoO2")])
     asked = [Composition(f) for f in ("Ga4N4", "Ga2N2", "NGa", "ZnS", "LiCo2O4", "InP")]
-    assert known.look_up(asked) == [
-        (False, [2, 4]), (True, [2]), (True, [4]), (True, []), (False, []), (False, []),
-    ]  # fmt: skip
+    found = known.look_up(asked)
+    assert [cell.others for cell in found] == [[2, 4], [2], [4], [], [], []]
+    assert [cell.n_atoms in cell.trained for cell in found] == [
+        False,
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
     assert known.look_up([]) == []
 
 
-def test_state_is_checked():
-    known = KnownCells.fit([Composition("GaN"), Composition("Al2O3")])
-    state = known.get_state()
-    asked = [Composition("Ga2N2")]
-    assert KnownCells.from_state(state).look_up(asked) == [(False, [2])]
-    for name, value in (
-        ("counts", np.array([3, 2], np.int32)),
-        ("counts", np.array([2.0, 2.0])),
-        ("elements", np.array([1, 2, 3, 999], np.int16)),
-        ("amounts", np.array([1.0, 1.0, -2.0, 3.0])),
-    ):
-        with pytest.raises(ModelFormatError, match="expected training cells"):
-            KnownCells.from_state({**state, name: value})
+def test_a_cell_that_is_plainly_primitive_is_what_pymatgen_finds(phonon_tl):
+    """With translations that are exact, nearly so, or broken by more than the tolerance."""
+    rng = np.random.default_rng(0)
+    spared = 0
+    for number, structure in enumerate(phonon_tl["structure"][::60]):
+        doubled = structure.make_supercell([1, 1, 2], in_place=False)
+        for cell in (structure, doubled, doubled.copy()):
+            if cell is not structure and cell is not doubled:
+                cell.perturb([0.004, 0.009, 0.012, 0.03][number % 4], seed=rng)
+            expected = cell.get_primitive_structure(tolerance=SAME_SITE)
+            found = read_cell(cell)
+            spared += found is cell
+            assert np.array_equal(found.lattice.matrix, expected.lattice.matrix)
+            assert np.array_equal(found.frac_coords, expected.frac_coords)
+            assert found.species == expected.species
+    assert spared > 20

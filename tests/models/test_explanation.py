@@ -1,12 +1,15 @@
 """Contributions add up to the prediction, and name what matters."""
+# ruff: noqa: PD011 (values are shap's, not pandas')
 
 import builtins
 
 import numpy as np
+import pandas as pd
 import pytest
+import shap
+from matplotlib.figure import Figure
 
 from matminer_phonon_tl.exceptions import MissingExtraError
-from matminer_phonon_tl.figures import plot_explanation
 from matminer_phonon_tl.models import PhononGapClassifier, PhononRegressor, explain
 
 
@@ -25,19 +28,19 @@ def regressor(gapped):
 
 def test_contributions_add_up_to_the_prediction(regressor, gapped):
     asked = ["BAs", "Li2Te"]
-    explained = explain(regressor, asked, gapped, unit="J/mol/K")
-    total = explained.base + explained.contributions.sum(axis=1).to_numpy()
+    explained = explain(regressor, asked, gapped)
+    total = explained.base_values + explained.values.sum(axis=1)
     np.testing.assert_allclose(total, regressor.predict(asked), rtol=1e-6)
-    assert list(explained.contributions.columns) == regressor.descriptor_labels()
-    top = explained.top(0, 3)
-    assert len(top) == 3
-    assert abs(top.iloc[0]) == explained.contributions.iloc[0].abs().max()
+    assert explained.feature_names == regressor.descriptor_labels()
+    np.testing.assert_array_equal(explained.data, regressor.describe(asked))
 
 
 def test_light_atoms_are_why_boron_arsenide_is_hard(regressor, gapped):
     """Heat capacity falls with the lightest mass; what says so leads the list."""
     explained = explain(regressor, ["BAs"], gapped)
-    assert explained.top(0, 4)["log_lightest_mass"] < 0
+    found = pd.Series(explained.values[0], explained.feature_names)
+    assert "log_lightest_mass" in found.abs().nlargest(4)
+    assert found["log_lightest_mass"] < 0
 
 
 def test_classifiers_are_explained_too(phonon_tl):
@@ -46,19 +49,19 @@ def test_classifiers_are_explained_too(phonon_tl):
     model = PhononGapClassifier.recommended(param_grid=grid, random_state=0)
     model.fit(part, part["has_phonon_bandgap"])
     explained = explain(model, ["BAs"], part)
-    total = explained.base[0] + explained.contributions.iloc[0].sum()
+    total = explained.base_values[0] + explained.values[0].sum()
     assert total == pytest.approx(model.predict_proba(["BAs"])[0, 1])
 
 
-def test_the_figure_shows_it(regressor, gapped, tmp_path):
-    explained = explain(regressor, ["BAs"], gapped, unit="J/mol/K")
-    figure = plot_explanation(explained, n=5, title="BAs")
-    axes = figure.axes[0]
+def test_shap_draws_it(regressor, gapped, tmp_path):
+    explained = explain(regressor, ["BAs", "GaN"], gapped)
+    axes = shap.plots.waterfall(explained[1], max_display=6, show=False)
     labels = [label.get_text() for label in axes.get_yticklabels()]
-    assert labels[-1] == "11 others"
-    assert labels[0].startswith(f"{explained.top(0, 1).index[0]} = ")
-    assert axes.get_xlabel() == "contribution, J/mol/K"
-    figure.savefig(tmp_path / "figure.png")
+    assert "11 other features" in labels
+    largest = explained.feature_names[np.abs(explained.values[1]).argmax()]
+    assert any(label.endswith(f"= {largest}") for label in labels)
+    assert isinstance(axes.figure, Figure)
+    axes.figure.savefig(tmp_path / "figure.png")
 
 
 def test_without_shap_the_extra_is_named(regressor, gapped, monkeypatch):
@@ -70,5 +73,5 @@ def test_without_shap_the_extra_is_named(regressor, gapped, monkeypatch):
         return found(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without_shap)
-    with pytest.raises(MissingExtraError, match=r"matminer-phonon-tl\[explain\]"):
+    with pytest.raises(MissingExtraError, match=r"\.\[explain\]"):
         explain(regressor, ["BAs"], gapped)

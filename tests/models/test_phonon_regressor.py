@@ -13,6 +13,7 @@ from matminer_phonon_tl.exceptions import (
 )
 from matminer_phonon_tl.models import load_model, make_regressor, save_model
 from matminer_phonon_tl.models import phonon_regressor as module
+from matminer_phonon_tl.models.conformal import Calibration
 from matminer_phonon_tl.models.kernel_ensemble import KernelEnsemble
 from matminer_phonon_tl.models.phonon_regressor import PhononRegressor
 from matminer_phonon_tl.models.serialization import decode_model
@@ -62,38 +63,38 @@ def test_a_folds_own_labels_change_nothing_in_it(gapped, monkeypatch, members):
 
     def capture(fit_and_predict, labels, formulas, **options):  # noqa: ARG001
         captured.append(fit_and_predict)
-        return np.zeros(len(labels))
+        return Calibration.none()
 
-    monkeypatch.setattr(module, "held_out_scores", capture)
+    monkeypatch.setattr(Calibration, "held_out", capture)
     train, test = np.arange(100), np.arange(100, len(gapped))
     spoiled = gapped["speed_of_sound"].to_numpy().copy()
     spoiled[test] = 99.0
     for labels in (gapped["speed_of_sound"], spoiled):
         PhononRegressor(members=members).fit(gapped, labels)
-    (mean, spread), (other_mean, other_spread) = (f(train, test) for f in captured)
-    assert np.array_equal(mean, other_mean)
-    assert np.array_equal(spread, other_spread)
+    for first, second in zip(*(f(train, test) for f in captured), strict=True):
+        assert np.array_equal(first, second)
 
 
-def test_a_large_folds_length_scales_are_its_own(phonon_tl, monkeypatch):
-    """One a descriptor could remember rows; amplitude, noise and a single one are taken over."""
+@pytest.mark.parametrize("search_rows", [50, 1000])
+def test_folds_take_over_what_some_rows_told(phonon_tl, monkeypatch, search_rows):
+    """Found on a few of many rows, they are kept; on all rows, each fold finds its own."""
     found = []
     fit = KernelEnsemble.fit
 
     def remember(*arguments):
         ensemble = fit(*arguments)
-        found.append([machine.length_scale for machine in ensemble.machines])
+        found.append([machine.metric for machine in ensemble.machines])
         return ensemble
 
     monkeypatch.setattr(KernelEnsemble, "fit", remember)
-    monkeypatch.setattr(module, "HYPERPARAMETER_ROWS", 50)
+    monkeypatch.setattr(module, "HYPERPARAMETER_ROWS", search_rows)
     some = phonon_tl[:60]
     PhononRegressor(members=("gp15", "gp25_per_feature"), cv=2).fit(some, some["bandgap"] + 1.0)
-    (own, each), *folds = found
+    whole, *folds = found
     assert len(folds) == 2
-    for fold_own, fold_each in folds:
-        assert np.array_equal(fold_own, own)
-        assert not np.array_equal(fold_each, each)
+    for fold in folds:
+        same = [np.array_equal(a, b) for a, b in zip(fold, whole, strict=True)]
+        assert same == [search_rows == 50] * 2
 
 
 def test_intervals_widen_with_the_level_and_the_unknown(fitted):
@@ -173,11 +174,12 @@ def test_round_trip_is_exact(fitted, tmp_path):
         ("center", np.ones(3), "center as a vector"),
         ("scale", np.zeros(306), "its units above zero"),
         ("offset", 1, "a scaler of finite numbers"),
-        ("scores", np.array([2.0, 1.0]), "ascending scores"),
-        ("descriptors", np.ones((4, 5)), "descriptors of 306 columns"),
+        ("calibration", Calibration(np.ones(2), np.array([2.0, 1.0])).get_state(), "ascending"),
+        ("calibration", Calibration.none().get_state(), "just where there are intervals"),
+        ("more_descriptors", np.ones((124, 0)), "124 more_descriptors of 0 columns of float32"),
+        ("more_descriptors", np.ones((124, 5), dtype=np.float32), "of 0 columns"),
         ("unit", -1.0, "its units above zero"),
         ("least_std", 0.0, "its units above zero"),
-        ("scores", np.empty(0), "none without intervals"),
         ("machines", [], "expected 1 machines, got 0"),
         ("relatives", {}, "relatives' structures just where analogues=True"),
     ],
@@ -197,11 +199,11 @@ def test_a_source_with_labels_trains_along(phonon_tl, gapped):
     train, test = gapped[:100], gapped[100:]
     source = phonon_tl[~phonon_tl["formula"].isin(test["formula"])]
     errors = []
-    for given in (None, source):
+    for given in ("structures", source):
         model = make_regressor("heat_capacity").set_params(intervals=False)
         model.fit(train, train["heat_capacity"], source=given)
         errors.append(np.abs(model.predict(test) - test["heat_capacity"]).mean())
-    assert errors[1] < 0.75 * errors[0]
+    assert errors[1] < 0.85 * errors[0]
     again = ~source["material_id"].isin(train["material_id"])
     record = model.training_data_
     assert record["rows"] == 100
@@ -209,6 +211,17 @@ def test_a_source_with_labels_trains_along(phonon_tl, gapped):
     gap = make_regressor("phonon_bandgap").set_params(intervals=False, members=("svm",))
     gap.fit(train, train["phonon_bandgap"], source=source)
     assert gap.training_data_["rows_from_source"] == (again & source["has_phonon_bandgap"]).sum()
+
+
+def test_no_source_takes_away_the_constructors(phonon_tl, gapped):
+    """What None means here it means in every ``fit``."""
+    train = gapped.iloc[:60]
+    model = PhononRegressor(target="heat_capacity", source=phonon_tl[:200], intervals=False)
+    assert model.fit(train, train["heat_capacity"]).training_data_["rows_from_source"] > 0
+    model.fit(train, train["heat_capacity"], source=None)
+    assert model.training_data_["rows_from_source"] == 0
+    with pytest.raises(TrainingError, match="because analogues=True, got none"):
+        model.set_params(analogues=True).fit(train, train["heat_capacity"], source=None)
 
 
 def test_relatives_come_from_the_source(phonon_tl, gapped):
@@ -220,8 +233,8 @@ def test_relatives_come_from_the_source(phonon_tl, gapped):
     assert model.count_relatives(["BAs"]).tolist() == [1]
     with pytest.raises(TrainingError, match="expected a source with a column 'structure'"):
         model.fit(gapped, gapped["phonon_bandgap"], source=few[["composition"]])
-    with pytest.raises(ValueError, match="expected source as 'structures', None, or a DataFrame"):
-        model.set_params(source="bandgap").fit(gapped, gapped["phonon_bandgap"])
+    with pytest.raises(ValueError, match=r"expected source as 'structures', None, .*got 'nothing'"):
+        model.set_params(source="nothing").fit(gapped, gapped["phonon_bandgap"])
 
 
 def test_the_gaps_model_travels_with_its_relatives(gapped, tmp_path):

@@ -1,12 +1,14 @@
 """All properties at once: one row for each input, whatever it is."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
 from pymatgen.core import Composition, Lattice, Structure
 from sklearn.base import clone
 
-from matminer_phonon_tl.exceptions import CellSizeWarning, CompositionError
+from matminer_phonon_tl.exceptions import CellSizeWarning, CompositionError, ModelFormatError
 from matminer_phonon_tl.models import (
     PhononGapClassifier,
     PhononPredictor,
@@ -114,10 +116,12 @@ def test_a_formula_with_other_known_cells_is_pointed_out():
     with pytest.warns(CellSizeWarning, match="of other sizes than written: GaN;"):
         frame = predictor.predict(["GaN", "InN", "Qq"])
     quiet = predictor.predict(["GaN"], n_formula_units=1)
-    assert quiet.loc[0, "note"] == f"{KNOWN}, also in cells of 4 atoms"
+    cells = "in cells of 2 atoms (space groups 216, 225) and 4 atoms (space group 186)"
+    assert quiet.loc[0, "note"] == f"{KNOWN} {cells}"
     assert frame["note"].tolist() == [quiet.loc[0, "note"], "", None]
     known = predictor.predict(["Na2Cl2", "NaCl"], warn=False)["note"]
-    assert known.tolist() == [f"{KNOWN}, in cells of 2 atoms", KNOWN]
+    cell = "in a cell of 2 atoms (space group 225)"
+    assert known.tolist() == [f"{KNOWN} {cell}, not of 4", f"{KNOWN} {cell}"]
 
 
 def test_a_gap_without_relatives_is_pointed_out():
@@ -128,13 +132,14 @@ def test_a_gap_without_relatives_is_pointed_out():
     assert regressor.count_relatives(asked).tolist() == [8, 0, 0, 0, 8]
     frame = predictor.predict([*asked, "Qq"], conditional=True, warn=False)
     says = "no relatives of known structure: the gap comes of averages"
-    cells = "trained on this formula, also in cells of 4 atoms"
-    assert frame["note"].tolist() == [KNOWN, says, says, says, cells, None]
+    arsenide = f"{KNOWN} in a cell of 2 atoms (space group 216)"
+    cells = f"{KNOWN} in cells of 2 atoms (space groups 216, 225) and 4 atoms (space group 186)"
+    assert frame["note"].tolist() == [arsenide, says, says, says, cells, None]
     # Where no gap is given, nothing is said of it.
     plain = predictor.predict(asked, warn=False)
     assert ((plain["note"] == says) <= plain["phonon_bandgap"].notna()).all()
     both = predictor.predict(["Ga7N7"], conditional=True, warn=False)["note"].tolist()
-    assert both == [f"{KNOWN}, in cells of 2 and 4 atoms; {says}"]
+    assert both == [f"{cells}, not of 14; {says}"]
     counted = predictor.predict(["GaN"], n_formula_units=7, conditional=True)
     assert counted["note"].tolist() == both
 
@@ -308,3 +313,52 @@ def test_a_heavier_anion_is_slower():
     predictor = PhononPredictor.from_pretrained()
     for family in (["GaN", "GaP", "GaAs", "GaSb"], ["LiF", "LiCl", "LiBr", "LiI"]):
         assert predictor.predict(family, warn=False)["speed_of_sound"].is_monotonic_decreasing
+
+
+def test_features_are_the_numbers_of_a_prediction(small_predictor):
+    asked = ["InN", "Qq", "SrTiO3", "Cm"]
+    for conditional in (True, False):
+        columns, errors = small_predictor.predict_features(asked, conditional=conditional)
+        frame = small_predictor.predict(asked, conditional=conditional)
+        assert set(columns) == {
+            *TARGETS,
+            *("has_gap_probability", "has_gap_probability_std", "training_similarity"),
+            *("phonon_bandgap_expected", "heat_capacity_per_atom"),
+        }
+        for name, column in columns.items():
+            assert np.array_equal(column, frame[name].to_numpy(), equal_nan=True), name
+        assert list(errors) == [1, 3]
+
+
+class TestPickles:
+    def test_a_shipped_predictor_is_its_name_and_hash(self):
+        for structure in (False, True):
+            predictor = PhononPredictor.from_pretrained(structure=structure)
+            content = pickle.dumps(predictor)
+            assert len(content) < 1000
+            restored = pickle.loads(content)  # noqa: S301 - made here
+            assert restored.use_structure is structure
+            assert restored.as_dict() == predictor.as_dict()
+
+    def test_one_that_was_changed_is_all_that_is_in_it(self):
+        predictor = PhononPredictor.from_pretrained()
+        predictor.classifier_.threshold = 0.9
+        predictor.predict(["GaN", "BAs"], conditional=True)  # derives and keeps what it needs
+        content = pickle.dumps(predictor)
+        assert 1e6 < len(content) < 30e6
+        restored = pickle.loads(content)  # noqa: S301 - made here
+        assert restored.classifier_.threshold == 0.9
+        asked = ["GaN", "CaTiO3"]
+        expected = predictor.predict(asked, conditional=True)
+        pd.testing.assert_frame_equal(restored.predict(asked, conditional=True), expected)
+
+    def test_one_that_was_fitted_is_not_taken_for_the_shipped(self, small_predictor):
+        assert len(pickle.dumps(small_predictor)) > 10_000
+
+    def test_another_model_of_the_same_name_is_refused(self):
+        predictor = PhononPredictor.from_pretrained()
+        state = {"shipped_as_": predictor.shipped_as_._replace(sha256="0" * 64)}
+        with pytest.raises(
+            ModelFormatError, match=r"^expected the shipped model predictor.json.gz"
+        ):
+            PhononPredictor().__setstate__(state)

@@ -54,3 +54,10 @@ def test_what_does_not_fit_is_named(name, value, sentence):
 def test_a_missing_field_is_a_key_error():
     with pytest.raises(KeyError, match="counts"):
         check_arrays({}, "a thing", FIELDS)
+
+
+@pytest.mark.parametrize("state", [{**good(), "more": 1}, {"counts": 1}, [1], None])
+def test_only_these_fields(state):
+    with pytest.raises(ModelFormatError, match=r"^expected a thing with the fields .*'counts'"):
+        check_arrays(state, "a thing", FIELDS, only=True)
+    assert check_arrays(good(), "a thing", FIELDS, only=True) == {"n_rows": 4}

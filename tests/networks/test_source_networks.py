@@ -16,14 +16,14 @@ from matminer_phonon_tl.networks.source_networks import (
 
 @pytest.mark.parametrize("source", [3, [1, 2], np.ones(3), ("a",)])
 def test_neither_table_nor_pair(source):
-    with pytest.raises(ValueError, match="expected source to be one of 'bandgap', 'multitask', No"):
+    with pytest.raises(ValueError, match="source to be one of 'bandgap', 'multitask', 'kyoto', No"):
         read_source_task(source, 290, has_compositions=True)
 
 
 @pytest.mark.parametrize(
     ("frame", "words"),
     [
-        (pd.DataFrame({"material": ["NaCl"], "gap": [1.0]}), 'a "composition" \\(or "formula"\\)'),
+        (pd.DataFrame({"name": ["NaCl"], "gap": [1.0]}), 'with a "composition"'),
         (pd.DataFrame({"composition": ["NaCl"]}), "one or more columns of labels"),
         (
             pd.DataFrame({"composition": ["NaCl"], "material_id": ["mp-1"]}),

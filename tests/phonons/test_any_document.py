@@ -12,6 +12,7 @@ from matminer_phonon_tl.phonons import (
     acoustic_optical_gap,
     has_imaginary_modes,
     heat_capacity,
+    phonon_properties,
     speed_of_sound,
 )
 
@@ -20,9 +21,15 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner),
     max_leaves=8,
 )
+
+
+def highest_frequency(document):
+    return phonon_properties(document).max_frequency
+
+
 PROPERTIES = {
-    "bands": (acoustic_optical_gap, speed_of_sound, has_imaginary_modes),
-    "dos": (heat_capacity,),
+    "bands": (acoustic_optical_gap, speed_of_sound, has_imaginary_modes, highest_frequency),
+    "dos": (heat_capacity, highest_frequency),
 }
 
 

@@ -31,18 +31,18 @@ def alone(tmp_path, monkeypatch):
 
 def same(path, scores):
     found = json.loads(path.read_text())["scores"]
-    return [(own["protocol"], own["n_architectures"]) for own in found] == [
-        (own["protocol"], own["n_architectures"]) for own in scores
+    return [(score["protocol"], score["n_architectures"]) for score in found] == [
+        (score["protocol"], score["n_architectures"]) for score in scores
     ] and all(
         # training amplifies the round-off of differently ordered sums
-        own["mae"] == pytest.approx(other["mae"], rel=1e-3)
-        for own, other in zip(found, scores, strict=True)
+        score["mae"] == pytest.approx(other["mae"], rel=1e-3)
+        for score, other in zip(found, scores, strict=True)
     )
 
 
 @pytest.mark.slow
 def test_the_sweep_over_architectures_goes_to_a_dask_cluster(tmp_path, alone, cluster):
-    assert {own["n_architectures"] for own in alone} == {2}
+    assert {score["n_architectures"] for score in alone} == {2}
     assert same(paper.run(tmp_path / "cluster", scale="quick", client=cluster), alone)
 
 

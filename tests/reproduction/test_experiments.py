@@ -64,23 +64,23 @@ def test_scores_have_the_schema(finished):
         assert score.keys() >= SCORE_KEYS
         assert score["experiment"] in paper.EXPERIMENTS
         assert score["protocol"] in ("published", "leak_free")
-    transfer = [own for own in document["scores"] if own["experiment"] == "transfer"]
-    assert {(own["target"], own["model"], own["protocol"]) for own in transfer} == {
+    transfer = [score for score in document["scores"] if score["experiment"] == "transfer"]
+    assert {(score["target"], score["model"], score["protocol"]) for score in transfer} == {
         (target, model, protocol)
         for target in TARGETS
         for model in ("TL", "non-TL")
         for protocol in ("published", "leak_free")
     }
-    assert all(own["n_architectures"] == 2 and own["n_repeats"] == 2 for own in transfer)
+    assert all(score["n_architectures"] == 2 and score["n_repeats"] == 2 for score in transfer)
     assert len(document["methods"]["data_sha256"]) == 64
 
 
 def test_the_papers_figures_stand_beside_ours(finished):
     _, document = finished
     (score,) = [
-        own
-        for own in document["scores"]
-        if (own["experiment"], own["target"], own["model"], own["protocol"])
+        score
+        for score in document["scores"]
+        if (score["experiment"], score["target"], score["model"], score["protocol"])
         == ("transfer", "phonon_bandgap", "TL", "published")
     ]
     assert score["published_figure"] == {"mae": 8.458, "r2": 0.960}
@@ -125,9 +125,9 @@ def test_every_experiment_is_planned_under_both_protocols():
         jobs = list(paper.plan(scale))
         assert {job.experiment for job in jobs} == set(paper.EXPERIMENTS)
         for name in paper.EXPERIMENTS:
-            own = [job.name for job in jobs if job.experiment == name]
-            assert any("published" in name for name in own)
-            assert any("leak_free" in name for name in own)
+            names = [job.name for job in jobs if job.experiment == name]
+            assert any("published" in name for name in names)
+            assert any("leak_free" in name for name in names)
         assert len({(job.experiment, job.name) for job in jobs}) == len(jobs)
 
 
@@ -158,7 +158,7 @@ def test_structure_descriptors_stand_beside_those_of_the_composition(phonon_tl, 
 
 def test_architectures_are_the_papers_grid():
     drawn = draw_architectures(250)
-    assert [len({own[layer] for own in drawn}) for layer in range(3)] == [10, 5, 5]
+    assert [len({widths[layer] for widths in drawn}) for layer in range(3)] == [10, 5, 5]
     assert all(110 <= a <= 210 and 55 <= b <= 100 and 10 <= c <= 50 for a, b, c in drawn)
     with pytest.raises(ValueError, match="expected from 1 to 250 architectures, got 251"):
         draw_architectures(251)

@@ -12,13 +12,13 @@ def test_an_isotropic_crystal_has_two_speeds_in_every_direction():
 
 
 def test_speeds_along_110_are_those_of_the_textbook():
-    own = CUBIC["Si"]
+    silicon = CUBIC["Si"]
     expected = [
-        (own.c11 - own.c12) / 2,
-        own.c44,
-        (own.c11 + own.c12 + 2 * own.c44) / 2,
+        (silicon.c11 - silicon.c12) / 2,
+        silicon.c44,
+        (silicon.c11 + silicon.c12 + 2 * silicon.c44) / 2,
     ]
-    assert own.speeds((1, 1, 0)) == pytest.approx(np.sqrt(np.array(expected) / own.density))
+    assert silicon.speeds((1, 1, 0)) == pytest.approx(np.sqrt(np.array(expected) / silicon.density))
 
 
 def test_diamonds_measured_speeds_are_those_that_the_paper_cites():
@@ -30,12 +30,12 @@ def test_diamonds_measured_speeds_are_those_that_the_paper_cites():
 def test_the_dataset_agrees_with_experiment(phonon_tl):
     rows = derived_against_measured(phonon_tl)
     by_target = {}
-    for own in rows:
-        by_target.setdefault(own["target"], []).append(own["derived"] / own["measured"] - 1)
-        assert own["source"]
+    for row in rows:
+        by_target.setdefault(row["target"], []).append(row["derived"] / row["measured"] - 1)
+        assert row["source"]
     assert len(by_target["heat_capacity"]) == 14
     assert len(by_target["speed_of_sound"]) == 9
     # constant pressure against constant volume
     assert max(map(abs, by_target["heat_capacity"])) < 0.065
     assert max(map(abs, by_target["speed_of_sound"])) < 0.035
-    assert {own["material_id"] for own in rows} >= {"mp-66", "mp-149", "mp-2534"}
+    assert {row["material_id"] for row in rows} >= {"mp-66", "mp-149", "mp-2534"}

@@ -10,8 +10,10 @@ import pytest
 
 from matminer_phonon_tl.reproduction import experiments as paper
 from matminer_phonon_tl.reproduction.experiments import Job
+from matminer_phonon_tl.reproduction.figures import make_figures
 from matminer_phonon_tl.reproduction.other_experiments import run_labels
 from matminer_phonon_tl.reproduction.paper import III_V, TARGETS
+from matminer_phonon_tl.reproduction.tables import make_tables
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -183,6 +185,18 @@ def test_the_points_of_parity_are_in_a_table(page):
         and made["architecture"] == chosen
     ]
     assert shown["predicted"].tolist() == pytest.approx(record["averaged"])
+
+
+@pytest.mark.parametrize(("carries", "n_lines"), [(("all",), 1), (("none", "all", None), 3)])
+def test_the_key_names_the_lines_that_are_drawn(carries, n_lines):
+    made = [
+        record("transfer", "phonon_bandgap", "TL", "published" if carry else "leak_free", 10, carry)
+        for carry in carries
+    ]
+    figure = make_figures(make_tables([{"records": made}]))["leak_by_round"]
+    axes = figure.draw().axes[0]
+    assert len(axes.lines) == len(figure.key) == n_lines
+    assert {line.get_label() for line in axes.lines} == {mark.label for mark in figure.key}
 
 
 def test_the_page_is_the_same_when_it_is_drawn_again(page):

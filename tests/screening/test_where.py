@@ -118,6 +118,7 @@ def test_a_chunk_without_any_value_leaves_it_open(text):
         ("gap >", "expected a column, a number or a quoted text at character 6 of .* got the end"),
         ("gap > 1 gap", "expected 'and', 'or' or the end at character 8 .* got 'gap'"),
         ("(gap > 1", r"expected '\)' at character 9"),
+        ("gap > 1 `band gap`", "expected 'and', 'or' or the end at character 8 .* got 'band gap'$"),
         ("1 > 2", "expected a column on one side"),
         ("2", "expected a comparison such as '> 0.8'"),
         ("gap ** 2 > 1", "expected a comparison|expected 'and'|expected a column, a number"),

@@ -7,7 +7,6 @@ import re
 import stat
 import tarfile
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -20,8 +19,13 @@ from matminer_phonon_tl.datasets.sources.base import (
     PhononSource,
     SkippedEntryError,
 )
-from matminer_phonon_tl.exceptions import MissingExtraError, PhononDocumentError
+from matminer_phonon_tl.exceptions import MissingExtraError, PhononDocumentError, way_to_install
 from matminer_phonon_tl.phonons.force_constants import ForceConstantPhonons
+from matminer_phonon_tl.phonons.phonopy_settings import (
+    primitive_matrix,
+    read_settings,
+    supercell_matrix,
+)
 from matminer_phonon_tl.units import COULOMB_EV_ANGSTROM
 
 CELL, FORCES, SETTINGS, CHARGES = "POSCAR-unitcell", "FORCE_SETS", "phonopy.conf", "BORN"
@@ -40,8 +44,6 @@ _ARCHIVE = ".tar.lzma"
 _ID = re.compile(r"materials-id-(\d+)-")
 _FOLDER = re.compile(r"mp-(\d+)-(\d{4})(\d{2})(\d{2})")
 _XZ_MEMORY = 256 * 2**20
-_SUPERCELL_NUMBERS = {3, 9}
-_NUMBER = re.compile(r"[+-]?\d{1,12}(?:\.\d{0,16})?(?:/\d{1,6})?")
 
 
 class KyotoSource(PhononSource):
@@ -284,14 +286,14 @@ def _record(
         from phonopy.interface.vasp import read_vasp_from_strings
     except ImportError as error:
         raise MissingExtraError(
-            "expected phonopy to compute force constants, found none; install the extra phonopy"
+            "expected phonopy to compute force constants, found none; " + way_to_install("phonopy")
         ) from error
     cell = read_vasp_from_strings(files[CELL])
-    settings = _settings(files[SETTINGS])
-    supercell = _supercell_matrix(settings, len(cell))
+    settings = read_settings(files[SETTINGS])
+    supercell = supercell_matrix(settings, len(cell), max_atoms=MAX_ATOMS)
     n_atoms = len(cell) * round(abs(np.linalg.det(supercell)))
     _check_forces(files[FORCES], n_atoms)
-    phonon: Any = Phonopy(cell, supercell, primitive_matrix=_primitive_matrix(settings))
+    phonon: Any = Phonopy(cell, supercell, primitive_matrix=primitive_matrix(settings))
     phonon.dataset = parse_FORCE_SETS_from_strings(files[FORCES])
     phonon.produce_force_constants()
     sum_rule = float(np.abs(phonon.force_constants.sum(axis=0)).max())
@@ -311,45 +313,6 @@ def _record(
         supercell_width=_width(phonon.supercell.cell),
         sum_rule_violation=sum_rule,
     )
-
-
-def _settings(text: str) -> dict[str, str]:
-    """Return the settings of a phonopy.conf."""
-    lines = (line.split("#")[0].split("=", 1) for line in text.splitlines())
-    return {name.strip().upper(): value.strip() for name, *rest in lines for value in rest}
-
-
-def _supercell_matrix(settings: dict[str, str], n_atoms: int) -> NDArray[np.intp]:
-    """Return DIM as a matrix, if its supercell is one that somebody may have computed."""
-    given = settings.get("DIM", "")
-    whole = [re.fullmatch(r"[+-]?\d{1,4}", number) for number in given.split()]
-    if len(whole) not in _SUPERCELL_NUMBERS or None in whole:
-        raise PhononDocumentError(
-            f"expected DIM as 3 or 9 whole numbers in {SETTINGS}, got {given[:60]!r}; correct it"
-        )
-    numbers = np.array(given.split(), dtype=int)
-    matrix = np.diag(numbers) if len(numbers) == 3 else numbers.reshape(3, 3)
-    n_cells = round(abs(np.linalg.det(matrix)))
-    if not 1 <= n_cells * n_atoms <= MAX_ATOMS:
-        raise PhononDocumentError(
-            f"expected a supercell of 1 to {MAX_ATOMS} atoms, got DIM = {given[:60]} in "
-            f"{SETTINGS}, which makes {n_cells * n_atoms}; correct it"
-        )
-    return matrix
-
-
-def _primitive_matrix(settings: dict[str, str]) -> NDArray[np.float64]:
-    """Return PRIMITIVE_AXIS, whose numbers may be fractions, as a matrix."""
-    given = settings.get("PRIMITIVE_AXES", settings.get("PRIMITIVE_AXIS", "1 0 0 0 1 0 0 0 1"))
-    try:
-        if not all(_NUMBER.fullmatch(number) for number in given.split()):
-            raise ValueError  # noqa: TRY301 - as Fraction does; it takes for ever on "1e10000000"
-        return np.array([float(Fraction(number)) for number in given.split()]).reshape(3, 3)
-    except (ValueError, ZeroDivisionError, OverflowError):
-        raise PhononDocumentError(
-            f"expected PRIMITIVE_AXIS as 9 numbers or fractions in {SETTINGS}, got "
-            f"{given[:60]!r}; correct it"
-        ) from None
 
 
 def _check_forces(text: str, n_atoms: int) -> None:

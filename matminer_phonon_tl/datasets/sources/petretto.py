@@ -4,14 +4,12 @@ import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from matminer_phonon_tl.datasets.sources.base import Entry, PhononRecord, PhononSource
 from matminer_phonon_tl.exceptions import PhononDocumentError
+from matminer_phonon_tl.phonons.json_documents import read_petretto
 from matminer_phonon_tl.untrusted_json import parse_json, unpack
-
-if TYPE_CHECKING:
-    from pymatgen.core import Structure
 
 _ENDINGS = (".json", ".json.gz")
 _TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -109,32 +107,23 @@ class PetrettoSource(PhononSource):
         try:
             packed = entry.key.endswith(".gz")
             document = parse_json(unpack(content, MAX_BYTES) if packed else content, allow_nan=True)
-            metadata, phonon = document["metadata"], document["phonon"]
-            structure = _structure(metadata["structure"])
-            frequencies = [
-                list(branches) for branches in zip(*phonon["ph_bandstructure"], strict=True)
-            ]
+            found = read_petretto(document)
+            flags = document.get("flags") or {}
             return PhononRecord(
-                material_id=str(metadata["material_id"]),
-                bands={
-                    "bands": frequencies,
-                    "qpoints": phonon["qpts"],
-                    "lattice_rec": structure.lattice.reciprocal_lattice.matrix,
-                    "structure": structure,
-                },
-                dos={"frequencies": phonon["dos_frequencies"], "densities": phonon["ph_dos"]},
-                structure=structure,
+                material_id=str(found.material_id),
+                bands=found.bands_document,
+                dos=found.dos_document,
+                structure=found.require_structure(),
                 source_id=entry.key,
-                document_date=_date(metadata),
-                # the archive's documentation gives cm-1 for both
-                unit="cm-1",
-                imaginary_flag=self.use_flags
-                and bool((document.get("flags") or {}).get("has_neg_fr", False)),
+                document_date=_date(document["metadata"]),
+                unit=found.unit,
+                imaginary_flag=self.use_flags and bool(flags.get("has_neg_fr", False)),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
+            reason = error.__cause__ or error
             raise PhononDocumentError(
                 f"expected {entry.key} to be a raw document of Petretto et al. (metadata, phonon), "
-                f"but reading it failed ({type(error).__name__}: {error}); get the file again"
+                f"but reading it failed ({type(reason).__name__}: {reason}); get the file again"
             ) from error
 
     def fingerprint(self) -> dict[str, Any]:
@@ -158,14 +147,6 @@ class PetrettoSource(PhononSource):
         if not self.path.is_dir():
             return None
         return sum(1 for path in self.path.rglob("*") if path.name.endswith(_ENDINGS))
-
-
-def _structure(cif: str) -> "Structure":
-    """Return the structure of a CIF string in the cell that it gives."""
-    from pymatgen.core import Structure
-
-    # the bands belong to the cell as written, so it must not be standardised
-    return Structure.from_str(cif, fmt="cif", primitive=False)
 
 
 def _date(metadata: dict[str, Any]) -> str | None:

@@ -13,9 +13,8 @@ import yaml
 from matminer_phonon_tl.datasets.builder import PhononDatasetBuilder
 from matminer_phonon_tl.datasets.rows import derive_row
 from matminer_phonon_tl.datasets.sources import PhonopySource, SkippedEntryError
-from matminer_phonon_tl.datasets.sources import phonopy as phonopy_source
-from matminer_phonon_tl.exceptions import MissingExtraError, PhononDocumentError
-from matminer_phonon_tl.phonons import zincblende_springs
+from matminer_phonon_tl.exceptions import MissingExtraError, PhononDocumentError, UnpackingError
+from matminer_phonon_tl.phonons import phonopy_files, zincblende_springs
 from matminer_phonon_tl.units import BOHR_ANGSTROM
 
 phonopy = pytest.importorskip("phonopy", reason="the extra phonopy is not installed")
@@ -91,7 +90,7 @@ def test_a_folder_without_a_calculation_is_skipped_with_the_reason(calculations,
     assert report.skipped == {"no calculation": 2}
     assert (
         'oxides/empty,no calculation,"expected phonopy_params.yaml, phonopy_disp.yaml, '
-        "phonopy.yaml or band.yaml in oxides/empty, found none; run phonopy there, or take the "
+        "phonopy.yaml or band.yaml in empty, found none; run phonopy there, or take the "
         'folder away"'
     ) in report.skipped_csv.read_text()
 
@@ -138,7 +137,7 @@ def test_no_density_of_states(calculations, tmp_path):
     shutil.copytree(calculations / "computed", tmp_path / "half")
     (tmp_path / "half" / "total_dos.dat").unlink()
     with pytest.raises(
-        SkippedEntryError, match=r"expected total_dos\.dat beside band\.yaml in half"
+        SkippedEntryError, match=r"expected total_dos\.dat or mesh\.yaml beside band\.yaml in half"
     ):
         row(tmp_path, "half")
 
@@ -254,6 +253,6 @@ def test_an_empty_file_is_named(calculations, tmp_path):
 
 
 def test_a_compressed_file_that_grows_without_end_is_refused(calculations, monkeypatch):
-    monkeypatch.setattr(phonopy_source, "_MAX_BYTES", 1_000)
-    with pytest.raises(PhononDocumentError, match=r"phonopy_params\.yaml\.xz, unpacked, got more"):
+    monkeypatch.setattr(phonopy_files, "MAX_BYTES", 10_000)
+    with pytest.raises(UnpackingError, match=r"phonopy_params\.yaml\.xz, unpacked, got more"):
         row(calculations, "packed")

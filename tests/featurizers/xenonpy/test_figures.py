@@ -83,11 +83,11 @@ def test_row_by_row_equals_vectorised(descriptors, phonon_tl):
 
 def test_table_of_ones_own():
     table = pd.DataFrame({"mass": [69.7, 14.0]}, index=["Ga", "N"])
-    own = XenonPyDescriptors(elemental_info=table)
-    assert own.feature_labels() == ["ave:mass", "sum:mass", "var:mass", "max:mass", "min:mass"]
-    assert own.featurize("GaN") == pytest.approx([41.85, 83.7, 775.6225, 69.7, 14.0])
+    custom = XenonPyDescriptors(elemental_info=table)
+    assert custom.feature_labels() == ["ave:mass", "sum:mass", "var:mass", "max:mass", "min:mass"]
+    assert custom.featurize("GaN") == pytest.approx([41.85, 83.7, 775.6225, 69.7, 14.0])
     with pytest.raises(UnknownElementError, match=r"\(2 rows\), got In"):
-        own.featurize("InN")
+        custom.featurize("InN")
 
 
 @pytest.mark.parametrize(

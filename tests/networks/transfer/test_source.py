@@ -5,6 +5,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_predict
 
+from matminer_phonon_tl.models.source_tasks import load_source
 from matminer_phonon_tl.networks.transfer import TransferMLPRegressor
 from tests.networks.transfer.cases import QUICK
 
@@ -56,6 +57,21 @@ class TestSource:
         state = model.source_networks_[0].get_state()
         state["hidden_0_weights"][:] = 0.0
         assert not np.array_equal(model.source_networks_[0].get_state()["hidden_0_weights"], 0.0)
+
+    def test_kyoto_by_name_masks_the_speeds_that_are_missing(self, gapped):
+        y = gapped["speed_of_sound"]
+        quick = {**QUICK, "source_epochs": 1, "batch_size": 2000}
+        by_name = TransferMLPRegressor(**quick, source="kyoto").fit(gapped, y)
+        table = load_source("kyoto")
+        assert by_name.source_record_["n_samples"] == len(table) == 6179
+        assert by_name.source_record_["tasks"] == list(table.columns[1:])
+        complete = table[table.notna().all(axis=1)]
+        on_complete = TransferMLPRegressor(**quick, source=complete).fit(gapped, y)
+        filled = TransferMLPRegressor(**quick, source=table.fillna(0.0)).fit(gapped, y)
+        predicted = [model.predict(gapped) for model in (by_name, on_complete, filled)]
+        assert np.isfinite(predicted).all()
+        assert not np.array_equal(predicted[0], predicted[1])
+        assert not np.array_equal(predicted[0], predicted[2])
 
     def test_for_one_fit_only(self, gapped, small_source):
         y = gapped["heat_capacity"]

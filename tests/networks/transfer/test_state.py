@@ -78,44 +78,77 @@ class TestState:
     @pytest.mark.parametrize(
         ("change", "words"),
         [
-            (lambda s: s.pop("networks"), "expected a state with the keys"),
-            (lambda s: s.update(extra=1), "expected a state with the keys"),
-            (lambda s: s.update(format=2), "expected state format 1, got 2"),
-            (lambda s: s.update(n_features=0), "expected a positive number of features, got 0"),
-            (lambda s: s.update(n_features=289), r"of shape \(289,\)|\(289, 16\)"),
-            (lambda s: s.update(feature_names=["a"]), "expected 290 feature names or none"),
-            (lambda s: s["networks"].pop(), "expected 2 networks, got 1"),
-            (lambda s: s.update(networks="x"), "expected 2 networks, got str"),
-            (lambda s: s["networks"].__setitem__(0, 3), r"arrays in networks\[0\], got int"),
-            (lambda s: s["networks"][0].pop("output_bias"), "unknown: output_bias"),
-            (lambda s: s["networks"][1].update(more=np.ones(2)), "unknown: more"),
-            (lambda s: s["networks"][0].update(x_mean=[1.0]), "x_mean to be a 1-dim.* got list"),
+            (lambda s: s.pop("networks"), "expected a transfer model with the fields"),
+            (lambda s: s.update(extra=1), "expected a transfer model with the fields"),
+            (lambda s: s.update(format=2), "expected a transfer model with the fields"),
+            (lambda s: s.update(n_features=0), "expected one feature or more, .* got 0"),
+            (
+                lambda s: s.update(n_features=289),
+                "x_mean as a vector of 289 float64, .* got float64 of shape",
+            ),
+            (
+                lambda s: s.update(feature_names=["a"]),
+                "as many names or none, got 290 features and 1",
+            ),
+            (
+                lambda s: s["networks"].pop(),
+                "expected 2 networks and loss curves, .* got 1, 2 and 2",
+            ),
+            (
+                lambda s: s.update(networks="x"),
+                "a transfer model with networks as a list, .* got str",
+            ),
+            (
+                lambda s: s["networks"].__setitem__(0, 3),
+                r"networks\[0\] with the fields .* got int",
+            ),
+            (
+                lambda s: s["networks"][0].pop("output_bias"),
+                r"expected networks\[0\] with the fields .*output_bias",
+            ),
+            (
+                lambda s: s["networks"][1].update(more=np.ones(2)),
+                r"expected networks\[1\] with the fields .* got .*'more'",
+            ),
+            (
+                lambda s: s["networks"][0].update(x_mean=[1.0]),
+                "x_mean as a vector of 290 float64, .* got list",
+            ),
             (
                 lambda s: s["networks"][0].update(x_mean=np.ones(290, dtype=int)),
-                "1-dimensional array of floats, got int64",
+                "x_mean as a vector of 290 float64, .* got int64",
             ),
             (
                 lambda s: s["networks"][0]["hidden_1_weights"].__setitem__((0, 0), np.nan),
-                r"finite numbers in networks\[0\].hidden_1_weights, got NaN",
+                r"networks\[0\] with 16 hidden_1_weights of 8 columns .*, all of it finite",
             ),
             (
                 lambda s: s["source_networks"][1]["hidden_0_gamma"].__setitem__(0, np.inf),
-                r"finite numbers in source_networks\[1\].hidden_0_gamma",
+                r"source_networks\[1\] with hidden_0_gamma as .*, all of it finite",
+            ),
+            (
+                lambda s: s.update(loss_curves=np.full((2, 5), np.nan, dtype=np.float32)),
+                "2 loss_curves of 5 columns of float32, all of it finite",
             ),
             (
                 lambda s: s["networks"][0].update(hidden_2_weights=np.ones((8, 5))),
-                r"hidden_2_weights of shape \(8, 4\), got \(8, 5\)",
+                r"8 hidden_2_weights of 4 columns of float32, .* got float.* \(8, 5\)",
             ),
             (
-                lambda s: s["networks"][0].update(hidden_0_running_var=-np.ones(16)),
+                lambda s: s["networks"][0].update(
+                    hidden_0_running_var=-np.ones(16, dtype=np.float32)
+                ),
                 "expected positive numbers in .*hidden_0_running_var",
             ),
             (
                 lambda s: s["networks"][0].update(y_scale=np.zeros(1)),
                 "expected positive numbers in .*y_scale",
             ),
-            (lambda s: s.update(loss_curves=np.ones((3, 5))), "expected 2 loss curves"),
-            (lambda s: s.update(source_record="x"), "expected a record of the source, got str"),
+            (
+                lambda s: s.update(loss_curves=np.ones((3, 5), dtype=np.float32)),
+                "2 networks and loss curves, .* got 2, 3 and 2",
+            ),
+            (lambda s: s.update(source_record="x"), "source_record as a dict, .* got str"),
         ],
     )
     def test_bad_states_are_refused(self, model, change, words):
@@ -127,7 +160,7 @@ class TestState:
     def test_state_that_does_not_fit_the_parameters(self, model):
         state = model.get_state()
         other = TransferMLPRegressor([(16, 8, 4), (12, 6, 5)])
-        with pytest.raises(ModelFormatError, match="does not fit its own hidden_layer_sizes"):
+        with pytest.raises(ModelFormatError, match=r"networks\[1\] with 5 output_weights"):
             TransferMLPRegressor.from_state(state, **other.get_params())
         with pytest.raises(ModelFormatError, match="expected hidden_layer_sizes to be a tuple"):
             TransferMLPRegressor.from_state(state, hidden_layer_sizes="x")

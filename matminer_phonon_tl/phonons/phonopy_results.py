@@ -1,0 +1,146 @@
+"""Bands and meshes that phonopy computed before: band.yaml, mesh.yaml and their HDF5 forms."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from matminer_phonon_tl.exceptions import PhononDocumentError
+from matminer_phonon_tl.phonons.bands import PhononBands, read_bands
+from matminer_phonon_tl.units import BOHR_ANGSTROM
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+_MAX_NUMBERS = 10**8  # in an array of an HDF5 file
+_BOHR = {"au", "bohr", "a.u."}
+
+
+def read_points(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of a band.yaml or mesh.yaml as arrays."""
+    points = document["phonon"]
+    found = {name: value for name, value in document.items() if name != "phonon"}
+    found["qpoints"] = [point["q-position"] for point in points]
+    found["frequency"] = [[band["frequency"] for band in point["band"]] for point in points]
+    if "mesh" in document:
+        found["weight"] = [point["weight"] for point in points]
+    labels = {p["label"].strip("$\\"): p["q-position"] for p in points if p.get("label")}
+    ends = np.cumsum(document.get("segment_nqpoint") or []).astype(int)
+    for end, n_points, names in zip(
+        ends, document.get("segment_nqpoint") or [], document.get("labels") or [], strict=False
+    ):
+        labels[str(names[0]).strip("$\\")] = found["qpoints"][end - n_points]
+        labels[str(names[1]).strip("$\\")] = found["qpoints"][end - 1]
+    found["labels"] = labels
+    return found
+
+
+def read_hdf5(path: Path) -> dict[str, Any]:
+    """Return a band.hdf5 or mesh.hdf5 as arrays."""
+    import h5py
+
+    wanted = {
+        *("path", "frequency", "qpoint", "weight", "segment_nqpoint", "label"),
+        *("lattice", "coordinates", "symbols"),
+    }
+    with h5py.File(path, "r") as file:
+        read = {name: file[name] for name in wanted & set(file)}
+        for name, array in read.items():
+            if not isinstance(array, h5py.Dataset) or array.size > _MAX_NUMBERS:
+                raise PhononDocumentError(
+                    f"expected {name} in {path.name} as an array of at most {_MAX_NUMBERS} "
+                    "numbers, got another; don't trust it"
+                )
+        found: dict[str, Any] = {name: array[()] for name, array in read.items()}
+    if "path" not in found:
+        found["qpoints"] = found.pop("qpoint")
+        return found
+    lengths = found.pop("segment_nqpoint", [found["path"].shape[1]] * len(found["path"]))
+    names = [[_text(name) for name in pair] for pair in found.pop("label", [])]
+    segments = found.pop("path")
+    # shorter segments are filled up
+    found["qpoints"] = np.concatenate([part[:n] for part, n in zip(segments, lengths, strict=True)])
+    found["frequency"] = np.concatenate(
+        [part[:n] for part, n in zip(found["frequency"], lengths, strict=True)]
+    )
+    found["labels"] = {
+        name.strip("$\\"): end
+        for part, n, pair in zip(segments, lengths, names, strict=False)
+        for name, end in zip(pair, (part[0], part[n - 1]), strict=False)
+    }
+    return found
+
+
+def as_bands(
+    document: dict[str, Any], settings: dict[str, Any], name: str
+) -> tuple[PhononBands, float]:
+    """Return arrays of phonopy's as bands, and how many THz their unit of frequency is."""
+    length = _angstrom({**settings, **document})
+    factor = _thz(document, settings)
+    structure = _structure(document, settings, length, name)
+    bands = read_bands(
+        {
+            "bands": factor * np.asarray(document["frequency"], dtype=float).T,
+            "qpoints": document["qpoints"],
+            "lattice_rec": structure.lattice.reciprocal_lattice.matrix,
+            "labels_dict": document.get("labels") or {},
+        },
+        unit="THz",
+        structure=structure,
+    )
+    return replace(bands, from_force_constants=True), factor
+
+
+def _structure(
+    document: dict[str, Any], settings: dict[str, Any], length: float, name: str
+) -> "Structure":
+    """Return the cell of a band.yaml or its like, or the primitive one of the settings beside."""
+    from pymatgen.core import Structure
+
+    if "symbols" in document:  # HDF5
+        symbols = [_text(symbol) for symbol in document["symbols"]]
+        return Structure(length * np.array(document["lattice"]), symbols, document["coordinates"])
+    cell = document if "lattice" in document else settings.get("primitive_cell") or {}
+    points = cell.get("points") or cell.get("atoms")
+    if not points:
+        raise PhononDocumentError(
+            f"expected the cell in {name} or primitive_cell in a phonopy.yaml beside it, found "
+            "none; put phonopy.yaml there"
+        )
+    return Structure(
+        length * np.asarray(cell["lattice"]),
+        [point["symbol"] for point in points],
+        [point.get("coordinates", point.get("position")) for point in points],
+    )
+
+
+def _angstrom(document: dict[str, Any]) -> float:
+    """Return how many Angstrom a document's unit of length is, that of band.yaml's or beside it."""
+    units = document.get("physical_unit") or {}
+    length = document.get("length_unit") or units.get("length")
+    if isinstance(length, str):
+        return BOHR_ANGSTROM if length.strip().lower() in _BOHR else 1.0
+    if document.get("calculator"):
+        from phonopy.interface.calculator import get_calculator_physical_units
+
+        return float(get_calculator_physical_units(document["calculator"]).distance_to_A)
+    return 1.0
+
+
+def _thz(document: dict[str, Any], settings: dict[str, Any]) -> float:
+    """Return how many THz the document's unit of frequency is.
+
+    phonopy writes THz unless it is told another factor, which stands in the phonopy.yaml beside.
+    """
+    stated = (settings.get("phonopy") or {}).get("frequency_unit_conversion_factor")
+    if stated is None:
+        return 1.0
+    from phonopy.interface.calculator import get_calculator_physical_units
+
+    calculator = document.get("calculator") or settings.get("calculator")
+    return float(get_calculator_physical_units(calculator).factor) / float(stated)
+
+
+def _text(name: Any) -> str:
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
