@@ -101,7 +101,7 @@ def _read(name: str, formulas: Iterable[str]) -> pd.DataFrame:
         known.loc[known["lattice_system"] != "cubic", "speed_of_sound"] = np.nan
     known["dataset"] = name
     known["cell"] = [_in_one_word(composition) for composition in known["composition"]]
-    return known.reindex(columns=list(_TYPES)).astype(_TYPES)
+    return known.reindex(columns=list(_TYPES)).astype(dict(_TYPES))
 
 
 def _in_one_word(composition: Composition) -> str:

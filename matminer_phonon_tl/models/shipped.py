@@ -67,9 +67,9 @@ class ShippedPredictors:
 
     labels = None
     """The three phonon properties, as of a predictor without labels of its user's."""
-    units = {name: UNITS[name] for name in TARGETS}
 
     def __init__(self) -> None:
+        self.units = {name: UNITS[name] for name in TARGETS}
         self._loaded: dict[bool, PhononPredictor] = {}
         self._lock = Lock()
 

@@ -28,7 +28,7 @@ def test_one_row_for_each_input_in_order(small_predictor):
     asked = ["InN", *BAD, "GaSb"]
     frame = small_predictor.predict(asked)
     assert tuple(frame.columns) == COLUMNS
-    assert frame["formula"].tolist() == ["InN", "Qq", "", "Cm2O3", "H2O)", "None", "GaSb"]
+    assert frame["formula"].tolist() == ["InN", "Qq", "", "Cm2O3", "H2O)", None, "GaSb"]
     assert frame["error"].notna().tolist() == [False, *[True] * 5, False]
     assert "which is none" in frame.loc[1, "error"]
     assert not frame["error"].dropna().str.startswith("row").any()
