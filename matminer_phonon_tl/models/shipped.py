@@ -6,13 +6,12 @@ from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pymatgen.core import Structure
-from threadpoolctl import threadpool_limits
 
 from matminer_phonon_tl.compositions import composition_values, is_missing
 from matminer_phonon_tl.datasets.load import UNITS
@@ -63,13 +62,19 @@ class ShippedPredictors:
     ... )
     >>> ShippedPredictors().predict(["InN", crystal])["based_on"].tolist()
     ['composition', 'structure']
+
+    Attributes
+    ----------
+    units : dict of str to str
+        Unit of each property that is predicted.
+    labels : None
+        As of predictors of the phonon properties.
     """
 
-    labels = None
-    """The three phonon properties, as of a predictor without labels of its user's."""
+    units: ClassVar = {name: UNITS[name] for name in TARGETS}
+    labels: ClassVar = None
 
     def __init__(self) -> None:
-        self.units = {name: UNITS[name] for name in TARGETS}
         self._loaded: dict[bool, PhononPredictor] = {}
         self._lock = Lock()
 
@@ -133,11 +138,7 @@ class ShippedPredictors:
     def _predictor(self, *, structure: bool) -> PhononPredictor:
         with self._lock:
             if structure not in self._loaded:
-                # On one thread, so that the model's first use gives the same on every machine.
-                with threadpool_limits(limits=1):
-                    predictor = PhononPredictor.from_pretrained(structure=structure)
-                    predictor.predict([indium_nitride() if structure else "InN"], warn=False)
-                self._loaded[structure] = predictor
+                self._loaded[structure] = PhononPredictor.from_pretrained(structure=structure)
             return self._loaded[structure]
 
 
@@ -190,9 +191,3 @@ def _joined(parts: list[tuple[NDArray[np.intp], Prediction]]) -> Prediction:
     }
     cells = [int(rows[place]) for rows, prediction in parts for place in prediction.other_cells]
     return Prediction(frame, dict(sorted(errors.items())), sorted(cells))
-
-
-def indium_nitride() -> Structure:
-    """Return a crystal that any predictor of structures knows, for its first use."""
-    lattice = np.array([[0, 2.49, 2.49], [2.49, 0, 2.49], [2.49, 2.49, 0]])
-    return Structure(lattice, ["In", "N"], np.array([[0.0] * 3, [0.25] * 3]))

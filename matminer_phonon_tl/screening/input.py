@@ -22,15 +22,16 @@ from matminer_phonon_tl.screening.chunks import FORMULA_COLUMNS, Chunk
 from matminer_phonon_tl.screening.file_kinds import FIRST_BYTES, text_encoding
 from matminer_phonon_tl.screening.input_structures import (
     DAMAGED,
+    NO_LIMIT,
     files_below,
     kind_of,
     look_into,
-    open_unpacked,
     plain_name,
     structure_chunks,
 )
 from matminer_phonon_tl.structures import FORMATS as STRUCTURE_FORMATS
 from matminer_phonon_tl.structures import phonons_error
+from matminer_phonon_tl.unpacking import open_unpacked
 
 FORMATS = {
     ".csv": "csv",
@@ -199,7 +200,7 @@ def _open_file(path: Path, formula: str | None, chunk_rows: int, *, structures: 
     n_rows = None if kind == "json" else _count_lines(path) - (kind == "csv")
 
     def chunks() -> Iterator[Chunk]:
-        file = open_unpacked(path)
+        file = open_unpacked(path, NO_LIMIT)
         return _read_bytes(file, kind, name, formula, chunk_rows, structures=structures)
 
     return Input(name, _digest([path]), n_rows, chunks)
@@ -305,7 +306,7 @@ def _digest(paths: Iterable[Path], folder: Path | None = None) -> str:
 def _count_lines(path: Path) -> int:
     """Count the lines of a text file; an unfinished last line counts."""
     n_lines, block = 0, b""
-    with open_unpacked(path) as file:
+    with open_unpacked(path, NO_LIMIT) as file:
         while more := file.read(_BLOCK):
             block = more
             n_lines += block.count(b"\n")

@@ -1,19 +1,19 @@
 """Read files and folders of structures, chunk by chunk: a row for each structure."""
 
-import bz2
-import gzip
-import lzma
 import os
 import re
 import warnings
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from matminer_phonon_tl.exceptions import CompositionError, DataWarning, ScreeningError
+from matminer_phonon_tl.exceptions import (
+    CompositionError,
+    DataWarning,
+    ScreeningError,
+    UnpackingError,
+)
 from matminer_phonon_tl.screening.chunks import Chunk
 from matminer_phonon_tl.screening.columns import clean_text
 from matminer_phonon_tl.structures import (
@@ -23,6 +23,7 @@ from matminer_phonon_tl.structures import (
     phonons_error,
     split_structures,
 )
+from matminer_phonon_tl.unpacking import open_unpacked
 
 MAX_FILE = 256 * 2**20
 """Largest file of structures in a folder, unpacked, bytes."""
@@ -30,14 +31,10 @@ CHUNK_STRUCTURES = 200
 """Structures predicted together: each takes a hundred times as long as a formula."""
 
 
-DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError)
+NO_LIMIT = 2**62
+DAMAGED = (OSError, EOFError, UnpackingError)
 """What reading a damaged file raises."""
 
-_PACKERS: dict[bytes, Any] = {
-    b"\x1f\x8b": gzip.open,
-    b"\xfd7zXZ\x00": lzma.open,
-    b"BZh": bz2.open,
-}
 _HEAD = 2**14
 _VOLUMES = re.compile(r"(CHG|AECCAR|LOCPOT|ELFCAR|PARCHG|XDATCAR).*", re.IGNORECASE)
 """Files that begin as POSCAR does, and that nobody means in a folder."""
@@ -47,17 +44,7 @@ _Row = tuple[str, Entry, str | None]
 
 def plain_name(path: Path) -> str:
     """Return a file's name without the ending of a packed file."""
-    return re.sub(r"\.(gz|xz|bz2)$", "", path.name, flags=re.IGNORECASE)
-
-
-def open_unpacked(path: Path) -> BinaryIO:
-    """Open a file, packed by gzip, xz or bzip2 or not, as its content says."""
-    with path.open("rb") as file:
-        begin = file.read(6)
-    for magic, opener in _PACKERS.items():
-        if begin.startswith(magic):
-            return opener(path, "rb")
-    return path.open("rb")
+    return re.sub(r"\.(gz|xz|bz2|lzma)$", "", path.name, flags=re.IGNORECASE)
 
 
 def read_unpacked(path: Path, limit: int) -> bytes:
@@ -69,22 +56,19 @@ def read_unpacked(path: Path, limit: int) -> bytes:
         If it is damaged, or larger than the limit.
     """
     try:
-        with open_unpacked(path) as file:
-            content = file.read(limit + 1)
+        with open_unpacked(path, limit) as file:
+            return file.read()
     except DAMAGED as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise CompositionError(
             f"expected a structure file that can be read, but: {reason}"
         ) from error
-    if len(content) > limit:
-        raise CompositionError(f"expected a file of at most {limit} bytes, unpacked, got more")
-    return content
 
 
 def kind_of(path: Path) -> str | None:
     """Tell what kind of structure file this is, as :func:`find_format` names it."""
     try:
-        with open_unpacked(path) as file:
+        with open_unpacked(path, NO_LIMIT) as file:
             begin = file.read(_HEAD)
     except DAMAGED:
         begin = b""

@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from matminer_phonon_tl.blas import one_blas_thread
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.models import PhononPredictor
-from matminer_phonon_tl.models.shipped import ShippedPredictors, indium_nitride
+from matminer_phonon_tl.models.shipped import ShippedPredictors
 from matminer_phonon_tl.screening.columns import marked
 from matminer_phonon_tl.screening.settings import ScreeningSettings
 from matminer_phonon_tl.structures import may_be_formula
@@ -47,12 +46,7 @@ class RowPredictor:
         self.settings = settings
         self._memory = _Memory()
         try:
-            # On one thread, so that the model's first use gives the same on every machine.
-            with one_blas_thread():
-                if isinstance(predictor, ShippedPredictors) or not predictor.use_structure:
-                    frame = self._predict(["InN"])
-                else:
-                    frame = self._predict([indium_nitride()])
+            frame = self._predict(["InN"])  # an error tells the columns too
         except ValueError as error:
             raise ScreeningError(str(error)) from error
         units = frame.attrs.get("units", {})
