@@ -116,9 +116,7 @@ def load_dataset(
             "own sets are loaded with matminer.datasets.load_dataset"
         )
     with as_file(files(__package__) / f"{name}.json.gz") as shipped:
-        return read_frame(
-            shipped, dataset_metadata()[name]["hash"], way_out=REINSTALL, pbar=pbar
-        )
+        return read_frame(shipped, dataset_metadata()[name]["hash"], way_out=REINSTALL, pbar=pbar)
 
 
 def load_phonon_tl(

@@ -102,9 +102,9 @@ class KnownCell(NamedTuple):
         Examples
         --------
         >>> KnownCell(4, {2: [216], 4: []}).words()
-        'trained on this formula in cells of 2 atoms (space group 216) and 4 atoms'
+        'trained on this formula in cells of 2 (space group 216) and 4 atoms'
         >>> KnownCell(4, {2: [216, 225]}).words()
-        'trained on this formula in a cell of 2 atoms (space groups 216, 225), not of 4'
+        'trained on this formula in a cell of 2 (space groups 216, 225) atoms, not of 4'
         """
         if not self.trained:
             return ""
@@ -112,12 +112,12 @@ class KnownCell(NamedTuple):
         for size, groups in self.trained.items():
             plural = "s" if len(groups) > 1 else ""
             named = f" (space group{plural} {', '.join(map(str, groups))})" if groups else ""
-            cells.append(f"{size} atom{'s' if size > 1 else ''}{named}")
+            cells.append(f"{size}{named}")
         listed = " and ".join(filter(None, [", ".join(cells[:-1]), cells[-1]]))
         missing = "" if self.n_atoms in self.trained else f", not of {self.n_atoms}"
         return (
-            f"trained on this formula in {'cells' if len(cells) > 1 else 'a cell'} of "
-            f"{listed}{missing}"
+            f"trained on this formula in {'cells' if len(cells) > 1 else 'a cell'} of {listed} "
+            f"atom{'' if listed == '1' else 's'}{missing}"
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pymatgen.core import Composition
+from pymatgen.core import Composition, Structure
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
@@ -25,11 +25,19 @@ from matminer_phonon_tl.exceptions import (
 from matminer_phonon_tl.featurizers.element_table import ElementTable
 from matminer_phonon_tl.models.cells import KnownCells, check_formula_units, read_cell
 from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
+from matminer_phonon_tl.models.known_values import OF_THE_FORMULA
 from matminer_phonon_tl.models.materials import Materials
 from matminer_phonon_tl.models.phonon_regressor import LEAST_ROWS, PhononRegressor
 from matminer_phonon_tl.models.regressor_choice import SETTINGS, default_classifier, regressor_of
 from matminer_phonon_tl.models.serialization import JSONModel, load_model
+from matminer_phonon_tl.models.structure_kind import (
+    MAY_BE_MAGNETIC,
+    StructureKind,
+    may_be_magnetic,
+    structure_kind,
+)
 from matminer_phonon_tl.models.training_similarity import TrainingSimilarity, in_domain
+from matminer_phonon_tl.units import MOLAR_GAS_CONSTANT
 
 TARGETS = tuple(SETTINGS)
 GAP = "phonon_bandgap"
@@ -53,6 +61,12 @@ def prediction_columns(labels: Sequence[str]) -> tuple[str, ...]:
 COLUMNS = prediction_columns(TARGETS)
 """Columns of a prediction of the three phonon properties, in order."""
 
+HEAT_CAPACITY, PER_ATOM = "heat_capacity", "heat_capacity_per_atom"
+OTHER_CELLS = (2, 4)
+"""Formula units per primitive cell that crystals have most often besides one."""
+DEPENDS_ON_CELL = "whether there is a gap depends on the atoms in the primitive cell"
+SATURATED = 0.999
+"""Share of the upper bound from which a heat capacity is at it; solid argon has 0.9986 at 300 K."""
 NO_RELATIVES = "no relatives of known structure: the gap comes of averages"
 _TEXTS = ("unseen_elements", "note", "error")
 _ANSWERS = (HAS_GAP, "in_domain")
@@ -68,6 +82,18 @@ class Prediction(NamedTuple):
     """Why a row could not be predicted, by its position."""
     other_cells: list[int]
     """Positions of rows given as formulas of which training materials have cells of other sizes."""
+
+
+class _Read(NamedTuple):
+    """Rows that can be predicted, and what is wrong with the others."""
+
+    materials: Materials
+    rows: NDArray[np.intp]
+    """Positions of the materials."""
+    errors: dict[int, CompositionError]
+    """By position."""
+    kinds: dict[int, StructureKind]
+    """Of the materials given as structures, by position."""
 
 
 class PhononPredictor(BaseEstimator, JSONModel):
@@ -192,7 +218,7 @@ class PhononPredictor(BaseEstimator, JSONModel):
                 else:
                     self.regressors_[label] = model.fit(part, values)
         self.similarity_ = TrainingSimilarity.fit(materials)
-        self.known_cells_ = KnownCells.fit(materials)
+        self.known_cells_ = KnownCells.fit(materials, df.get("space_group"))
         return self
 
     def make_models(self) -> dict[str, Any]:
@@ -266,15 +292,19 @@ class PhononPredictor(BaseEstimator, JSONModel):
             - each target with ``_lower`` and ``_upper`` ends of its interval and its ``_std``; the
               gap is NaN where the compound is judged to have none;
             - ``phonon_bandgap_expected``: the probability times the gap there would be;
-            - ``heat_capacity_per_atom``; ``heat_capacity`` is per mole of reduced formula units;
+            - ``heat_capacity``, per mole of the formula in the column ``formula``, and
+              ``heat_capacity_per_atom``;
             - ``speed_of_sound`` is the mean of the three acoustic waves, as in the paper's labels;
             - ``training_similarity``: how like the training materials the compound is, from 1 (one
               of them) to 0 (unlike them all): the share of them that lie at least as far from their
               nearest neighbour as this compound does;
             - ``unseen_elements``: those that no training material has;
-            - ``in_domain``: no unseen element, and a similarity of 0.05 or more;
-            - ``note``: what else to know: that the formula was trained on, and in which other
-              cells; that a gap comes of averages, because no relative's structure is known;
+            - ``in_domain``: no unseen element, a similarity of 0.05 or more, and nothing that the
+              models cannot know: vacuum, molecules, partly occupied sites, magnetism;
+            - ``note``: what else to know: which of these it is; in which cells the formula was
+              trained on; that a value lies at a bound; how the answer about the gap changes with
+              the atoms in the primitive cell, where a formula is written as one formula unit; that
+              a gap comes of averages, because no relative's structure is known;
             - ``error``: why a row could not be predicted; the rest of it is missing then.
 
             ``df.attrs["units"]`` holds the units.
@@ -319,7 +349,7 @@ class PhononPredictor(BaseEstimator, JSONModel):
         values = _values(X, self.use_structure)
         if isinstance(negligible, bool) or not 0 <= negligible <= 1:
             raise ValueError(f"expected negligible as a probability in 0-1, got {negligible!r}")
-        materials, rows, errors = self._read(values, n_formula_units)
+        materials, rows, errors, kinds = self._read(values, n_formula_units)
         frame = _empty_frame(values, self.columns)
         frame["error"] = [
             errors[row].reason if row in errors else None for row in range(len(values))
@@ -327,23 +357,34 @@ class PhononPredictor(BaseEstimator, JSONModel):
         other_cells: list[int] = []
         if len(rows):
             columns, averaged = self._columns(materials, conditional, level, negligible)
+            # A structure leaves no doubt about the cell, nor does a number of formula units.
+            as_written = [n_formula_units is None and isinstance(values[r], str) for r in rows]
+            remarks = [saturation(columns), self._depend_on_cell(materials, columns, as_written)]
+            outside = _outside(materials, [kinds.get(row) for row in rows.tolist()])
+            columns["in_domain"] &= [not words for words in outside]
             for name, column in columns.items():
                 frame.loc[rows, name] = column
             formulas, notes = frame["formula"].tolist(), frame["note"].tolist()
-            for place, (is_known, others) in enumerate(self.known_cells_.look_up(materials)):
+            for place, known in enumerate(self.known_cells_.look_up(materials)):
                 row = int(rows[place])
-                if n_formula_units is not None or not isinstance(values[row], str):
+                if not as_written[place]:
                     formulas[row] = _formula_of(materials.compositions[place])
-                notes[row] = _note(is_known=is_known, others=others, averaged=averaged[place])
-                # A structure leaves no doubt, nor does a number of formula units.
-                if others and n_formula_units is None and isinstance(values[row], str):
+                said = [
+                    *outside[place],
+                    known.words(),
+                    *(remark.get(place, "") for remark in remarks),
+                    NO_RELATIVES if averaged[place] else "",
+                ]
+                notes[row] = "; ".join(filter(None, said))
+                if known.others and as_written[place]:
                     other_cells.append(row)
             frame["formula"] = pd.Series(formulas, dtype=object)
             frame["note"] = pd.Series(notes, dtype=object)
         if isinstance(X, pd.DataFrame | pd.Series):
             frame.index = X.index
         units = self.units
-        units |= {name: UNITS[name] for name in ("heat_capacity_per_atom",) if name in frame}
+        if HEAT_CAPACITY in units:
+            units |= {HEAT_CAPACITY: OF_THE_FORMULA, PER_ATOM: UNITS[PER_ATOM]}
         frame.attrs["units"] = {name: unit for name, unit in units.items() if unit}
         return Prediction(frame, errors, other_cells)
 
@@ -351,13 +392,8 @@ class PhononPredictor(BaseEstimator, JSONModel):
         """Say whether there is anything to predict with."""
         return hasattr(self, "similarity_")
 
-    def _read(
-        self, values: list[Any], n_formula_units: Any
-    ) -> tuple[Materials, NDArray[np.intp], dict[int, CompositionError]]:
-        """Read the good rows as materials; say which rows these are, and what is wrong with others.
-
-        Each value is read once, and each structure reduced to its primitive cell once.
-        """
+    def _read(self, values: list[Any], n_formula_units: Any) -> "_Read":
+        """Read the rows; each value once, and each structure reduced to its primitive cell once."""
         cells: list[Any] = []
         rows: list[int] = []
         errors: dict[int, CompositionError] = {}
@@ -382,14 +418,49 @@ class PhononPredictor(BaseEstimator, JSONModel):
         wanted = sorted({model.descriptors for model in models if model.use_structure})
         structures = [cells[place] for place in good[known]] if wanted else None
         materials = Materials(compositions.take(known), structures, flat=flat)
-        if not self.use_structure or not wanted:
-            return materials, kept, errors
-        undescribed = materials.find_errors(wanted)
-        for place, refused in undescribed.items():
-            row = int(kept[place])
-            errors[row] = refused.at_row(row)
-        described = np.setdiff1d(np.arange(len(kept)), list(undescribed))
-        return materials.take(described), kept[described], errors
+        if self.use_structure and wanted:
+            undescribed = materials.find_errors(wanted)
+            for place, refused in undescribed.items():
+                row = int(kept[place])
+                errors[row] = refused.at_row(row)
+            described = np.setdiff1d(np.arange(len(kept)), list(undescribed))
+            materials, kept = materials.take(described), kept[described]
+        good_rows = set(kept.tolist())
+        kinds = {
+            row: structure_kind(cell)
+            for row, cell in zip(rows, cells, strict=True)
+            if isinstance(cell, Structure) and row in good_rows
+        }
+        return _Read(materials, kept, errors, kinds)
+
+    def _depend_on_cell(
+        self, materials: Materials, columns: dict[str, Any], as_written: list[bool]
+    ) -> dict[int, str]:
+        """Say which gaps would be gone if the cell held more formula units than were written.
+
+        The branches that enclose a gap are counted in the primitive cell, and a formula alone does
+        not tell which that is. A formula that is written as several units has said it.
+        """
+        if self.classifier_ is None:
+            return {}
+        doubtful = columns[HAS_GAP] & np.array(as_written) & (materials.formula_units == 1)
+        places = np.flatnonzero(doubtful)
+        if not len(places):
+            return {}
+        units = np.repeat(OTHER_CELLS, len(places))
+        others = materials.compositions.take(np.tile(places, len(OTHER_CELLS))).times(units)
+        chances = self.classifier_.predict_gap(others)[0].reshape(len(OTHER_CELLS), -1)
+        chances = np.vstack([columns["has_gap_probability"][places], chances])
+        atoms = materials.atoms_per_formula_unit
+        said = {}
+        for number in np.flatnonzero((chances < self.classifier_.threshold).any(axis=0)).tolist():
+            place = int(places[number])
+            listed = ", ".join(
+                f"{chance:.2f} with {n * atoms[place]:g}"
+                for n, chance in zip((1, *OTHER_CELLS), chances[:, number], strict=True)
+            )
+            said[place] = f"{DEPENDS_ON_CELL}: P {listed} atoms"
+        return said
 
     def _columns(
         self, materials: Materials, conditional: bool, level: float, negligible: float
@@ -429,10 +500,10 @@ class PhononPredictor(BaseEstimator, JSONModel):
                 parts[:, ~shown] = np.nan
                 averaged &= shown
             columns |= {f"{target}{part}": v for part, v in zip(PARTS, parts, strict=True)}
-        if "heat_capacity" in columns:
-            columns["heat_capacity_per_atom"] = (
-                columns["heat_capacity"] / materials.atoms_per_formula_unit
-            )
+        if HEAT_CAPACITY in columns:
+            columns[PER_ATOM] = columns[HEAT_CAPACITY] / materials.atoms_per_formula_unit
+            for ending in PARTS:  # of the formula as given; the model knows the reduced one
+                columns[f"{HEAT_CAPACITY}{ending}"] *= materials.formula_units
         return columns, averaged
 
     def _json_params(self) -> dict[str, Any]:
@@ -556,15 +627,38 @@ def _formula_of(value: Any) -> str:
     return str(value)
 
 
-def _note(*, is_known: bool, others: list[int], averaged: bool) -> str:
-    """What else there is to know: what was trained on is remembered rather than predicted."""
-    note = "trained on this formula" if is_known or others else ""
-    if others:
-        words = " and ".join(str(size) for size in others)
-        note += f", {'also ' if is_known else ''}in cells of {words} atoms"
-    if averaged:
-        note += f"; {NO_RELATIVES}" if note else NO_RELATIVES
-    return note
+def _outside(materials: Materials, kinds: list[StructureKind | None]) -> list[list[str]]:
+    """Say of each compound what puts it outside of what can be predicted, whatever it is like."""
+    symbols = list(ElementTable.shipped().row_of)
+    elements, counts = materials.flat.elements, materials.flat.counts
+    suspects = np.isin(elements, [symbols.index(symbol) for symbol in MAY_BE_MAGNETIC])
+    magnetic: list[set[str]] = [set() for _ in kinds]
+    for entry, place in zip(
+        np.flatnonzero(suspects), np.repeat(np.arange(len(counts)), counts)[suspects], strict=True
+    ):
+        magnetic[place].add(symbols[elements[entry]])
+    said = []
+    for kind, found in zip(kinds, magnetic, strict=True):
+        words = [] if kind is None else kind.words()
+        # Moments that are given decide; without any, the elements raise the doubt.
+        if found and (kind is None or kind.moment is None):
+            words.append(may_be_magnetic(sorted(found)))
+        said.append(words)
+    return said
+
+
+def saturation(columns: dict[str, Any]) -> dict[int, str]:
+    """Say which values lie at a bound of what is possible, by their places."""
+    said = {}
+    if PER_ATOM in columns:
+        most = SATURATED * 3 * MOLAR_GAS_CONSTANT
+        for place in np.flatnonzero(columns[PER_ATOM] >= most).tolist():
+            said[place] = "the heat capacity is at its upper bound, 3R an atom: take it as unknown"
+    if GAP in columns:
+        for place in np.flatnonzero(columns[GAP] <= 0).tolist():
+            bound = "the gap is at its lower bound, 0: take its width as unknown"
+            said[place] = "; ".join(filter(None, [said.get(place), bound]))
+    return said
 
 
 def _warn_of_cells(formulas: list[str]) -> None:
