@@ -10,7 +10,7 @@ from pymatgen.core import Composition
 from matminer_phonon_tl.compositions import CompositionArray, composition_values
 from matminer_phonon_tl.datasets.load import KYOTO, NAME, UNITS, find_materials
 
-_TYPES = {
+_TYPES: dict[str, Any] = {
     "formula": object,
     "material_id": object,
     "dataset": object,
