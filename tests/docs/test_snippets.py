@@ -39,7 +39,7 @@ NO_COMMANDS = {"text", "json", "bibtex"}
 
 ELSEWHERE = {
     "docs/accuracy.md": {
-        "python benchmarks/regressor_accuracy.py": "takes an hour and more",
+        "python benchmarks/bulk_accuracy.py": "takes an hour and more",
     },
     "docs/performance.md": {
         "python=$(benchmarks/make_xenonpy_environment.sh": (

@@ -204,7 +204,8 @@ def test_a_gap_without_relatives_is_pointed_out():
     known, dependent = f"{KNOWN} a cell of 2 atoms (space group 216)", f"; {ON_CELL}"
     cells = f"{KNOWN} cells of 2 atoms (space groups 216, 225) and 4 atoms (space group 186)"
     notes = frame["note"].tolist()
-    assert [notes[0], notes[4].split(dependent)[0], notes[5]] == [known, cells, None]
+    first = [note and note.split(dependent)[0] for note in notes]
+    assert [first[0], first[4], first[5]] == [known, cells, None]
     assert [note.split("; ")[-1] for note in notes[1:4]] == [says] * 3
     # Where no gap is given, nothing is said of it.
     plain = predictor.predict(asked, warn=False)
