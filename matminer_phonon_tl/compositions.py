@@ -356,6 +356,23 @@ class CompositionArray(Sequence[Composition]):
         }
         return type(self)(self._entries.take(rows), objects)
 
+    def times(self, factors: NDArray[Any]) -> Self:
+        """Return the compositions with their amounts multiplied.
+
+        Parameters
+        ----------
+        factors : ndarray of shape (n_compositions,)
+
+        Examples
+        --------
+        >>> CompositionArray.read(["InN", "GaAs"]).times(np.array([2, 4]))[1]
+        Composition('Ga4 As4')
+        """
+        counts, elements, amounts = self._entries
+        return type(self)(
+            FlatCompositions(counts, elements, amounts * np.repeat(factors, counts)), {}
+        )
+
     def flat(self, index_of: Callable[[str], int]) -> FlatCompositions:
         """Return the entries with the elements as rows of a table.
 

@@ -67,4 +67,5 @@ def test_nothing_in_the_package_pickles_or_evaluates():
             "eval(",
             "exec(",
         ):
-            assert word not in text, f"{word} in {path}"
+            # Constants alone are read by literal_eval.
+            assert word not in text.replace("literal_eval(", ""), f"{word} in {path}"

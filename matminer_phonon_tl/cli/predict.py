@@ -4,6 +4,8 @@ import os
 import re
 import warnings
 from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from textwrap import fill
 from typing import Annotated, Any, NamedTuple
@@ -21,6 +23,7 @@ from matminer_phonon_tl.exceptions import CompositionError, PhononTLWarning, Scr
 ROWS_FAILED = 1
 UNLIMITED = 10_000
 """Characters in a line of a table that nobody looks at in a terminal."""
+KNOWN_SETS = ("phonondb_kyoto", "phonon_tl")
 SHORT = {
     "phonon_bandgap": ("gap", "{:.0f} [{:.0f}, {:.0f}]"),
     "speed_of_sound": ("mean sound", "{:.2f} [{:.1f}, {:.1f}]"),
@@ -31,8 +34,11 @@ SHORT = {
 NOTE = (
     "In round brackets the probability, in square ones the {level:g} % interval. The gap comes "
     "from a model trained on compounds that have one; speed of sound (mean of the three acoustic "
-    "waves, as in the paper) and heat capacity (300 K, per mole of reduced formula units) from "
+    "waves, as in the paper) and heat capacity (300 K, per mole of the formula as given) from "
     "models trained on all."
+)
+KNOWN_NOTE = (
+    "Calculated from first principles: phonondb_kyoto / phonon_tl, - where a set has no value."
 )
 OTHER_NOTE = "In square brackets the {level:g} % interval."
 SIMILARITY_NOTE = (
@@ -121,8 +127,12 @@ def predict(
         level=level,
         n_formula_units=n_formula_units,
     )
+    known = _known_values(prediction.frame["formula"].tolist(), predictor.units)
     records = [
-        _record(compound, row, other_cells=number in prediction.other_cells)
+        {
+            **_record(compound, row, other_cells=number in prediction.other_cells),
+            "known": known.get(number, []),
+        }
         for number, (compound, row) in enumerate(
             zip(asked, prediction.frame.to_dict(orient="records"), strict=True)
         )
@@ -158,8 +168,12 @@ def _print(records: list[dict[str, Any]], percent: float, predictor: Any) -> Non
     width = console.width
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = UNLIMITED  # a pipe has no width at which a name must break
-    console.print(_predictions(records, console, predictor.units))
+    console.print(_predictions(records, predictor.units, console))
     typer.echo()
+    if any(each["is_stable"] for record in records for each in record["known"]):
+        typer.echo(fill(KNOWN_NOTE, width))
+        console.print(_known_polymorphs(records, predictor.units, console))
+        typer.echo()
     done = [record for record in records if not record["error"]]
     remarks = [_remark(record) for record in done]
     if done:
@@ -176,22 +190,14 @@ def _print(records: list[dict[str, Any]], percent: float, predictor: Any) -> Non
 
 
 def _predictions(
-    records: list[dict[str, Any]], console: Console, units: dict[str, str]
+    records: list[dict[str, Any]], units: dict[str, str], console: Console
 ) -> Table | Text:
     """Draw a table, or a list where the terminal is too narrow for a row in one line."""
+    names = [_label(record) for record in records]
     rows = [_cells(record, units) for record in records]
     headings = list(_headings(units))
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("formula", overflow="fold")
-    for heading in headings:
-        table.add_column(Text(heading), justify="right", no_wrap=True)
-    for record, cells in zip(records, rows, strict=True):
-        table.add_row(Text(_label(record)), *cells)
-    # Formulas and file names may be folded, numbers and headings may not.
-    table.columns[0].max_width = len("formula")
-    needed = Measurement.get(console, console.options.update(max_width=1000), table).maximum
-    table.columns[0].max_width = None
-    if needed <= console.width:
+    table = _table(["formula", *headings], names, rows, console)
+    if table is not None:
         return table
     lines = []
     space = max(map(len, headings)) + 2
@@ -201,8 +207,86 @@ def _predictions(
             lines.append("  error")
         else:
             named = zip(headings, cells, strict=True)
-            lines += [f"  {name:<{space}}{cell}" for name, cell in named]
+            lines += [f"  {name:<{space}}{', '.join(cell.splitlines())}" for name, cell in named]
     return Text("\n".join(lines))
+
+
+def _table(
+    headings: list[str], names: list[str], rows: list[list[str]], console: Console
+) -> Table | None:
+    """Draw a table; None where the terminal is too narrow for a row in one line."""
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(headings[0], overflow="fold")
+    for heading in headings[1:]:
+        table.add_column(Text(heading), justify="right", no_wrap=True)
+    for name, cells in zip(names, rows, strict=True):
+        table.add_row(Text(name), *cells)
+    # Formulas and file names may be folded, numbers and headings may not.
+    table.columns[0].max_width = len(headings[0])
+    needed = Measurement.get(console, console.options.update(max_width=1000), table).maximum
+    table.columns[0].max_width = None
+    return table if needed <= console.width else None
+
+
+def _known_values(
+    formulas: list[str | None], units: dict[str, str]
+) -> dict[int, list[dict[str, Any]]]:
+    """Look up what is calculated of each formula, by its place; nothing of labels of a user's."""
+    from matminer_phonon_tl.models import calculated_values
+
+    known: dict[int, list[dict[str, Any]]] = {}
+    if units.keys() & SHORT.keys():
+        for record in calculated_values(formulas).to_dict(orient="records"):
+            known.setdefault(record.pop("row"), []).append(plain(record))
+    return known
+
+
+def _known_polymorphs(
+    records: list[dict[str, Any]], units: dict[str, str], console: Console
+) -> Table | Text:
+    """Draw what is calculated, one line for each polymorph that is stable in one of the sets."""
+    from pymatgen.symmetry.groups import sg_symbol_from_int_number
+
+    rows: list[list[str]] = []
+    shown = {name: _heading(name, units[name]) for name in SHORT if name in units}
+    for record in records:
+        for name, polymorph in groupby(record["known"], key=itemgetter("material_id")):
+            by_set = {each["dataset"]: each for each in polymorph}
+            if not any(each["is_stable"] for each in by_set.values()):
+                continue
+            one = next(iter(by_set.values()))
+            group = f"{sg_symbol_from_int_number(one['space_group'])} ({one['space_group']})"
+            row = [name, one["cell"], group, *(_calculated(by_set, each) for each in shown)]
+            if row not in rows:  # two inputs of one formula
+                rows.append(row)
+    names, rows = [row[0] for row in rows], [row[1:] for row in rows]
+    table = _table(["material", "cell", "space group", *shown.values()], names, rows, console)
+    if table is not None:
+        return table
+    lines = []
+    for name, (cell, group, *values) in zip(names, rows, strict=True):
+        named = (
+            f"{heading.split(',')[0]} {value.replace(' / ', '/')}"
+            for heading, value in zip(shown.values(), values, strict=True)
+        )
+        line = f"{name} {cell}, {group}: {', '.join(named)}"
+        lines.append(fill(line, console.width, subsequent_indent="  "))
+    return Text("\n".join(lines))
+
+
+def _calculated(by_set: dict[str, dict[str, Any]], name: str) -> str:
+    """Write a calculated value, of each set, as a prediction's is written."""
+    form, said = SHORT[name][1].split(" ")[0], []
+    for dataset in KNOWN_SETS:
+        values = by_set.get(dataset, {name: None, "is_stable": True})
+        value = values[name]
+        if name == "phonon_bandgap" and not values["is_stable"]:
+            said.append("unstable")
+        elif value is None:
+            said.append("-")
+        else:
+            said.append("none" if name == "phonon_bandgap" and not value else form.format(value))
+    return " / ".join(said)
 
 
 def _headings(units: dict[str, str]) -> Iterator[str]:
@@ -210,9 +294,13 @@ def _headings(units: dict[str, str]) -> Iterator[str]:
         yield "has gap"
     for name, unit in units.items():
         if name != "has_phonon_bandgap":
-            heading, short = SHORT.get(name, (name, ""))[0], unit.split(" per ")[0]
-            yield f"{heading}, {short}" if short != "1" else heading
+            yield _heading(name, unit)
     yield "similarity"
+
+
+def _heading(name: str, unit: str) -> str:
+    heading, short = SHORT.get(name, (name, ""))[0], unit.split(" per ", maxsplit=1)[0]
+    return f"{heading}, {short}" if short != "1" else heading
 
 
 def _cells(record: dict[str, Any], units: dict[str, str]) -> list[str]:
@@ -226,6 +314,8 @@ def _cells(record: dict[str, Any], units: dict[str, str]) -> list[str]:
         if name != "has_phonon_bandgap":
             form = SHORT.get(name, ("", "{:.4g} [{:.3g}, {:.3g}]"))[1]
             cells.append(_with_interval(record, name, form))
+            if name == "heat_capacity":
+                cells[-1] += f"\n{record['heat_capacity_per_atom']:.1f} per atom"
     return [*cells, f"{record['training_similarity']:.2f}"]
 
 
@@ -246,6 +336,11 @@ def _remark(record: dict[str, Any]) -> str:
         sentences.append("unlike the training compounds, so its intervals may not hold.")
     if record["note"]:
         sentences.append(f"{record['note']}.")
+    stable = {each["material_id"] for each in record["known"] if each["is_stable"]}
+    unstable = {each["material_id"] for each in record["known"]} - stable
+    if unstable:
+        crystals = "1 polymorph has" if len(unstable) == 1 else f"{len(unstable)} polymorphs have"
+        sentences.append(f"{crystals} imaginary modes in phonondb_kyoto (--json lists them).")
     return "\n".join(f"{_label(record)}: {sentence}" for sentence in sentences)
 
 

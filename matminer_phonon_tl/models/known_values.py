@@ -10,7 +10,7 @@ from pymatgen.core import Composition
 from matminer_phonon_tl.compositions import CompositionArray, composition_values
 from matminer_phonon_tl.datasets.load import KYOTO, NAME, UNITS, find_materials
 
-_TYPES = {
+_TYPES: dict[str, Any] = {
     "formula": object,
     "material_id": object,
     "dataset": object,
@@ -65,8 +65,8 @@ def calculated_values(X: Any) -> pd.DataFrame:
     >>> found = calculated_values(["InN", "GaN"])
     >>> found[found["dataset"] == "phonondb_kyoto"][["formula", "material_id", "space_group"]]
       formula material_id  space_group
-    0     GaN      mp-804          186
-    2     GaN      mp-830          216
+    1     GaN      mp-804          186
+    3     GaN      mp-830          216
     """
     values = composition_values(X)
     compositions, rows, _ = CompositionArray.read_valid(values)

@@ -27,6 +27,7 @@ from matminer_phonon_tl.featurizers.element_table import ElementTable
 from matminer_phonon_tl.formulas import short, write_formula
 from matminer_phonon_tl.models.cells import KnownCells, check_formula_units, read_cell
 from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
+from matminer_phonon_tl.models.known_values import OF_THE_FORMULA
 from matminer_phonon_tl.models.materials import Materials
 from matminer_phonon_tl.models.phonon_regressor import LEAST_ROWS, PhononRegressor
 from matminer_phonon_tl.models.regressor_choice import default_classifier, regressor_of
@@ -36,12 +37,19 @@ from matminer_phonon_tl.models.serialization import (
     decode_model,
     read_document,
 )
+from matminer_phonon_tl.models.structure_kind import (
+    MAY_BE_MAGNETIC,
+    StructureKind,
+    may_be_magnetic,
+    structure_kind,
+)
 from matminer_phonon_tl.models.training_similarity import (
     in_domain,
     training_elements,
     unseen_elements,
 )
 from matminer_phonon_tl.structures import StructureText, is_document, may_be_formula
+from matminer_phonon_tl.units import MOLAR_GAS_CONSTANT
 
 TARGETS = ("phonon_bandgap", "speed_of_sound", "heat_capacity")
 GAP = "phonon_bandgap"
@@ -75,8 +83,13 @@ COLUMNS = prediction_columns(TARGETS)
 
 _FILES = {False: "predictor.json.gz", True: "predictor_structure.json.gz"}
 """Shipped predictors, without and with structure."""
+HEAT_CAPACITY, PER_ATOM = "heat_capacity", "heat_capacity_per_atom"
+OTHER_CELLS = (2, 4)
+"""Formula units per primitive cell that crystals have most often besides one."""
+DEPENDS_ON_CELL = "whether there is a gap depends on the atoms in the primitive cell"
+SATURATED = 0.999
+"""Share of the upper bound from which a heat capacity is at it; solid argon has 0.9986 at 300 K."""
 NO_RELATIVES = "no relatives of known structure: the gap comes of averages"
-PARTLY_OCCUPIED = "sites are partly occupied: each is described by its average"
 _TEXTS = ("unseen_elements", "based_on", "note", "error")
 _ANSWERS = (HAS_GAP, "in_domain")
 _FORMULAS_NAMED = 5
@@ -332,18 +345,21 @@ class PhononPredictor(BaseEstimator, JSONModel):
             - each target with ``_lower`` and ``_upper`` ends of its interval and its ``_std``; the
               gap is NaN where the compound is judged to have none;
             - ``phonon_bandgap_expected``: the probability times the gap there would be;
-            - ``heat_capacity_per_atom``; ``heat_capacity`` is per mole of reduced formula units;
+            - ``heat_capacity``, per mole of the formula in the column ``formula``, and
+              ``heat_capacity_per_atom``;
             - ``speed_of_sound`` is the mean of the three acoustic waves, as in the paper's labels;
             - ``training_similarity``: how like the training materials the compound is, from 1 (one
               of them) to 0 (unlike them all): the share of them that were, held out, at least as
               far from the others, in the metric that the models of speed of sound and heat capacity
               have learnt (the lower of both);
             - ``unseen_elements``: those that no training material has;
-            - ``in_domain``: no unseen element, and a similarity of 0.05 or more;
+            - ``in_domain``: no unseen element, a similarity of 0.05 or more, and nothing that the
+              models cannot know: vacuum, molecules, partly occupied sites, magnetism;
             - ``based_on``: "structure", or "composition" where this predictor uses nothing else;
-            - ``note``: what else to know: that the formula was trained on, and in which other
-              cells; that a gap comes of averages, because no relative's structure is known; that
-              sites are partly occupied;
+            - ``note``: what else to know: which of these it is; in which cells the formula was
+              trained on; that a value lies at a bound; how the answer about the gap changes with
+              the atoms in the primitive cell, where a formula is written as one formula unit; that
+              a gap comes of averages, because no relative's structure is known;
             - ``error``: why a row could not be predicted; the rest of it is missing then.
 
             ``df.attrs["units"]`` holds the units.
@@ -391,20 +407,26 @@ class PhononPredictor(BaseEstimator, JSONModel):
         formulas: list[str | None] = [_formula_of(value) for value in values]
         notes: list[str | None] = [None] * len(values)
         other_cells: list[int] = []
-        known_cells = self.known_cells_.look_up(found.materials)
-        for place, known in enumerate(known_cells):
+        # A structure leaves no doubt about the cell, nor does a number of formula units.
+        as_written = [n_formula_units is None and may_be_formula(values[row]) for row in found.rows]
+        remarks = []
+        if len(found.rows):
+            remarks = [
+                saturation(found.columns),
+                self._depend_on_cell(found.materials, found.columns, as_written),
+            ]
+        for place, known in enumerate(self.known_cells_.look_up(found.materials)):
             row = int(found.rows[place])
-            as_written = n_formula_units is None and may_be_formula(values[row])
-            if not as_written:
+            if not as_written[place]:
                 formulas[row] = _formula_of(found.materials.compositions[place])
             said = [
+                *found.outside[place],
                 known.words(),
+                *(remark.get(place, "") for remark in remarks),
                 NO_RELATIVES if found.averaged[place] else "",
-                PARTLY_OCCUPIED if row in found.disordered else "",
             ]
             notes[row] = "; ".join(filter(None, said))
-            # A structure leaves no doubt, nor does a number of formula units.
-            if known.others and as_written:
+            if known.others and as_written[place]:
                 other_cells.append(row)
         frame = _frame(
             found,
@@ -420,7 +442,8 @@ class PhononPredictor(BaseEstimator, JSONModel):
         if isinstance(X, pd.DataFrame | pd.Series):
             frame.index = X.index
         units = self.units
-        units |= {name: UNITS[name] for name in ("heat_capacity_per_atom",) if name in frame}
+        if HEAT_CAPACITY in units:
+            units |= {HEAT_CAPACITY: OF_THE_FORMULA, PER_ATOM: UNITS[PER_ATOM]}
         frame.attrs["units"] = {name: unit for name, unit in units.items() if unit}
         return Prediction(frame, found.errors, other_cells)
 
@@ -477,7 +500,7 @@ class PhononPredictor(BaseEstimator, JSONModel):
 
     def _read(
         self, values: list[Any], n_formula_units: Any
-    ) -> tuple[Materials, NDArray[np.intp], dict[int, CompositionError], set[int]]:
+    ) -> tuple[Materials, NDArray[np.intp], dict[int, CompositionError], dict[int, StructureKind]]:
         """Read the good rows as materials.
 
         Each value is read once, and each structure reduced to its primitive cell once.
@@ -489,21 +512,18 @@ class PhononPredictor(BaseEstimator, JSONModel):
             Which rows they are.
         errors : dict of int to CompositionError
             What is wrong with the others.
-        disordered : set of int
-            Rows whose sites are partly occupied.
+        kinds : dict of int to StructureKind
+            Of the good rows that are structures.
         """
         cells: list[Any] = []
         rows: list[int] = []
         errors: dict[int, CompositionError] = {}
-        disordered: set[int] = set()
         units = check_formula_units(n_formula_units, len(values))
         for row, (value, n) in enumerate(zip(values, units, strict=True)):
             try:
                 cell = read_cell(value, n, needs_structure=self.use_structure)
                 cells.append(cell)
                 rows.append(row)
-                if isinstance(cell, Structure) and not cell.is_ordered:
-                    disordered.add(row)
             except CompositionError as error:
                 errors[row] = error.at_row(row)
         compositions, good, bad = CompositionArray.read_valid(cells)
@@ -520,14 +540,20 @@ class PhononPredictor(BaseEstimator, JSONModel):
         wanted = sorted({model.descriptors for model in models if model.use_structure})
         structures = [cells[place] for place in good[known]] if wanted else None
         materials = Materials(compositions.take(known), structures, flat=flat)
-        if not self.use_structure or not wanted:
-            return materials, kept, errors, disordered
-        undescribed = materials.find_errors(wanted)
-        for place, refused in undescribed.items():
-            row = int(kept[place])
-            errors[row] = refused.at_row(row)
-        described = np.setdiff1d(np.arange(len(kept)), list(undescribed))
-        return materials.take(described), kept[described], errors, disordered
+        if self.use_structure and wanted:
+            undescribed = materials.find_errors(wanted)
+            for place, refused in undescribed.items():
+                row = int(kept[place])
+                errors[row] = refused.at_row(row)
+            described = np.setdiff1d(np.arange(len(kept)), list(undescribed))
+            materials, kept = materials.take(described), kept[described]
+        good_rows = set(kept.tolist())
+        kinds = {
+            row: structure_kind(cell)
+            for row, cell in zip(rows, cells, strict=True)
+            if isinstance(cell, Structure) and row in good_rows
+        }
+        return materials, kept, errors, kinds
 
     @one_blas_thread()
     def _predict_good(
@@ -540,13 +566,44 @@ class PhononPredictor(BaseEstimator, JSONModel):
     ) -> "_Found":
         """Predict the rows that can be; without intervals where there is no level."""
         check_is_fitted(self)
-        materials, rows, errors, disordered = self._read(values, n_formula_units)
+        materials, rows, errors, kinds = self._read(values, n_formula_units)
         if not len(rows):
-            return _Found(materials, rows, errors, {}, np.empty(0, dtype=bool), disordered)
+            return _Found(materials, rows, errors, {}, np.empty(0, dtype=bool), [])
         columns, averaged = self._columns(materials, conditional, level, negligible)
         based_on = "structure" if self.use_structure else "composition"
         columns["based_on"] = [based_on] * len(rows)
-        return _Found(materials, rows, errors, columns, averaged, disordered)
+        outside = _outside(materials, [kinds.get(row) for row in rows.tolist()])
+        columns["in_domain"] &= np.array([not words for words in outside])
+        return _Found(materials, rows, errors, columns, averaged, outside)
+
+    def _depend_on_cell(
+        self, materials: Materials, columns: dict[str, Any], as_written: list[bool]
+    ) -> dict[int, str]:
+        """Say which gaps would be gone if the cell held more formula units than were written.
+
+        The branches that enclose a gap are counted in the primitive cell, and a formula alone does
+        not tell which that is. A formula that is written as several units has said it.
+        """
+        if self.classifier_ is None:
+            return {}
+        doubtful = columns[HAS_GAP] & np.array(as_written) & (materials.formula_units == 1)
+        places = np.flatnonzero(doubtful)
+        if not len(places):
+            return {}
+        units = np.repeat(OTHER_CELLS, len(places))
+        others = materials.compositions.take(np.tile(places, len(OTHER_CELLS))).times(units)
+        chances = self.classifier_.predict_gap(others)[0].reshape(len(OTHER_CELLS), -1)
+        chances = np.vstack([columns["has_gap_probability"][places], chances])
+        atoms = materials.atoms_per_formula_unit
+        said = {}
+        for number in np.flatnonzero((chances < self.classifier_.threshold).any(axis=0)).tolist():
+            place = int(places[number])
+            listed = ", ".join(
+                f"{chance:.2f} with {n * atoms[place]:g}"
+                for n, chance in zip((1, *OTHER_CELLS), chances[:, number], strict=True)
+            )
+            said[place] = f"{DEPENDS_ON_CELL}: P {listed} atoms"
+        return said
 
     def _columns(
         self, materials: Materials, conditional: bool, level: float | None, negligible: float
@@ -589,10 +646,10 @@ class PhononPredictor(BaseEstimator, JSONModel):
             columns |= {f"{target}{part}": v for part, v in zip(names, parts, strict=True)}
         columns["training_similarity"] = similarity
         columns["in_domain"] = in_domain(similarity, unseen)
-        if "heat_capacity" in columns:
-            columns["heat_capacity_per_atom"] = (
-                columns["heat_capacity"] / materials.atoms_per_formula_unit
-            )
+        if HEAT_CAPACITY in columns:
+            columns[PER_ATOM] = columns[HEAT_CAPACITY] / materials.atoms_per_formula_unit
+            for ending in names:  # of the formula as given; the model knows the reduced one
+                columns[f"{HEAT_CAPACITY}{ending}"] *= materials.formula_units
         return columns, averaged
 
     def _json_params(self) -> dict[str, Any]:
@@ -704,8 +761,8 @@ class _Found(NamedTuple):
     columns: dict[str, Any]
     averaged: NDArray[np.bool_]
     """Whether a gap comes of averages, without relatives."""
-    disordered: set[int]
-    """Rows whose sites are partly occupied."""
+    outside: list[list[str]]
+    """What puts each material outside of what can be predicted."""
 
 
 def _frame(
@@ -750,3 +807,50 @@ def _formula_of(value: Any) -> str | None:
         return write_formula(composition)
     is_unread = is_missing(value) or is_document(value) or isinstance(value, StructureText)
     return None if is_unread else short(value)
+
+
+def _outside(materials: Materials, kinds: list[StructureKind | None]) -> list[list[str]]:
+    """Say of each compound what puts it outside of what can be predicted, whatever it is like."""
+    symbols = list(ElementTable.shipped().row_of)
+    elements, counts = materials.flat.elements, materials.flat.counts
+    suspects = np.isin(elements, [symbols.index(symbol) for symbol in MAY_BE_MAGNETIC])
+    magnetic: list[set[str]] = [set() for _ in kinds]
+    for entry, place in zip(
+        np.flatnonzero(suspects), np.repeat(np.arange(len(counts)), counts)[suspects], strict=True
+    ):
+        magnetic[place].add(symbols[elements[entry]])
+    said = []
+    for kind, found in zip(kinds, magnetic, strict=True):
+        words = [] if kind is None else kind.words()
+        # Moments that are given decide; without any, the elements raise the doubt.
+        if found and (kind is None or kind.moment is None):
+            words.append(may_be_magnetic(sorted(found)))
+        said.append(words)
+    return said
+
+
+def saturation(columns: dict[str, Any]) -> dict[int, str]:
+    """Say which values lie at a bound of what is possible, by their places."""
+    said = {}
+    if PER_ATOM in columns:
+        most = SATURATED * 3 * MOLAR_GAS_CONSTANT
+        for place in np.flatnonzero(columns[PER_ATOM] >= most).tolist():
+            said[place] = "the heat capacity is at its upper bound, 3R an atom: take it as unknown"
+    if GAP in columns:
+        for place in np.flatnonzero(columns[GAP] <= 0).tolist():
+            bound = "the gap is at its lower bound, 0: take its width as unknown"
+            said[place] = "; ".join(filter(None, [said.get(place), bound]))
+    return said
+
+
+def _warn_of_cells(formulas: list[str]) -> None:
+    """Warn once of all formulas that may stand for another cell."""
+    named = ", ".join(formulas[:_FORMULAS_NAMED])
+    more = f" and {len(formulas) - _FORMULAS_NAMED} more" if len(formulas) > _FORMULAS_NAMED else ""
+    warnings.warn(
+        f"training materials of these formulas have primitive cells of other sizes than written: "
+        f"{named}{more}; the column note has the sizes: if one is meant, write the whole cell "
+        "(In2N2), set n_formula_units, or give the structure",
+        CellSizeWarning,
+        stacklevel=3,
+    )

@@ -1,6 +1,6 @@
 """What kind of crystal a structure is, and what in it no model of bulk crystals can know."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -94,10 +94,9 @@ def structure_kind(structure: Structure) -> StructureKind:
     )
 
 
-def may_be_magnetic(symbols: Sequence[str]) -> str | None:
-    """Say which of a compound's elements may make it magnetic; None where none does."""
-    found = [symbol for symbol in symbols if symbol in MAY_BE_MAGNETIC]
-    return f"may be magnetic ({', '.join(found)}): {_NO_SPIN}" if found else None
+def may_be_magnetic(symbols: Iterable[str]) -> str:
+    """Say that elements, one or more of :data:`MAY_BE_MAGNETIC`, may make a compound magnetic."""
+    return f"may be magnetic ({', '.join(symbols)}): {_NO_SPIN}"
 
 
 class _Unit(NamedTuple):

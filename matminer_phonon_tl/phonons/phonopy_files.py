@@ -55,7 +55,7 @@ MAX_ATOMS = 10_000
 """In a supercell."""
 
 _TOP_KEY = re.compile(r"([A-Za-z_][\w-]*)\s*:(?:\s|$)")
-_LONG_MEMBERS = {"force_constants", "displacements", "supercell", "phonon"}
+_LONG_MEMBERS = {"dataset", "force_constants", "displacements", "supercell", "phonon"}
 _LATER = 1.0  # seconds between two files that were written one after the other
 
 
@@ -265,7 +265,7 @@ class _FolderReader:
                     return _Header(document, frozenset(document), "'force" in str(document))
                 if key not in _LONG_MEMBERS:
                     lines.append(line)
-                elif key == "displacements":
+                elif key in ("displacements", "dataset"):
                     has_forces |= line.lstrip(" -").startswith(("forces:", "force:"))
         if not keys:
             self._yaml(path)  # says what it is

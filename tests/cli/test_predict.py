@@ -1,6 +1,7 @@
 """``phonon-tl predict`` with files, and with options."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -96,7 +97,45 @@ def test_options_reach_the_predictor(run):
 
 
 def test_other_known_cells_are_pointed_out(run):
-    assert "GaN: trained on this formula in cells of 2 atoms" in run("GaN")[1]
+    said = " ".join(run("GaN")[1].split())
+    assert "GaN: trained on this formula in cells of 2 atoms" in said
+
+
+def test_calculated_values_stand_beside_the_prediction(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    _, out, _ = run("SnSe", "InN")
+    lines = [line.split() for line in out.splitlines() if line.startswith("mp-")]
+    assert [line[:3] for line in lines] == [
+        ["mp-691", "Sn4Se4", "Pnma"], ["mp-2693", "Sn1Se1", "Fm-3m"],
+        ["mp-8936", "Sn2Se2", "Fm-3m"],
+    ]  # fmt: skip
+    assert lines[0][4:] == ["none", "/", "-", "2.27", "/", "-", "48.7", "/", "-"]
+    monkeypatch.setenv("COLUMNS", "60")
+    narrow = run("SnSe")[1]
+    assert "mp-691 Sn4Se4, Pnma (62): gap none/-, mean sound 2.27/-, Cv" in narrow
+    assert max(map(len, narrow.splitlines())) <= 60
+    _, out, _ = run("--json", "Sn2Se2", "InN", "--n-formula-units", "2")
+    twice, unknown = json.loads(out)
+    assert unknown["known"] == []
+    assert [each["material_id"] for each in twice["known"]] == ["mp-691", "mp-2693", "mp-8936"]
+    stable = twice["known"][0]
+    assert stable["space_group"] == 62
+    assert stable["heat_capacity"] == pytest.approx(4 * stable["heat_capacity_per_atom"])
+
+
+def test_unstable_polymorphs_are_counted(run):
+    _, out, _ = run("SiO2")
+    assert "SiO2: 53 polymorphs have imaginary modes in phonondb_kyoto" in " ".join(out.split())
+    _, as_json, _ = run("--json", "SiO2")
+    known = json.loads(as_json)[0]["known"]
+    stable = {each["material_id"] for each in known if each["is_stable"]}
+    assert len({each["material_id"] for each in known} - stable) == 53
+    assert sum(line.startswith("mp-") for line in out.splitlines()) == len(stable)
+
+
+def test_a_heat_capacity_is_given_per_atom_too(run):
+    assert re.search(r"37\.1 \[.*18\.6 per atom", run("GaN")[1], re.DOTALL)
+    assert re.search(r"12\d\d\.\d \[12\d\d, 13\d\d\]", run("Ba8Ga16Ge30")[1])
 
 
 def test_predicting_waits_for_nothing_it_does_not_need():

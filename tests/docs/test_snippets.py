@@ -39,7 +39,7 @@ NO_COMMANDS = {"text", "json", "bibtex"}
 
 ELSEWHERE = {
     "docs/accuracy.md": {
-        "python benchmarks/regressor_accuracy.py": "takes an hour and more",
+        "python benchmarks/bulk_accuracy.py": "takes an hour and more",
     },
     "docs/performance.md": {
         "python=$(benchmarks/make_xenonpy_environment.sh": (
@@ -67,7 +67,7 @@ ELSEWHERE = {
         "pip install atheris": "fuzzes for ten minutes, and atheris is no requirement",
     },
     "docs/screening.md": {
-        "pip install 'matminer-phonon-tl[dask]'": (
+        'pip install -c constraints.txt ".[dask]"': (
             "needs a scheduler at that address; tests/screening/test_cluster.py runs one"
         ),
         "from dask.distributed import Client\nfrom dask_jobqueue": "needs a SLURM cluster",

@@ -129,6 +129,7 @@ def test_the_cell_does_not_matter():
     assert np.isnan(first["lowest optical frequency [cm-1]"])
 
 
+@pytest.mark.filterwarnings("ignore::matminer_phonon_tl.exceptions.DataWarning")
 def test_imaginary_modes_are_flagged_and_the_heat_capacity_is_missing():
     found = described(copper(4.4).get_primitive_structure(), EMT(), supercell_edge=9.0)
     assert found["imaginary modes"] == 1.0

@@ -187,7 +187,7 @@ def test_partial_occupancy_is_said(command, tmp_path):
     """Such a crystal was averaged without a word."""
     alloy = CIF.replace("Ga1 Ga 0 0 0 1", "Ga1 Ga 0 0 0 0.5\nAl1 Al 0 0 0 0.5")
     (tmp_path / "alloy.cif").write_text(alloy)
-    note = "sites are partly occupied: each is described by its average"
+    note = "sites are partly occupied or shared: each is described by its average"
     code, out, _ = command("predict", "--json", "alloy.cif")
     assert code == 0
     assert note in json.loads(out)[0]["note"]

@@ -4,13 +4,8 @@ import numpy as np
 import pytest
 from pymatgen.core import Composition, Lattice, Structure
 
-from matminer_phonon_tl.exceptions import CompositionError
-from matminer_phonon_tl.models.cells import (
-    SAME_SITE,
-    KnownCells,
-    check_formula_units,
-    read_cell,
-)
+from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError
+from matminer_phonon_tl.models.cells import KnownCell, KnownCells, check_formula_units, read_cell
 
 
 def test_a_structure_stands_for_its_primitive_cell():
@@ -53,34 +48,37 @@ def test_units_for_all_rows_or_each():
 
 
 def test_cells_of_a_formula_are_known_whatever_their_size():
-    known = KnownCells.fit([Composition(f) for f in ("Ga2N2", "GaN", "ZnS", "Li0.5CoO2")])
+    trained = [Composition(f) for f in ("Ga2N2", "GaN", "GaN", "ZnS", "Li0.5CoO2")]
+    known = KnownCells.fit(trained, [186, 225, 216, float("nan"), "R-3m"])
     asked = [Composition(f) for f in ("Ga4N4", "Ga2N2", "NGa", "ZnS", "LiCo2O4", "InP")]
     found = known.look_up(asked)
-    assert [cell.others for cell in found] == [[2, 4], [2], [4], [], [], []]
-    assert [cell.n_atoms in cell.trained for cell in found] == [
-        False,
-        True,
-        True,
-        True,
-        False,
-        False,
-    ]
+    assert [(cell.n_atoms, cell.others) for cell in found[:4]] == [
+        (8, [2, 4]), (4, [2]), (2, [4]), (2, []),
+    ]  # fmt: skip
+    assert [cell.trained for cell in found[2:]] == [{2: [216, 225], 4: [186]}, {2: []}, {}, {}]
+    assert found[0].words() == (
+        "trained on this formula in cells of 2 atoms (space groups 216, 225) and 4 atoms "
+        "(space group 186), not of 8"
+    )
+    assert found[3].words() == "trained on this formula in a cell of 2 atoms"
+    assert found[5].words() == ""
     assert known.look_up([]) == []
+    # Any training table will do, also one without space groups.
+    assert KnownCells.fit(trained).look_up(asked)[1].trained == {2: [], 4: []}
 
 
-def test_a_cell_that_is_plainly_primitive_is_what_pymatgen_finds(phonon_tl):
-    """With translations that are exact, nearly so, or broken by more than the tolerance."""
-    rng = np.random.default_rng(0)
-    spared = 0
-    for number, structure in enumerate(phonon_tl["structure"][::60]):
-        doubled = structure.make_supercell([1, 1, 2], in_place=False)
-        for cell in (structure, doubled, doubled.copy()):
-            if cell is not structure and cell is not doubled:
-                cell.perturb([0.004, 0.009, 0.012, 0.03][number % 4], seed=rng)
-            expected = cell.get_primitive_structure(tolerance=SAME_SITE)
-            found = read_cell(cell)
-            spared += found is cell
-            assert np.array_equal(found.lattice.matrix, expected.lattice.matrix)
-            assert np.array_equal(found.frac_coords, expected.frac_coords)
-            assert found.species == expected.species
-    assert spared > 20
+def test_state_is_checked():
+    known = KnownCells.fit([Composition("GaN"), Composition("Al2O3")], [216, 167])
+    state = known.get_state()
+    asked = [Composition("Ga2N2")]
+    assert KnownCells.from_state(state).look_up(asked) == [KnownCell(4, {2: [216]})]
+    for name, value in (
+        ("counts", np.array([3, 2], np.int32)),
+        ("counts", np.array([2.0, 2.0])),
+        ("elements", np.array([1, 2, 3, 999], np.int16)),
+        ("amounts", np.array([1.0, 1.0, -2.0, 3.0])),
+        ("space_groups", np.array([216, 231], np.int16)),
+        ("space_groups", np.array([216], np.int16)),
+    ):
+        with pytest.raises(ModelFormatError, match="expected training cells"):
+            KnownCells.from_state({**state, name: value})

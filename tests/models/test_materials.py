@@ -67,8 +67,10 @@ def test_a_prediction_of_formulas_reads_and_describes_each_once(counted, phonon_
     predictor.predict(formulas, conditional=True, warn=False)
     assert counts.pop("compositions.read_plain_formulas") == 40
     assert counts.pop("compositions._read_others") == 0
-    for name in ("XenonPyDescriptors", "LatticeDynamicsDescriptors", "AnalogueDescriptors"):
+    for name in ("XenonPyDescriptors", "AnalogueDescriptors"):
         assert counts.pop(f"{name}._describe") == 40
+    # Compounds with a gap are described in other cells as well: does the answer depend on them?
+    assert 40 <= counts.pop("LatticeDynamicsDescriptors._describe") < 80
     assert set(counts.values()) == {0}
 
 

@@ -1,14 +1,12 @@
 """All properties at once: one row for each input, whatever it is."""
 
-import pickle
-
 import numpy as np
 import pandas as pd
 import pytest
 from pymatgen.core import Composition, Lattice, Structure
 from sklearn.base import clone
 
-from matminer_phonon_tl.exceptions import CellSizeWarning, CompositionError, ModelFormatError
+from matminer_phonon_tl.exceptions import CellSizeWarning, CompositionError
 from matminer_phonon_tl.models import (
     PhononGapClassifier,
     PhononPredictor,
@@ -17,10 +15,11 @@ from matminer_phonon_tl.models import (
     save_model,
 )
 from matminer_phonon_tl.models.materials import Materials
-from matminer_phonon_tl.models.predictor import COLUMNS, TARGETS
+from matminer_phonon_tl.models.predictor import COLUMNS, TARGETS, saturation
 from tests.models.conftest import SMALL_FOREST
 
-KNOWN = "trained on this formula"
+KNOWN = "trained on this formula in"
+ON_CELL = "whether there is a gap depends on the atoms in the primitive cell"
 BAD = ["Qq", "", "Cm2O3", "H2O)", None]
 
 
@@ -116,12 +115,82 @@ def test_a_formula_with_other_known_cells_is_pointed_out():
     with pytest.warns(CellSizeWarning, match="of other sizes than written: GaN;"):
         frame = predictor.predict(["GaN", "InN", "Qq"])
     quiet = predictor.predict(["GaN"], n_formula_units=1)
-    cells = "in cells of 2 atoms (space groups 216, 225) and 4 atoms (space group 186)"
+    cells = "cells of 2 atoms (space groups 216, 225) and 4 atoms (space group 186)"
     assert quiet.loc[0, "note"] == f"{KNOWN} {cells}"
-    assert frame["note"].tolist() == [quiet.loc[0, "note"], "", None]
+    notes = [note and note.split("; ")[0].split(": ")[0] for note in frame["note"]]
+    assert notes == [quiet.loc[0, "note"], ON_CELL, None]
     known = predictor.predict(["Na2Cl2", "NaCl"], warn=False)["note"]
-    cell = "in a cell of 2 atoms (space group 225)"
-    assert known.tolist() == [f"{KNOWN} {cell}, not of 4", f"{KNOWN} {cell}"]
+    cell = f"{KNOWN} a cell of 2 atoms (space group 225)"
+    assert known.tolist() == [f"{cell}, not of 4", cell]
+
+
+def test_an_answer_that_depends_on_the_cell_says_so():
+    """Tin sulfide has eight atoms in its cell and no gap; a formula of two would have one."""
+    predictor = PhononPredictor.from_pretrained()
+    crystal = Structure(Lattice.cubic(5.8), ["Sn", "S"], [[0] * 3, [0.5] * 3])
+    asked = ["SnS", "Sn4S4", "NaCl", Composition("SnS"), crystal]
+    frame = predictor.predict(asked, warn=False)
+    p = [
+        predictor.predict([f], warn=False).loc[0, "has_gap_probability"] for f in ("Sn2S2", "Sn4S4")
+    ]
+    chance = frame.loc[0, "has_gap_probability"]
+    assert max(p) < 0.5 <= chance
+    assert frame.loc[0, "note"].endswith(
+        f"; {ON_CELL}: P {chance:.2f} with 2, {p[0]:.2f} with 4, {p[1]:.2f} with 8 atoms"
+    )
+    assert not frame["note"][1:].str.contains(ON_CELL).any()  # nothing was assumed, or no gap
+    counted = predictor.predict(["SnS"], n_formula_units=1, warn=False)
+    assert ON_CELL not in counted.loc[0, "note"]
+
+
+def test_what_the_models_cannot_know_is_named_and_out_of_domain():
+    layer = {
+        c: Structure(
+            Lattice.hexagonal(3.16, c),
+            ["Mo", "S", "S"],
+            [[1 / 3, 2 / 3, 0], [2 / 3, 1 / 3, 1.56 / c], [2 / 3, 1 / 3, -1.56 / c]],
+        )
+        for c in (13.0, 43.0)
+    }
+    rocksalt = Lattice.cubic(4.2), ["Mn", "O"], [[0] * 3, [0.5] * 3]
+    moments = {"site_properties": {"magmom": [4.5, 0]}}, {"site_properties": {"magmom": [0, 0]}}
+    predictor = PhononPredictor.from_pretrained(structure=True)
+    frame = predictor.predict(
+        [*layer.values(), Structure(*rocksalt, **moments[0]), Structure(*rocksalt, **moments[1])]
+    )
+    assert frame["in_domain"].tolist()[:3] == [False] * 3
+    assert frame["note"].str.split(":").str[0].tolist() == [
+        "a layer in vacuum",
+        "a layer in vacuum",
+        "magnetic (moments of up to 4.5 Bohr magnetons)",
+        "",
+    ]
+    # A formula has no structure to look at, but elements.
+    frame = PhononPredictor.from_pretrained().predict(["MnO", "MgO", layer[13.0]], warn=False)
+    assert frame["in_domain"].tolist() == [False, True, False]
+    assert frame.loc[0, "note"].startswith("may be magnetic (Mn): ")
+    assert frame.loc[2, "note"].startswith("a layer in vacuum: ")
+
+
+def test_a_value_at_a_bound_says_so():
+    """Silicon tetrafluoride is made of molecules; the springs between them are far too soft."""
+    columns = {
+        "heat_capacity_per_atom": np.array([24.9, 24.94, 24.94]),
+        "phonon_bandgap": np.array([np.nan, 12.0, 0.0]),
+    }
+    said = saturation(columns)
+    assert said.keys() == {1, 2}
+    assert said[1] == "the heat capacity is at its upper bound, 3R an atom: take it as unknown"
+    assert said[2] == f"{said[1]}; the gap is at its lower bound, 0: take its width as unknown"
+    crystal = Structure.from_spacegroup(
+        "I-43m", Lattice.cubic(5.41), ["Si", "F"], [[0] * 3, [0.165] * 3]
+    )
+    predictor = PhononPredictor.from_pretrained(structure=True)
+    (row,) = predictor.predict([crystal]).to_dict(orient="records")
+    assert not row["in_domain"]
+    assert "molecules or complex ions" in row["note"]
+    at_bound = row["heat_capacity_per_atom"] >= 0.999 * 3 * 8.314462618
+    assert at_bound == ("3R an atom" in row["note"])
 
 
 def test_a_gap_without_relatives_is_pointed_out():
@@ -132,12 +201,16 @@ def test_a_gap_without_relatives_is_pointed_out():
     assert regressor.count_relatives(asked).tolist() == [8, 0, 0, 0, 8]
     frame = predictor.predict([*asked, "Qq"], conditional=True, warn=False)
     says = "no relatives of known structure: the gap comes of averages"
-    arsenide = f"{KNOWN} in a cell of 2 atoms (space group 216)"
-    cells = f"{KNOWN} in cells of 2 atoms (space groups 216, 225) and 4 atoms (space group 186)"
-    assert frame["note"].tolist() == [arsenide, says, says, says, cells, None]
+    known, dependent = f"{KNOWN} a cell of 2 atoms (space group 216)", f"; {ON_CELL}"
+    cells = f"{KNOWN} cells of 2 atoms (space groups 216, 225) and 4 atoms (space group 186)"
+    notes = frame["note"].tolist()
+    first = [note and note.split(dependent)[0] for note in notes]
+    assert [first[0], first[4], first[5]] == [known, cells, None]
+    assert [note.split("; ")[-1] for note in notes[1:4]] == [says] * 3
     # Where no gap is given, nothing is said of it.
     plain = predictor.predict(asked, warn=False)
-    assert ((plain["note"] == says) <= plain["phonon_bandgap"].notna()).all()
+    averaged = plain["note"].str.contains(says)
+    assert (averaged <= plain["phonon_bandgap"].notna()).all()
     both = predictor.predict(["Ga7N7"], conditional=True, warn=False)["note"].tolist()
     assert both == [f"{cells}, not of 14; {says}"]
     counted = predictor.predict(["GaN"], n_formula_units=7, conditional=True)
@@ -164,8 +237,17 @@ def test_a_probability_is_one(small_predictor):
 
 
 def test_heat_capacity_per_atom(small_predictor):
-    frame = small_predictor.predict(["Al2O3", "Al4O6"])
-    np.testing.assert_allclose(frame["heat_capacity_per_atom"] * 5, frame["heat_capacity"])
+    """A heat capacity is one of the formula as it is given; its interval too."""
+    frame = small_predictor.predict(["Al2O3", "Al4O6", "Ba8Ga16Ge30", "Li0.5CoO2"])
+    atoms = [5, 10, 54, 3.5]
+    np.testing.assert_allclose(frame["heat_capacity_per_atom"] * atoms, frame["heat_capacity"])
+    ends = frame["heat_capacity_upper"] - frame["heat_capacity_lower"]
+    assert (ends > 0).all()
+    assert (frame["heat_capacity_lower"] <= frame["heat_capacity"]).all()
+    assert (frame["heat_capacity"] <= frame["heat_capacity_upper"]).all()
+    counted = small_predictor.predict(["Al2O3"], n_formula_units=2)
+    assert counted.loc[0, "heat_capacity"] == pytest.approx(frame.loc[1, "heat_capacity"])
+    assert frame.attrs["units"]["heat_capacity"] == "J/mol/K per mole of the formula as given"
 
 
 def test_a_predictor_of_structures_wants_structures():
@@ -249,7 +331,8 @@ def test_models_that_want_structures_get_them_whatever_the_predictor_says(phonon
         regressors={t: PhononRegressor(target=t, analogues=False, **common) for t in TARGETS},
     ).fit(part, progress=False)
     frame = predictor.predict(part["structure"][:3].tolist(), warn=False)
-    assert frame["heat_capacity"].tolist() == pytest.approx(part["heat_capacity"][:3], rel=0.2)
+    labels = part["heat_capacity_per_atom"][:3]
+    assert frame["heat_capacity_per_atom"].tolist() == pytest.approx(labels, rel=0.2)
 
 
 def test_predicting_before_fitting():
@@ -302,8 +385,7 @@ def test_what_ships_can_be_made_again(phonon_tl):
 
 def test_physical_bounds_over_the_whole_set(phonon_tl):
     frame = PhononPredictor.from_pretrained().predict(phonon_tl["composition"], conditional=True)
-    atoms = [c.reduced_composition.num_atoms for c in phonon_tl["composition"]]
-    per_atom = frame["heat_capacity"] / atoms
+    per_atom = frame["heat_capacity"] / [c.num_atoms for c in phonon_tl["composition"]]
     assert ((per_atom > 0) & (per_atom <= 3 * 8.314462618)).all()
     assert (frame["speed_of_sound"] > 0).all()
     assert (frame["phonon_bandgap"] >= 0).all()
@@ -313,52 +395,3 @@ def test_a_heavier_anion_is_slower():
     predictor = PhononPredictor.from_pretrained()
     for family in (["GaN", "GaP", "GaAs", "GaSb"], ["LiF", "LiCl", "LiBr", "LiI"]):
         assert predictor.predict(family, warn=False)["speed_of_sound"].is_monotonic_decreasing
-
-
-def test_features_are_the_numbers_of_a_prediction(small_predictor):
-    asked = ["InN", "Qq", "SrTiO3", "Cm"]
-    for conditional in (True, False):
-        columns, errors = small_predictor.predict_features(asked, conditional=conditional)
-        frame = small_predictor.predict(asked, conditional=conditional)
-        assert set(columns) == {
-            *TARGETS,
-            *("has_gap_probability", "has_gap_probability_std", "training_similarity"),
-            *("phonon_bandgap_expected", "heat_capacity_per_atom"),
-        }
-        for name, column in columns.items():
-            assert np.array_equal(column, frame[name].to_numpy(), equal_nan=True), name
-        assert list(errors) == [1, 3]
-
-
-class TestPickles:
-    def test_a_shipped_predictor_is_its_name_and_hash(self):
-        for structure in (False, True):
-            predictor = PhononPredictor.from_pretrained(structure=structure)
-            content = pickle.dumps(predictor)
-            assert len(content) < 1000
-            restored = pickle.loads(content)  # noqa: S301 - made here
-            assert restored.use_structure is structure
-            assert restored.as_dict() == predictor.as_dict()
-
-    def test_one_that_was_changed_is_all_that_is_in_it(self):
-        predictor = PhononPredictor.from_pretrained()
-        predictor.classifier_.threshold = 0.9
-        predictor.predict(["GaN", "BAs"], conditional=True)  # derives and keeps what it needs
-        content = pickle.dumps(predictor)
-        assert 1e6 < len(content) < 30e6
-        restored = pickle.loads(content)  # noqa: S301 - made here
-        assert restored.classifier_.threshold == 0.9
-        asked = ["GaN", "CaTiO3"]
-        expected = predictor.predict(asked, conditional=True)
-        pd.testing.assert_frame_equal(restored.predict(asked, conditional=True), expected)
-
-    def test_one_that_was_fitted_is_not_taken_for_the_shipped(self, small_predictor):
-        assert len(pickle.dumps(small_predictor)) > 10_000
-
-    def test_another_model_of_the_same_name_is_refused(self):
-        predictor = PhononPredictor.from_pretrained()
-        state = {"shipped_as_": predictor.shipped_as_._replace(sha256="0" * 64)}
-        with pytest.raises(
-            ModelFormatError, match=r"^expected the shipped model predictor.json.gz"
-        ):
-            PhononPredictor().__setstate__(state)

@@ -103,6 +103,7 @@ def test_no_gap_has_no_edges():
 SHAPES = st.tuples(st.integers(1, 6).map(lambda n: 3 * n), st.integers(1, 12))
 
 
+@pytest.mark.filterwarnings("ignore::matminer_phonon_tl.exceptions.DataWarning")
 @given(npst.arrays(float, SHAPES, elements=st.floats(0.5, 100.0)))
 @settings(max_examples=80, deadline=None)
 def test_any_bands(frequencies):
@@ -119,6 +120,7 @@ def test_any_bands(frequencies):
         assert largest.upper_edge - largest.lower_edge == pytest.approx(largest.width)
 
 
+@pytest.mark.filterwarnings("ignore::matminer_phonon_tl.exceptions.DataWarning")
 @given(
     npst.arrays(float, (6, 8), elements=st.floats(0.5, 100.0)),
     st.randoms(use_true_random=False),

@@ -116,6 +116,7 @@ def test_unit_and_direction_of_the_path_are_no_matter(chain):
     assert speed_of_sound(in_cm1) == pytest.approx(speed_of_sound(chain), rel=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore::matminer_phonon_tl.exceptions.DataWarning")
 @given(st.floats(0.3, 4.0), st.floats(0.5, 3.0), st.integers(6, 60))
 @settings(max_examples=25, deadline=None)
 def test_scaling(stiffness, size, n_q):
