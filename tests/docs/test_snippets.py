@@ -58,6 +58,9 @@ ELSEWHERE = {
         "pip install skorch": "measures for minutes, and means nothing on a busy machine",
         "from matminer.datasets import load_dataset\n\ngaps": "downloads Matbench's band gaps",
         "python benchmarks/transfer_accuracy.py": "takes an hour and more",
+        "python benchmarks/transfer_kyoto.py": (
+            "draws the page's figure again; tests/benchmarks/test_transfer_kyoto.py holds its table"
+        ),
         "from matminer_phonon_tl import load_phonon_tl\nfrom matminer_phonon_tl.evaluation import "
         "cross_validate": "trains seventy-five networks, twenty seconds of two cores",
     },
