@@ -43,7 +43,7 @@ KNOWN_NOTE = (
 OTHER_NOTE = "In square brackets the {level:g} % interval."
 SIMILARITY_NOTE = (
     "similarity: how like the training compounds it is, from 1 (one of them) to 0 (unlike them "
-    "all): the share of them that lie at least as far from their nearest neighbour."
+    "all): the share of them that were, held out, at least as far from the others."
 )
 STRUCTURE_NOTE = "All are structures, so the models that know structures were asked."
 CELL_NOTE = (
@@ -327,12 +327,14 @@ def _with_interval(record: dict[str, Any], name: str, form: str) -> str:
 
 def _remark(record: dict[str, Any]) -> str:
     """Remark on one row, with each sentence on a line."""
+    from matminer_phonon_tl.models.training_similarity import IN_DOMAIN
+
     sentences = []
     if record["unseen_elements"]:
         sentences.append(
             f"{record['unseen_elements']} occurs in no training compound, so its row is a guess."
         )
-    elif not record["in_domain"]:
+    elif record["training_similarity"] < IN_DOMAIN:
         sentences.append("unlike the training compounds, so its intervals may not hold.")
     if record["note"]:
         sentences.append(f"{record['note']}.")

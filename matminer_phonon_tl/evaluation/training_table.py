@@ -40,8 +40,8 @@ class TrainingTable:
     Parameters
     ----------
     frame : DataFrame
-        ``composition``, ``structure`` where structures are asked for, and the labels in the
-        package's units, missing where they are not known.
+        ``composition``, ``structure`` where structures are asked for, ``space_group`` where the
+        table has it, and the labels in the package's units, missing where they are not known.
     units : dict of label to unit
         Units of the labels in ``frame``.
     left_out : DataFrame
@@ -95,6 +95,8 @@ class TrainingTable:
         columns: dict[str, Any] = {"composition": list(materials.compositions)}
         if structure:
             columns["structure"] = list(materials.structures)
+        if "space_group" in df.columns:
+            columns["space_group"] = df["space_group"].to_numpy()[rows]
         frame = pd.DataFrame(columns, index=df.index[rows])
         for label, unit in labels.items():
             if label != HAS_GAP:

@@ -18,7 +18,7 @@ from pymatgen.optimization.neighbors import find_points_in_spheres
 from matminer_phonon_tl.blas import one_blas_thread
 from matminer_phonon_tl.compositions import FlatCompositions
 from matminer_phonon_tl.featurizers.element_table import ElementTable
-from matminer_phonon_tl.featurizers.spring_model import BENDING, DECAY, REACH
+from matminer_phonon_tl.featurizers.spring_model import BENDING, DECAY, LEAST_SHARE, REACH
 
 N_COLUMNS = 5
 PARITIES = np.array(sorted(product((0, 1), repeat=3)))
@@ -35,8 +35,6 @@ _PAIRS_AT_ONCE = 4096
 _SAME_BANDS = 1e-4
 """Zone points are equivalent by symmetry if their squared frequencies differ by less than this
 share of the highest: relaxed structures are symmetric to five digits."""
-_FLOOR = 1e-3
-"""Smallest frequency told from zero, as a share of the highest."""
 
 
 class Bonds(NamedTuple):
@@ -237,7 +235,7 @@ def _describe(cells: _Cells) -> NDArray[np.float64]:
     mean_square = np.maximum(np.add.reduceat(values.mean(axis=1) * weights, starts), tiny)
     frequency = np.sqrt(np.maximum(values, 0.0))
     highest = np.maximum(np.maximum.reduceat(frequency[:, -1], starts), tiny)
-    floor = _FLOOR * highest
+    floor = LEAST_SHARE * highest
     acoustic = np.maximum(np.maximum.reduceat(frequency[:, 2], starts), floor)
     optical = acoustic
     if n_sites > 1:

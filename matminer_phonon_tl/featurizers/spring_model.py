@@ -29,6 +29,10 @@ BENDING = 0.2
 """Stiffness across a spring as a share of the stiffness along it; keeps every structure stable."""
 REACH = 1.7
 """Atoms within this many sums of their covalent radii are joined."""
+LEAST_SHARE = 1e-3
+"""Smallest frequency told from zero, as a share of the highest."""
+LEAST_HIGHEST = 0.01
+"""Stands for the highest frequency of atoms that no spring joins; those of crystals are 0.06 and more."""
 
 SPRING_COLUMNS = {
     "spring_gap": "(bottom of branch 4 - top of branch 3) / highest frequency of the spring model",
@@ -170,11 +174,12 @@ def describe_frequencies(frequencies: NDArray[np.float64]) -> list[float]:
 
     A cell of one atom has no branch 4: the top of branch 3 replaces it.
     """
-    smallest = np.finfo(float).tiny
-    highest = max(frequencies.max(), smallest)
-    acoustic = max(frequencies[:, 2].max(), smallest)
+    highest = max(frequencies.max(), LEAST_HIGHEST)
+    # Parts that no spring connects move freely: their logarithm must not be one of round-off.
+    floor = LEAST_SHARE * highest
+    acoustic = max(frequencies[:, 2].max(), floor)
     upper = frequencies[:, 3:6] if frequencies.shape[1] > 3 else np.full((1, 1), acoustic)
-    optical = max(upper[:, 0].min(), smallest)
+    optical = max(upper[:, 0].min(), floor)
     return [
         float((optical - acoustic) / highest),
         float(acoustic / highest),

@@ -81,7 +81,7 @@ def prediction_columns(labels: Sequence[str]) -> tuple[str, ...]:
 COLUMNS = prediction_columns(TARGETS)
 """Columns of a prediction of the three phonon properties, in order."""
 
-_FILES = {False: "predictor.json.gz", True: "predictor_structure.json.gz"}
+SHIPPED_FILES = {False: "predictor.json.gz", True: "predictor_structure.json.gz"}
 """Shipped predictors, without and with structure."""
 HEAT_CAPACITY, PER_ATOM = "heat_capacity", "heat_capacity_per_atom"
 OTHER_CELLS = (2, 4)
@@ -146,8 +146,8 @@ class PhononPredictor(BaseEstimator, JSONModel):
 
     As the paper advises, in two steps: a compound that is judged to have no acoustic-optical gap
     gets the probability of one and no value for it. The regressor of the gap is trained on the
-    materials that have one; the regressors of speed of sound and heat capacity on all, which is
-    better for a compound at large (docs/accuracy.md has both figures).
+    materials that have one; the regressors of speed of sound and heat capacity on all whose label
+    is known.
 
     Parameters
     ----------
@@ -227,7 +227,7 @@ class PhononPredictor(BaseEstimator, JSONModel):
         ``phonon-tl train`` makes these files; ``card_`` holds the scores. A pickle of this
         predictor holds its name and hash and no more, so it needs a package with the same file.
         """
-        name = _FILES[bool(structure)]
+        name = SHIPPED_FILES[bool(structure)]
         with as_file(files(__package__) / "pretrained" / name) as path:
             document = read_document(path)
         predictor = decode_model(document)
@@ -241,9 +241,10 @@ class PhononPredictor(BaseEstimator, JSONModel):
         ----------
         df : DataFrame
             With ``composition`` (or ``formula``), the labels, and ``has_phonon_bandgap`` where the
-            classifier is trained, as :func:`~matminer_phonon_tl.load_phonon_tl` gives it. A label
-            that is missing in a row is passed over in its model, with a warning; the gap's
-            regressor is trained on the rows that have one.
+            classifier is trained, as :func:`~matminer_phonon_tl.datasets.load_training_set` gives
+            them. A label that is missing in a row is passed over in its model, with a warning; the
+            gap's regressor is trained on the rows that have one. A column ``space_group``, if
+            there is one, tells notes which polymorphs were trained on.
         progress : bool, optional
             Show a progress bar; default: on a terminal.
 
@@ -255,8 +256,11 @@ class PhononPredictor(BaseEstimator, JSONModel):
         self._forget_card()
         models = self.make_models()
         check_columns(df, list(models))
-        materials = Materials.of(df)  # described once for all models
+        materials = Materials.of(df)
         rows = {label: training_rows(df, label) for label in models}
+        for label, model in models.items():
+            if len(rows[label]) > len(df) / 2:  # described once for all models of most rows
+                materials.matrix(model.descriptors, use_structure=model.use_structure)
         # disable=None shows the bar only on a terminal.
         hidden = None if progress is None else not progress
         self.classifier_, self.regressors_ = None, {}
@@ -490,7 +494,7 @@ class PhononPredictor(BaseEstimator, JSONModel):
             super().__setstate__(state)
             return
         pickled = state["shipped_as_"]
-        here = type(self).from_pretrained(structure=pickled.name == _FILES[True])
+        here = type(self).from_pretrained(structure=pickled.name == SHIPPED_FILES[True])
         pickled.check_same(here.shipped_as_)
         self.__dict__.update(here.__dict__)
 
@@ -841,16 +845,3 @@ def saturation(columns: dict[str, Any]) -> dict[int, str]:
             bound = "the gap is at its lower bound, 0: take its width as unknown"
             said[place] = "; ".join(filter(None, [said.get(place), bound]))
     return said
-
-
-def _warn_of_cells(formulas: list[str]) -> None:
-    """Warn once of all formulas that may stand for another cell."""
-    named = ", ".join(formulas[:_FORMULAS_NAMED])
-    more = f" and {len(formulas) - _FORMULAS_NAMED} more" if len(formulas) > _FORMULAS_NAMED else ""
-    warnings.warn(
-        f"training materials of these formulas have primitive cells of other sizes than written: "
-        f"{named}{more}; the column note has the sizes: if one is meant, write the whole cell "
-        "(In2N2), set n_formula_units, or give the structure",
-        CellSizeWarning,
-        stacklevel=3,
-    )

@@ -17,13 +17,15 @@ from matminer_phonon_tl.compositions import composition_values, is_missing
 from matminer_phonon_tl.datasets.load import UNITS
 from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError
 from matminer_phonon_tl.files import file_hash
-from matminer_phonon_tl.models.predictor import TARGETS, PhononPredictor, Prediction
+from matminer_phonon_tl.models.predictor import (
+    SHIPPED_FILES,
+    TARGETS,
+    PhononPredictor,
+    Prediction,
+)
 from matminer_phonon_tl.structures import StructureText, is_document, structure_of
 
-SHIPPED = {
-    "predictor.json.gz": "for compositions",
-    "predictor_structure.json.gz": "for structures",
-}
+SHIPPED = {SHIPPED_FILES[False]: "for compositions", SHIPPED_FILES[True]: "for structures"}
 """Names of the model files that ship, and what each is for."""
 
 

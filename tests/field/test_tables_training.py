@@ -131,6 +131,14 @@ def test_seventeen_of_twenty_says_seventeen_gapped(table):
         PhononPredictor(labels={"phonon_bandgap": "cm-1"}).fit(read.frame)
 
 
+def test_space_groups_come_along(table):
+    """Notes tell by them which polymorphs were trained on."""
+    groups = list(range(1, len(table) + 1))
+    read = TrainingTable.read(table.assign(space_group=groups), {"phonon_bandgap": "THz"})
+    assert read.frame["space_group"].tolist() == [groups[row] for row in read.frame.index]
+    assert "space_group" not in TrainingTable.read(table, {"phonon_bandgap": "THz"}).frame
+
+
 def write(table, path):
     if path.suffix == ".csv":
         table.to_csv(path, index=False)
