@@ -24,8 +24,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
 }
 """What measured best without leakage for each target; docs/accuracy.md has the figures."""
-for _target in ("speed_longitudinal", "speed_transverse", "debye_temperature"):
-    SETTINGS[_target] = SETTINGS["speed_of_sound"]
+SETTINGS |= dict.fromkeys(
+    ("speed_longitudinal", "speed_transverse", "debye_temperature"), SETTINGS["speed_of_sound"]
+)
 
 
 def make_regressor(
