@@ -32,7 +32,7 @@ REACH = 1.7
 LEAST_SHARE = 1e-3
 """Smallest frequency told from zero, as a share of the highest."""
 LEAST_HIGHEST = 0.01
-"""Stands for the highest frequency of atoms that no spring joins; those of crystals are 0.06 and more."""
+"""Stands for the highest frequency of atoms that no spring joins; crystals have 0.06 and more."""
 
 SPRING_COLUMNS = {
     "spring_gap": "(bottom of branch 4 - top of branch 3) / highest frequency of the spring model",

@@ -110,7 +110,7 @@ def test_layers_that_no_spring_joins_have_no_logarithm_of_round_off():
     layer = Structure(Lattice.hexagonal(2.5, 30), ["B", "N"], [[0] * 3, [1 / 3, 2 / 3, 0]])
     stack = layer.copy()
     for site in layer:
-        stack.append(site.specie, site.frac_coords + [0, 0, 0.5])
+        stack.append(site.specie, site.frac_coords + np.array([0, 0, 0.5]))
     row = columns(stack)
     assert row["spring_acoustic_top"] >= 1e-3
     assert abs(row["spring_log_ratio"]) <= -np.log(1e-3)
