@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shap
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from matminer_phonon_tl.exceptions import MissingExtraError
@@ -62,6 +63,7 @@ def test_shap_draws_it(regressor, gapped, tmp_path):
     assert any(label.endswith(f"= {largest}") for label in labels)
     assert isinstance(axes.figure, Figure)
     axes.figure.savefig(tmp_path / "figure.png")
+    plt.close(axes.figure)
 
 
 def test_without_shap_the_extra_is_named(regressor, gapped, monkeypatch):
