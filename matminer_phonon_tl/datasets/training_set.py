@@ -14,6 +14,8 @@ LABELS = (
     "speed_longitudinal",
     "speed_transverse",
     "debye_temperature",
+    "largest_gap",
+    "largest_gap_lower_edge",
 )
 _COLUMNS = ("material_id", "formula", "composition", "structure", "space_group", *LABELS)
 
@@ -25,7 +27,8 @@ def load_training_set() -> pd.DataFrame:
     - ``heat_capacity`` and ``speed_of_sound``: from the stable materials of ``phonondb_kyoto``.
       ``phonon_tl`` adds the materials that are not among them, but their speeds only where the
       crystal is cubic: elsewhere the paper's rule does not give the mean speed.
-    - ``speed_longitudinal``, ``speed_transverse``, ``debye_temperature``: from ``phonondb_kyoto``.
+    - ``speed_longitudinal``, ``speed_transverse``, ``debye_temperature``, ``largest_gap``,
+      ``largest_gap_lower_edge``: from ``phonondb_kyoto``.
 
     A material of both sets has two rows, one with each set's structure and labels; no label of it
     stands twice. A label that is not known is missing.

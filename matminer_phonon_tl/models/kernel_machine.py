@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_solve, cholesky, eigh, solve_triangular
+from scipy.linalg import cho_solve, cholesky, eigh, qr, solve_triangular
 
 from matminer_phonon_tl.blas import one_blas_thread
 from matminer_phonon_tl.exceptions import ModelFormatError
@@ -38,6 +38,9 @@ the common one. Without it the likelihood of a few hundred rows would choose amo
 descriptors by chance."""
 _START_NOISE = 0.01
 _AMPLITUDE_BOUNDS, _NOISE_BOUNDS, _SCALE_BOUNDS = (1e-2, 1e3), (1e-4, 1.0), (0.1, 1e3)
+_FARTHEST_SCALE = 6.0
+"""Of a descriptor's length scale from the common one, as a logarithm: farther, rounding errors of
+the distances would be as large as distances."""
 _SEARCH_STEPS = 60
 _FARTHEST = float(np.finfo(np.float64).max)
 """Distance to the nearest of no points."""
@@ -254,7 +257,9 @@ class KernelMachine:
         gain, directions = eigh(known @ known.T / (self.noise or _JITTER))
         share = np.sqrt(np.maximum(gain, 0.0) / (1.0 + np.maximum(gain, 0.0)))
         root = share[:, None] * (directions.T @ inverse)
-        return points, root.astype(np.float32)
+        # Any rotation of it explains as much; a triangle is half as long in a file.
+        triangle = np.triu(qr(root, mode="r")[0])
+        return points, triangle.astype(np.float32)
 
     def _training_covariance(self) -> NDArray[np.float64]:
         """Covariance of the training points with each other."""
@@ -368,8 +373,10 @@ def _most_probable(
     theta = search(with_common_scale, [common, 0.0, np.log(_START_NOISE)], widest)
     if per_feature:
         start = np.append(np.full(n_features, theta[0]), theta[1:])
+        # The prior keeps scales nearer than that; a step of the search may not.
+        around = (theta[0] - _FARTHEST_SCALE, theta[0] + _FARTHEST_SCALE)
         theta = search(
-            _negative_log_posterior, start, [(None, None)] * n_features, kernel, X, z, theta[0]
+            _negative_log_posterior, start, [around] * n_features, kernel, X, z, theta[0]
         )
     amplitude, noise = np.exp(theta[-2:]).tolist()
     return _Hyperparameters(np.exp(theta[:-2]), amplitude, noise)
