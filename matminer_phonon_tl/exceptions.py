@@ -147,5 +147,9 @@ class TrainingWarning(PhononTLWarning):
     """Training went on, but its result deserves a look."""
 
 
+class ExtrapolationWarning(PhononTLWarning):
+    """A prediction was asked of a model that has seen nothing near it."""
+
+
 class CellSizeWarning(PhononTLWarning):
     """A formula was read as one primitive cell, and training materials of it have another."""

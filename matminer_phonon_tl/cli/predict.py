@@ -24,10 +24,21 @@ ROWS_FAILED = 1
 UNLIMITED = 10_000
 """Characters in a line of a table that nobody looks at in a terminal."""
 KNOWN_SETS = ("phonondb_kyoto", "phonon_tl")
+KNOWN_PROPERTIES = (
+    "phonon_bandgap",
+    "speed_of_sound",
+    "heat_capacity",
+    "debye_temperature",
+    "largest_gap",
+)
 SHORT = {
     "phonon_bandgap": ("gap", "{:.0f} [{:.0f}, {:.0f}]"),
     "speed_of_sound": ("mean sound", "{:.2f} [{:.1f}, {:.1f}]"),
     "heat_capacity": ("Cv", "{:.1f} [{:.0f}, {:.0f}]"),
+    "debye_temperature": ("Debye temperature", "{:.0f} [{:.0f}, {:.0f}]"),
+    "largest_gap": ("largest gap", "{:.0f} [{:.0f}, {:.0f}]"),
+    "heat_capacity_per_gram": ("Cv per gram", "{:.3f} [{:.3f}, {:.3f}]"),
+    "lattice_conductivity": ("conductivity", "{:g} [{:g}, {:g}]"),
 }
 """Heading of a property's column, and how its value and interval are written."""
 
@@ -39,6 +50,14 @@ NOTE = (
 )
 KNOWN_NOTE = (
     "Calculated from first principles: phonondb_kyoto / phonon_tl, - where a set has no value."
+)
+MORE_NOTE = (
+    "The largest gap lies between any two neighbouring branches; 0 means that there is none. The "
+    "conductivity is the lattice's at 300 K by Slack's formula: an order of magnitude."
+)
+CURVE_NOTE = (
+    "Heat capacities at other temperatures are estimated from the one at 300 K and the Debye "
+    "temperature."
 )
 OTHER_NOTE = "In square brackets the {level:g} % interval."
 SIMILARITY_NOTE = (
@@ -57,6 +76,8 @@ MIXED_NOTE = (
 MOST_ROWS = 10_000
 """Largest number of predictions that are printed."""
 
+_CURVE = re.compile(r"heat_capacity_(.+)K")
+"""Columns of the heat capacity at a temperature."""
 _PATH = re.compile(
     r".*[/\\].*|.*(POSCAR|CONTCAR).*|.*\.(m?cif|vasp|poscar|a?xsf|cssr|res|config|extxyz|xyz|json|"
     r"jsonl|ndjson|ya?ml|csv|tsv|txt|parquet|pq|hdf5|xml|gz|xz|bz2)",
@@ -105,6 +126,21 @@ def predict(
             "default: both that ship, each for what it knows."
         ),
     ] = None,
+    more: Annotated[
+        bool,
+        typer.Option(
+            "--more",
+            help="Predict Debye temperature, largest gap between any two branches, heat capacity "
+            "per gram and the order of magnitude of the lattice's thermal conductivity too.",
+        ),
+    ] = False,
+    temperature: Annotated[
+        str | None,
+        typer.Option(
+            help="Estimate the heat capacity at these temperatures too, in K: 100, or 100,200, or "
+            "FIRST:LAST:STEP."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Predict gap, mean speed of sound (of three acoustic waves) and heat capacity of compounds.
@@ -112,14 +148,23 @@ def predict(
     A compound that is judged to have no acoustic-optical gap gets no value for it. Compounds given
     as structures are asked of the models that use structures, others of those of compositions.
     """
-    from matminer_phonon_tl.models import PhononPredictor
     from matminer_phonon_tl.models.shipped import ShippedPredictors, load_predictor
 
-    predictor: Any = ShippedPredictors()
-    if model is not None:
-        predictor = load_predictor(model)
-    elif composition:
-        predictor = PhononPredictor.from_pretrained()
+    temperatures = []
+    if temperature is not None:
+        from matminer_phonon_tl.cli.properties import parse_temperatures
+
+        temperatures = parse_temperatures(temperature)
+    if model is not None and (more or temperatures):
+        raise typer.BadParameter(
+            "expected --more and --temperature without --model, got both: they are of the "
+            "predictors that ship"
+        )
+    predictor: Any = (
+        ShippedPredictors(more=more, temperatures=temperatures, structures=not composition)
+        if model is None
+        else load_predictor(model)
+    )
     asked = _read_all(compounds, structures=model is not None or not composition)
     prediction = predictor.predict_rows(
         [compound.value for compound in asked],
@@ -183,6 +228,8 @@ def _print(records: list[dict[str, Any]], percent: float, predictor: Any) -> Non
         remarks[:0] = [
             f"{note.format(level=percent)} {SIMILARITY_NOTE}",
             structures if "structure" in based_on else "",
+            MORE_NOTE if "lattice_conductivity" in predictor.units else "",
+            CURVE_NOTE if any(map(_CURVE.fullmatch, predictor.units)) else "",
         ]
     for remark in remarks:
         for line in filter(None, remark.splitlines()):
@@ -248,7 +295,7 @@ def _known_polymorphs(
     from pymatgen.symmetry.groups import sg_symbol_from_int_number
 
     rows: list[list[str]] = []
-    shown = {name: _heading(name, units[name]) for name in SHORT if name in units}
+    shown = {name: _heading(name, units[name]) for name in KNOWN_PROPERTIES if name in units}
     for record in records:
         for name, polymorph in groupby(record["known"], key=itemgetter("material_id")):
             by_set = {each["dataset"]: each for each in polymorph}
@@ -299,8 +346,16 @@ def _headings(units: dict[str, str]) -> Iterator[str]:
 
 
 def _heading(name: str, unit: str) -> str:
-    heading, short = SHORT.get(name, (name, ""))[0], unit.split(" per ", maxsplit=1)[0]
+    heading, short = _short(name)[0], unit.split(" per ", maxsplit=1)[0]
     return f"{heading}, {short}" if short != "1" else heading
+
+
+def _short(name: str) -> tuple[str, str]:
+    """Return the heading of a property's column, and how its value and interval are written."""
+    curve = _CURVE.fullmatch(name)
+    if curve and name not in SHORT:
+        return f"Cv at {curve[1]} K", SHORT["heat_capacity"][1]
+    return SHORT.get(name, (name, "{:.4g} [{:.3g}, {:.3g}]"))
 
 
 def _cells(record: dict[str, Any], units: dict[str, str]) -> list[str]:
@@ -312,8 +367,7 @@ def _cells(record: dict[str, Any], units: dict[str, str]) -> list[str]:
         cells.append(f"{answer} ({record['has_gap_probability']:.2f})")
     for name in units:
         if name != "has_phonon_bandgap":
-            form = SHORT.get(name, ("", "{:.4g} [{:.3g}, {:.3g}]"))[1]
-            cells.append(_with_interval(record, name, form))
+            cells.append(_with_interval(record, name, _short(name)[1]))
             if name == "heat_capacity":
                 cells[-1] += f"\n{record['heat_capacity_per_atom']:.1f} per atom"
     return [*cells, f"{record['training_similarity']:.2f}"]
@@ -322,7 +376,10 @@ def _cells(record: dict[str, Any], units: dict[str, str]) -> list[str]:
 def _with_interval(record: dict[str, Any], name: str, form: str) -> str:
     if record[name] is None:
         return "-"
-    return form.format(*(record[f"{name}{part}"] for part in ("", "_lower", "_upper")))
+    values = [record[f"{name}{part}"] for part in ("", "_lower", "_upper")]
+    if name == "lattice_conductivity":  # no more digits than are meant
+        values = [float(f"{value:.1g}") for value in values]
+    return form.format(*values)
 
 
 def _remark(record: dict[str, Any]) -> str:

@@ -211,11 +211,14 @@ class Materials:
         return self.once("formula units", self._count_formula_units)
 
     @property
+    def atoms_per_cell(self) -> NDArray[np.float64]:
+        """Atoms in each primitive cell: in the formula as written, or in the structure."""
+        return self.once("atoms per cell", lambda: self._sum(self.flat.amounts))
+
+    @property
     def atoms_per_formula_unit(self) -> NDArray[np.float64]:
         """Atoms in each reduced formula unit."""
-        return self.once(
-            "atoms per formula unit", lambda: self._sum(self.flat.amounts) / self.formula_units
-        )
+        return self.once("atoms per formula unit", lambda: self.atoms_per_cell / self.formula_units)
 
     @property
     def mean_mass(self) -> NDArray[np.float64]:

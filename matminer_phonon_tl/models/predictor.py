@@ -81,8 +81,13 @@ def prediction_columns(labels: Sequence[str]) -> tuple[str, ...]:
 COLUMNS = prediction_columns(TARGETS)
 """Columns of a prediction of the three phonon properties, in order."""
 
-SHIPPED_FILES = {False: "predictor.json.gz", True: "predictor_structure.json.gz"}
-"""Shipped predictors, without and with structure."""
+SHIPPED_FILES = {
+    (False, False): "predictor.json.gz",
+    (True, False): "predictor_structure.json.gz",
+    (False, True): "more_properties.json.gz",
+    (True, True): "more_properties_structure.json.gz",
+}
+"""Shipped predictors, by whether they use the structure and predict other properties."""
 HEAT_CAPACITY, PER_ATOM = "heat_capacity", "heat_capacity_per_atom"
 OTHER_CELLS = (2, 4)
 """Formula units per primitive cell that crystals have most often besides one."""
@@ -104,6 +109,10 @@ class Prediction(NamedTuple):
     """Why a row could not be predicted, by its position."""
     other_cells: list[int]
     """Positions of rows given as formulas of which training materials have cells of other sizes."""
+    materials: Materials | None = None
+    """What the good rows were read as; None where several predictors were asked."""
+    rows: NDArray[np.intp] | None = None
+    """Positions of the good rows."""
 
     def warn_of_cells(self) -> None:
         """Warn once of all formulas that may stand for another cell."""
@@ -214,20 +223,24 @@ class PhononPredictor(BaseEstimator, JSONModel):
         return prediction_columns(tuple(self.units))
 
     @classmethod
-    def from_pretrained(cls, *, structure: bool = False) -> Self:
-        """Load the predictor that ships with the package, trained on the whole shipped set.
+    def from_pretrained(cls, *, structure: bool = False, more: bool = False) -> Self:
+        """Load a predictor that ships with the package, trained on both shipped sets.
 
         Parameters
         ----------
         structure : bool
-            The one that takes structures, which knows more and wants more.
+            One that takes structures, which knows more and wants more.
+        more : bool
+            The one of Debye temperature and largest gap between any two branches, in place of the
+            one of the three phonon properties.
+            :class:`~matminer_phonon_tl.models.ShippedPredictors` asks both at once.
 
         Notes
         -----
         ``phonon-tl train`` makes these files; ``card_`` holds the scores. A pickle of this
         predictor holds its name and hash and no more, so it needs a package with the same file.
         """
-        name = SHIPPED_FILES[bool(structure)]
+        name = SHIPPED_FILES[bool(structure), bool(more)]
         with as_file(files(__package__) / "pretrained" / name) as path:
             document = read_document(path)
         predictor = decode_model(document)
@@ -449,7 +462,7 @@ class PhononPredictor(BaseEstimator, JSONModel):
         if HEAT_CAPACITY in units:
             units |= {HEAT_CAPACITY: OF_THE_FORMULA, PER_ATOM: UNITS[PER_ATOM]}
         frame.attrs["units"] = {name: unit for name, unit in units.items() if unit}
-        return Prediction(frame, found.errors, other_cells)
+        return Prediction(frame, found.errors, other_cells, found.materials, found.rows)
 
     def predict_features(
         self, X: Any, *, conditional: bool = False
@@ -494,7 +507,9 @@ class PhononPredictor(BaseEstimator, JSONModel):
             super().__setstate__(state)
             return
         pickled = state["shipped_as_"]
-        here = type(self).from_pretrained(structure=pickled.name == SHIPPED_FILES[True])
+        of_name = {name: key for key, name in SHIPPED_FILES.items()}
+        options = of_name.get(pickled.name, (False, False))
+        here = type(self).from_pretrained(structure=options[0], more=options[1])
         pickled.check_same(here.shipped_as_)
         self.__dict__.update(here.__dict__)
 
@@ -608,6 +623,18 @@ class PhononPredictor(BaseEstimator, JSONModel):
             )
             said[place] = f"{DEPENDS_ON_CELL}: P {listed} atoms"
         return said
+
+    @one_blas_thread()
+    def predict_columns(self, materials: Materials, *, level: float = 0.9) -> dict[str, Any]:
+        """Predict materials that are read already: columns of numbers, without notes.
+
+        Parameters
+        ----------
+        materials : Materials
+        level : float
+            As in :meth:`predict`.
+        """
+        return self._columns(materials, False, level, 0.0)[0]
 
     def _columns(
         self, materials: Materials, conditional: bool, level: float | None, negligible: float

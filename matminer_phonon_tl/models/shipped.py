@@ -1,6 +1,6 @@
 """The predictors that ship: found by name, and each asked for what it knows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.resources import as_file, files
@@ -12,21 +12,44 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pymatgen.core import Structure
+from scipy.special import ndtri
 
 from matminer_phonon_tl.compositions import composition_values, is_missing
 from matminer_phonon_tl.datasets.load import UNITS
 from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError
 from matminer_phonon_tl.files import file_hash
+from matminer_phonon_tl.models.known_values import OF_THE_FORMULA
+from matminer_phonon_tl.models.materials import Materials
 from matminer_phonon_tl.models.predictor import (
+    PARTS,
     SHIPPED_FILES,
     TARGETS,
     PhononPredictor,
     Prediction,
 )
+from matminer_phonon_tl.phonons.estimates import (
+    heat_capacity_at,
+    heat_capacity_spread,
+    slack_conductivity,
+)
 from matminer_phonon_tl.structures import StructureText, is_document, structure_of
+from matminer_phonon_tl.units import MOLAR_GAS_CONSTANT
 
-SHIPPED = {SHIPPED_FILES[False]: "for compositions", SHIPPED_FILES[True]: "for structures"}
+SHIPPED = {
+    SHIPPED_FILES[structure, more]: f"{what} {'structures' if structure else 'compositions'}"
+    for more, what in ((False, "for"), (True, "Debye temperature and largest gap, for"))
+    for structure in (False, True)
+}
 """Names of the model files that ship, and what each is for."""
+
+ENDS = ("", "_lower", "_upper")
+PER_GRAM, CONDUCTIVITY = "heat_capacity_per_gram", "lattice_conductivity"
+LEARNT = ("debye_temperature", "largest_gap")
+MORE_UNITS = {name: UNITS[name] for name in LEARNT} | {PER_GRAM: "J/g/K", CONDUCTIVITY: "W/m/K"}
+"""Unit of each property that ``more`` adds; what is not learnt follows from other predictions."""
+SLACK_SPREAD = 1.0
+"""Standard deviation of the logarithm of measured over estimated lattice conductivities, from
+``benchmarks/estimates.py``."""
 
 
 @contextmanager
@@ -57,13 +80,19 @@ class ShippedPredictors:
     So a crystal gets one answer, whatever stands beside it. Each predictor is loaded when it is
     first needed.
 
-    Examples
-    --------
-    >>> crystal = Structure.from_spacegroup(
-    ...     "F-43m", [[4.98, 0, 0], [0, 4.98, 0], [0, 0, 4.98]], ["In", "N"], [[0] * 3, [0.25] * 3]
-    ... )
-    >>> ShippedPredictors().predict(["InN", crystal])["based_on"].tolist()
-    ['composition', 'structure']
+    Parameters
+    ----------
+    more : bool
+        Predict other properties too: Debye temperature (of the speeds of sound) and largest gap
+        between any two neighbouring branches, which are learnt; heat capacity per gram; and the
+        order of magnitude of the lattice's thermal conductivity at 300 K, by
+        :func:`~matminer_phonon_tl.phonons.slack_conductivity`.
+    temperatures : sequence of float
+        K. Give the heat capacity at these too, estimated from the one at 300 K and the Debye
+        temperature by :func:`~matminer_phonon_tl.phonons.heat_capacity_at`, in columns such as
+        ``heat_capacity_100K``.
+    structures : bool
+        Ask the predictor of structures for structures. Without, composition is all that counts.
 
     Attributes
     ----------
@@ -71,14 +100,38 @@ class ShippedPredictors:
         Unit of each property that is predicted.
     labels : None
         As of predictors of the phonon properties.
+
+    Examples
+    --------
+    >>> crystal = Structure.from_spacegroup(
+    ...     "F-43m", [[4.98, 0, 0], [0, 4.98, 0], [0, 0, 4.98]], ["In", "N"], [[0] * 3, [0.25] * 3]
+    ... )
+    >>> ShippedPredictors().predict(["InN", crystal])["based_on"].tolist()
+    ['composition', 'structure']
+    >>> ShippedPredictors(more=True).predict(["Si"])["debye_temperature"].between(500, 800).all()
+    np.True_
     """
 
-    units: ClassVar = {name: UNITS[name] for name in TARGETS}
     labels: ClassVar = None
 
-    def __init__(self) -> None:
-        self._loaded: dict[bool, PhononPredictor] = {}
+    def __init__(
+        self,
+        *,
+        more: bool = False,
+        temperatures: Sequence[float] = (),
+        structures: bool = True,
+    ) -> None:
+        self.more = more
+        self.temperatures = [float(kelvin) for kelvin in temperatures]
+        self.structures = structures
+        self._loaded: dict[tuple[bool, bool], PhononPredictor] = {}
         self._lock = Lock()
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Unit of each property that is predicted."""
+        units = {name: UNITS[name] for name in TARGETS} | (MORE_UNITS if self.more else {})
+        return units | {at_temperature(kelvin): OF_THE_FORMULA for kelvin in self.temperatures}
 
     def predict(self, X: Any, *, warn: bool = True, **options: Any) -> pd.DataFrame:
         """Predict as :meth:`PhononPredictor.predict` does; all its options are taken."""
@@ -87,7 +140,9 @@ class ShippedPredictors:
             prediction.warn_of_cells()
         return prediction.frame
 
-    def predict_rows(self, X: Any, *, n_formula_units: Any = None, **options: Any) -> Prediction:
+    def predict_rows(
+        self, X: Any, *, n_formula_units: Any = None, level: float = 0.9, **options: Any
+    ) -> Prediction:
         """Predict as :meth:`PhononPredictor.predict_rows` does.
 
         Parameters
@@ -95,11 +150,12 @@ class ShippedPredictors:
         X : DataFrame, Series or sequence
             Of a DataFrame with structures and formulas, a row's formula is taken where it has no
             structure.
-        n_formula_units, options
+        n_formula_units, level, options
             As in :meth:`PhononPredictor.predict_rows`.
         """
         values = list(map(_read, _values(X)))
         is_structure = np.array([_is_structure(value) for value in values], dtype=bool)
+        is_structure &= self.structures
         parts = []
         for structure in (False, True):
             rows = np.flatnonzero(is_structure == structure)
@@ -108,18 +164,81 @@ class ShippedPredictors:
                 if np.ndim(units):
                     units = np.asarray(units)[rows]
                 chosen = [values[row] for row in rows]
-                predictor = self._predictor(structure=structure)
-                parts.append(
-                    (rows, predictor.predict_rows(chosen, n_formula_units=units, **options))
+                predictor = self._predictor(structure=structure, more=False)
+                prediction = predictor.predict_rows(
+                    chosen, n_formula_units=units, level=level, **options
                 )
+                if self.more or self.temperatures:
+                    others = self._predictor(structure=structure, more=True)
+                    prediction = self._with_more(prediction, others, level)
+                parts.append((rows, prediction))
         prediction = parts[0][1] if len(parts) == 1 else _joined(parts)
         if isinstance(X, pd.DataFrame | pd.Series):
             prediction.frame.index = X.index
         return prediction
 
+    def _with_more(
+        self, prediction: Prediction, others: PhononPredictor, level: float
+    ) -> Prediction:
+        """Put what else is predicted in front of what is said of each row."""
+        frame, rows, materials = prediction.frame.copy(), prediction.rows, prediction.materials
+        new = {name: np.full(len(frame), np.nan) for name in self._more_columns()}
+        if materials is not None and rows is not None and len(rows):
+            learnt = others.predict_columns(materials, level=level)
+            found = learnt | self._estimates(materials, frame.iloc[rows], learnt, level)
+            for name, column in new.items():
+                column[rows] = found[name]
+            # It is as far from the training materials as the model says that knows it least.
+            nearest = frame["training_similarity"].to_numpy(copy=True)
+            nearest[rows] = np.minimum(nearest[rows], learnt["training_similarity"])
+            within = np.ones(len(frame), dtype=bool)
+            within[rows] = learnt["in_domain"]
+            frame["training_similarity"] = nearest
+            frame["in_domain"] &= within
+        place = frame.columns.get_loc("training_similarity")
+        added = pd.DataFrame(new, index=frame.index)
+        joined = pd.concat([frame.iloc[:, :place], added, frame.iloc[:, place:]], axis=1)
+        joined.attrs["units"] = self.units | frame.attrs["units"]
+        return prediction._replace(frame=joined)
+
+    def _more_columns(self) -> Iterator[str]:
+        """Yield the names of what else is predicted."""
+        if self.more:
+            yield from (f"{name}{part}" for name in LEARNT for part in PARTS)
+            yield from (f"{name}{end}" for name in (PER_GRAM, CONDUCTIVITY) for end in ENDS)
+        for kelvin in self.temperatures:
+            yield from (f"{at_temperature(kelvin)}{end}" for end in ENDS)
+
+    def _estimates(
+        self, materials: Materials, frame: pd.DataFrame, learnt: dict[str, Any], level: float
+    ) -> dict[str, NDArray[np.float64]]:
+        """Estimate from predictions what is not learnt, one entry a material."""
+        heat, speed = (
+            np.array([frame[f"{name}{end}"].to_numpy() for end in ENDS])
+            for name in ("heat_capacity", "speed_of_sound")
+        )
+        theta = np.array([learnt[f"debye_temperature{end}"] for end in ENDS])
+        n_atoms, mass = materials.atoms_per_cell, materials.mean_mass
+        conductivity = _conductivity(theta, speed, mass, n_atoms, level)
+        estimates = _with_ends(PER_GRAM, heat / (mass * n_atoms))
+        estimates |= _with_ends(CONDUCTIVITY, conductivity)
+        if self.temperatures:
+            curves = estimate_heat_capacities(
+                self.temperatures, heat / n_atoms, theta, n_atoms, level
+            )
+            for number, kelvin in enumerate(self.temperatures):
+                estimates |= _with_ends(at_temperature(kelvin), curves[:, :, number] * n_atoms)
+        return estimates
+
     def as_dict(self) -> dict[str, Any]:
         """Return what tells these predictors from others: the hashes of their files."""
-        return {"@class": type(self).__name__, "files": shipped_hashes()}
+        return {
+            "@class": type(self).__name__,
+            "files": shipped_hashes(),
+            "more": self.more,
+            "temperatures": self.temperatures,
+            "structures": self.structures,
+        }
 
     @classmethod
     def from_dict(cls, document: dict[str, Any]) -> "ShippedPredictors":
@@ -135,13 +254,87 @@ class ShippedPredictors:
                 "expected the shipped predictors of the same installation, got others: install the "
                 "same version of matminer-phonon-tl on every machine"
             )
-        return cls()
+        names = ("more", "temperatures", "structures")
+        return cls(**{name: document[name] for name in names})
 
-    def _predictor(self, *, structure: bool) -> PhononPredictor:
+    def _predictor(self, *, structure: bool, more: bool) -> PhononPredictor:
         with self._lock:
-            if structure not in self._loaded:
-                self._loaded[structure] = PhononPredictor.from_pretrained(structure=structure)
-            return self._loaded[structure]
+            asked = structure, more
+            if asked not in self._loaded:
+                self._loaded[asked] = PhononPredictor.from_pretrained(
+                    structure=structure, more=more
+                )
+            return self._loaded[asked]
+
+
+def at_temperature(kelvin: float) -> str:
+    """Return the column of the heat capacity at a temperature.
+
+    Examples
+    --------
+    >>> at_temperature(100.0)
+    'heat_capacity_100K'
+    """
+    return f"heat_capacity_{kelvin:g}K"
+
+
+def _with_ends(name: str, values: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    return {f"{name}{end}": row for end, row in zip(ENDS, values, strict=True)}
+
+
+def estimate_heat_capacities(
+    temperatures: Sequence[float],
+    per_atom: NDArray[np.float64],
+    theta: NDArray[np.float64],
+    n_atoms: NDArray[np.float64],
+    level: float,
+) -> NDArray[np.float64]:
+    """Estimate value, lower and upper end of heat capacities from those of what is known.
+
+    Parameters
+    ----------
+    temperatures : sequence of float
+        K.
+    per_atom, theta : ndarray of shape (3, n_materials)
+        Heat capacity at 300 K, J/mol/K per mole of atoms, and Debye temperature, K: value, lower
+        and upper end.
+    n_atoms : ndarray of shape (n_materials,)
+        Atoms in the primitive cell.
+    level : float
+        Share of materials that the intervals are to hold.
+
+    Returns
+    -------
+    ndarray of shape (3, n_materials, n_temperatures)
+        Per mole of atoms.
+    """
+    # A crystal has the lower end if it is as hard as both intervals allow.
+    value, lower, upper = (
+        heat_capacity_at(temperatures, per_atom[end], theta[matching], n_atoms)
+        for end, matching in enumerate((0, 2, 1))
+    )
+    of_model = heat_capacity_spread(temperatures) * ndtri((1.0 + level) / 2.0)
+    tiny = np.finfo(float).tiny  # at 0 K all are 0
+    down = np.hypot(np.log((value + tiny) / (lower + tiny)), of_model)
+    up = np.hypot(np.log((upper + tiny) / (value + tiny)), of_model)
+    most = np.maximum(value, 3.0 * MOLAR_GAS_CONSTANT)
+    return np.array([value, value * np.exp(-down), np.minimum(value * np.exp(up), most)])
+
+
+def _conductivity(
+    theta: NDArray[np.float64],
+    speed: NDArray[np.float64],
+    mean_mass: NDArray[np.float64],
+    n_atoms: NDArray[np.float64],
+    level: float,
+) -> NDArray[np.float64]:
+    """Estimate value, lower and upper end, shape (3, n_materials)."""
+    value = slack_conductivity(theta[0], speed[0], mean_mass, n_atoms)
+    # In logarithms it is twice that of the Debye temperature plus that of the speed.
+    of_theta, of_speed = (np.log(ends[2] / ends[1]) / 2.0 for ends in (theta, speed))
+    of_formula = SLACK_SPREAD * ndtri((1.0 + level) / 2.0)
+    spread = np.sqrt((2.0 * of_theta) ** 2 + of_speed**2 + of_formula**2)
+    return value * np.exp([0.0 * spread, -spread, spread])
 
 
 @cache

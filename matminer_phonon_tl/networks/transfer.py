@@ -1,5 +1,6 @@
 """Transfer learning from electronic to phonon properties, as a scikit-learn estimator."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral
@@ -10,8 +11,8 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from matminer_phonon_tl.exceptions import ModelFormatError
-from matminer_phonon_tl.models.materials import DescriptorInput, read_input
+from matminer_phonon_tl.exceptions import ExtrapolationWarning, ModelFormatError
+from matminer_phonon_tl.models.materials import DescriptorInput, descriptor_labels, read_input
 from matminer_phonon_tl.models.serialization import JSONModel
 from matminer_phonon_tl.models.source_tasks import FROM_CONSTRUCTOR
 from matminer_phonon_tl.models.state import check_arrays
@@ -48,6 +49,8 @@ RECOMMENDED: dict[str | None, dict[str, Any]] = {
 }
 """Parameters that measured best without leakage, by target; see docs/performance.md."""
 
+FARTHEST_INPUT = 1000.0
+"""Standard deviations of a descriptor in the training rows beyond which nothing is known."""
 _STATE_FIELDS: Any = {
     "n_features": int,
     "feature_names": list,
@@ -441,12 +444,43 @@ class TransferMLPRegressor(RegressorMixin, JSONModel, BaseEstimator):
         -------
         ndarray of shape (n_members, n_samples)
             In the unit of the target.
+
+        Warns
+        -----
+        ExtrapolationWarning
+            If a descriptor is more than :data:`FARTHEST_INPUT` standard deviations away from the
+            training rows, as of a column that hardly varies in them.
         """
         check_is_fitted(self, "networks_")
         given = read_input(self, X, fitting=False)
+        self._warn_if_far(given)
         return predict_target(
             self.networks_, given.matrix, given.compositions, self.target_transform
         )
+
+    def _warn_if_far(self, given: DescriptorInput) -> None:
+        """Warn of descriptors that hardly varied in training, and are far from that now."""
+        X, first = given.matrix, self.networks_[0]
+        used = np.flatnonzero(first.x_scale)
+        if not len(X) or not len(used):
+            return
+        steps = np.abs(X[:, used] - first.x_mean[used]) / first.x_scale[used]
+        far = steps > FARTHEST_INPUT
+        if far.any():
+            rows = np.flatnonzero(far.any(axis=1))
+            worst = int(used[steps.max(axis=0).argmax()])
+            names: Any = getattr(self, "feature_names_in_", range(X.shape[1]))
+            if given.compositions is not None:
+                names = descriptor_labels(self.descriptors, use_structure=False)
+            warnings.warn(
+                f"expected descriptors within {FARTHEST_INPUT:g} standard deviations of the "
+                f"training rows, got {steps.max():.2g} of the descriptor {names[worst]} "
+                f"and {len(rows)} such rows, the first of them row {rows[0]}: do not trust their "
+                "predictions; train on rows in which the descriptor varies, or leave it out, as "
+                'descriptors="lattice_dynamics" does',
+                ExtrapolationWarning,
+                stacklevel=4,
+            )
 
     def _json_params(self) -> dict[str, Any]:
         params = self.get_params(deep=False)

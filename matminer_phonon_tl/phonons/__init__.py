@@ -8,6 +8,7 @@ a number in the unit that its docstring states.
 from typing import Any
 
 from matminer_phonon_tl.phonons.debye import debye_temperature
+from matminer_phonon_tl.phonons.estimates import heat_capacity_at, slack_conductivity
 from matminer_phonon_tl.phonons.frequencies import establish_unit
 from matminer_phonon_tl.phonons.gap import (
     AcousticOpticalEdges,
@@ -57,9 +58,11 @@ __all__ = [
     "find_calculations",
     "has_imaginary_modes",
     "heat_capacity",
+    "heat_capacity_at",
     "imaginary_modes",
     "largest_gap",
     "phonon_properties",
+    "slack_conductivity",
     "sound_velocities",
     "speed_of_sound",
     "zincblende_springs",

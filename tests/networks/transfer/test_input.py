@@ -8,6 +8,7 @@ from sklearn.exceptions import NotFittedError
 
 from matminer_phonon_tl.exceptions import (
     CompositionError,
+    ExtrapolationWarning,
     TrainingError,
     TrainingWarning,
 )
@@ -118,3 +119,23 @@ class TestInputs:
     def test_not_fitted(self):
         with pytest.raises(NotFittedError):
             TransferMLPRegressor().predict(["NaCl"])
+
+
+class TestFarFromTraining:
+    """XenonPy's table gives Sc and Ti magnetic moments of 1e-5, and Ni one of 0.6."""
+
+    FORMULAS = ("ScN", "TiO2", "NaCl", "KBr", "MgO", "ZnS", "LiF", "CaO", "SrO", "RbI") * 2
+
+    def test_a_descriptor_that_hardly_varied_is_named(self):
+        y = np.linspace(20, 50, len(self.FORMULAS))
+        model = TransferMLPRegressor(**QUICK, source=None).fit(self.FORMULAS, y)
+        with pytest.warns(ExtrapolationWarning, match=r"gs_mag_moment and 1 such rows, .* row 1:"):
+            model.predict(["NaCl", "NiO"])
+
+    def test_neighbours_get_no_warning(self, recwarn):
+        y = np.linspace(20, 50, len(self.FORMULAS))
+        model = TransferMLPRegressor(**QUICK, source=None).fit(self.FORMULAS, y)
+        model.predict(["NaBr", "MgS"])
+        model = TransferMLPRegressor(**QUICK, source=None, descriptors="lattice_dynamics")
+        model.fit(self.FORMULAS, y).predict(["NiO"])
+        assert not [w for w in recwarn if w.category is ExtrapolationWarning]
