@@ -74,9 +74,10 @@ def conductivities() -> None:
         print(
             f"measured over Slack's conductivity of {len(rows)} crystals, from {name}: geometric "
             f"mean {np.exp(logarithm.mean()):.2f}, standard deviation of the logarithm "
-            f"{logarithm.std():.2f}, farthest {np.exp(logarithm.min()):.2f} and "
-            f"{np.exp(logarithm.max()):.2f}"
+            f"{logarithm.std():.2f}"
         )
+        ordered = sorted(zip(np.exp(logarithm), rows["asked"], strict=True))
+        print("  " + ", ".join(f"{formula} {ratio:.2f}" for ratio, formula in ordered))
 
 
 def curves(archives: Path, n: int) -> None:

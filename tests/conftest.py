@@ -1,6 +1,7 @@
 """Fixtures for all tests."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,19 @@ def cluster():
         distributed.Client(workers) as client,
     ):
         yield client
+
+
+@pytest.fixture
+def run_cli(monkeypatch, capsys):
+    """Return how to run ``phonon-tl`` in this process: exit code, output and errors."""
+    from matminer_phonon_tl import cli
+
+    def run(*arguments, columns="80"):
+        monkeypatch.setenv("COLUMNS", columns)
+        monkeypatch.setattr(sys, "argv", ["phonon-tl", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return ended.value.code, captured.out, captured.err
+
+    return run

@@ -154,11 +154,11 @@ class ShippedPredictors:
             As in :meth:`PhononPredictor.predict_rows`.
         """
         values = list(map(_read, _values(X)))
-        is_structure = np.array([_is_structure(value) for value in values], dtype=bool)
-        is_structure &= self.structures
+        known = np.array([is_structure(value) for value in values], dtype=bool)
+        known &= self.structures
         parts = []
         for structure in (False, True):
-            rows = np.flatnonzero(is_structure == structure)
+            rows = np.flatnonzero(known == structure)
             if len(rows) or (not structure and not values):
                 units = n_formula_units
                 if np.ndim(units):
@@ -369,7 +369,8 @@ def _read(value: Any) -> Any:
         return value
 
 
-def _is_structure(value: Any) -> bool:
+def is_structure(value: Any) -> bool:
+    """Tell whether a value is a structure, read or not, rather than a formula."""
     unread = isinstance(value, StructureText) or is_document(value)
     return unread or isinstance(value, Structure) or (isinstance(value, str) and "\n" in value)
 

@@ -15,8 +15,6 @@ import pyarrow as pa
 
 from matminer_phonon_tl._version import __version__
 from matminer_phonon_tl.exceptions import MissingExtraError, ScreeningError, way_to_install
-from matminer_phonon_tl.models.serialization import decode_model
-from matminer_phonon_tl.models.shipped import ShippedPredictors
 from matminer_phonon_tl.screening.engines import Engine
 from matminer_phonon_tl.screening.row_predictor import RowPredictor
 from matminer_phonon_tl.screening.settings import ScreeningSettings
@@ -177,8 +175,6 @@ def _plugin(predict: RowPredictor) -> Any:
 
             if found != self.version:
                 raise ImportError(f"version {found}")
-            is_shipped = self.document["@class"] == ShippedPredictors.__name__
-            make = ShippedPredictors.from_dict if is_shipped else decode_model
-            self.predict = RowPredictor(make(self.document), self.settings)
+            self.predict = RowPredictor.from_document(self.document, self.settings)
 
-    return Model(predict.predictor.as_dict(), predict.settings)
+    return Model(predict.document, predict.settings)

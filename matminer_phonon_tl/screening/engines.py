@@ -1,15 +1,21 @@
-"""Compute chunks side by side, in threads of this process, and hand them back in order."""
+"""Compute chunks side by side, in threads or processes, and hand them back in order."""
 
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from matminer_phonon_tl.blas import one_blas_thread
+from matminer_phonon_tl.exceptions import ScreeningError
+from matminer_phonon_tl.models.shipped import is_structure
+from matminer_phonon_tl.screening.row_predictor import RowPredictor
+
+_LOOKED_AT = 20
+"""Rows of a chunk that tell whether it holds structures."""
 
 
 class Engine(NamedTuple):
@@ -40,6 +46,88 @@ def threads(predict: Callable[[list[Any]], pa.Table], n_jobs: int) -> Iterator[E
             yield Engine(lambda formulas: pool.submit(predict, formulas), lambda: n_jobs + 1)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def threads_and_processes(predict: RowPredictor, n_jobs: int) -> Iterator[Engine]:
+    """Predict formulas in threads, and structures in processes from their second chunk on.
+
+    Reading and describing a structure is Python's work, of which one thread runs at a time; but a
+    process first loads the models, which takes as long as a hundred structures.
+    """
+    with threads(predict, n_jobs) as in_threads, _processes(predict, n_jobs) as submit_away:
+        structure_chunks = 0
+
+        def submit(formulas: list[Any]) -> Any:
+            nonlocal structure_chunks
+            holds_structures = any(map(is_structure, formulas[:_LOOKED_AT]))
+            structure_chunks += holds_structures
+            if holds_structures and structure_chunks > 1 and n_jobs > 1:
+                return submit_away(formulas)
+            return in_threads.submit(formulas)
+
+        yield Engine(submit, lambda: 2 * n_jobs)
+
+
+@contextmanager
+def _processes(predict: RowPredictor, n_jobs: int) -> Iterator[Callable[[list[Any]], Any]]:
+    """Give how to submit a chunk to a pool of processes, which starts with the first of them."""
+    pool: Any = None
+
+    def submit(formulas: list[Any]) -> _InProcess:
+        nonlocal pool
+        if pool is None:
+            # joblib's: unlike the standard library's it does not run the caller's script again.
+            from joblib.externals.loky import ProcessPoolExecutor
+
+            given = (predict.document, predict.settings)
+            pool = ProcessPoolExecutor(n_jobs, initializer=_load, initargs=given)
+        try:
+            return _InProcess(pool.submit(_predict_here, formulas))
+        except BrokenExecutor as error:
+            raise _ended(error) from error
+
+    try:
+        yield submit
+    finally:
+        if pool is not None:
+            pool.shutdown(wait=True, kill_workers=True)
+
+
+class _InProcess:
+    """A future whose failure is one sentence where the process died."""
+
+    def __init__(self, future: "Future[pa.Table]") -> None:
+        self.future = future
+
+    def done(self) -> bool:
+        return self.future.done()
+
+    def result(self) -> pa.Table:
+        try:
+            return self.future.result()
+        except BrokenExecutor as error:
+            raise _ended(error) from error
+
+
+_here: dict[str, RowPredictor] = {}
+"""What this process predicts with, where it is one of a pool."""
+
+
+def _load(document: dict[str, Any], settings: Any) -> None:
+    _here["predict"] = RowPredictor.from_document(document, settings)
+
+
+def _predict_here(formulas: list[Any]) -> pa.Table:
+    return _here["predict"](formulas)
+
+
+def _ended(error: Exception) -> ScreeningError:
+    return ScreeningError(
+        f"expected every process to finish its chunks, but one ended ({type(error).__name__}), "
+        "perhaps for lack of memory: take fewer --jobs; what is finished is kept, and --resume "
+        "goes on with it"
+    )
 
 
 def in_order(

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.models import PhononPredictor
+from matminer_phonon_tl.models.serialization import decode_model
 from matminer_phonon_tl.models.shipped import ShippedPredictors
 from matminer_phonon_tl.screening.columns import marked
 from matminer_phonon_tl.screening.settings import ScreeningSettings
@@ -54,6 +55,19 @@ class RowPredictor:
         self.schema = pa.schema(
             [marked(field, field.name, units.get(field.name)) for field in fields]
         )
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any], settings: ScreeningSettings) -> "RowPredictor":
+        """Make the same in another process, from :attr:`document`."""
+        is_shipped = document["@class"] == ShippedPredictors.__name__
+        return cls(
+            (ShippedPredictors.from_dict if is_shipped else decode_model)(document), settings
+        )
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The predictor as a document, for other processes."""
+        return self.predictor.as_dict()
 
     def __call__(self, formulas: list[Any]) -> pa.Table:
         """Predict, one row for each formula, in order."""

@@ -17,7 +17,12 @@ from matminer_phonon_tl.models import PhononPredictor
 from matminer_phonon_tl.models.serialization import content_hash
 from matminer_phonon_tl.models.shipped import ShippedPredictors
 from matminer_phonon_tl.screening.chunks import Chunk
-from matminer_phonon_tl.screening.engines import Engine, available_cores, in_order, threads
+from matminer_phonon_tl.screening.engines import (
+    Engine,
+    available_cores,
+    in_order,
+    threads_and_processes,
+)
 from matminer_phonon_tl.screening.input import Input, open_input
 from matminer_phonon_tl.screening.output import Delivery, check_output, check_places
 from matminer_phonon_tl.screening.output_columns import OutputColumns
@@ -306,9 +311,9 @@ class _Run:
 def _engine(
     predict: RowPredictor, client: Any, n_jobs: int | None
 ) -> AbstractContextManager[Engine]:
-    """Choose what predicts: a cluster where there is a client, else threads of this process."""
+    """Choose what predicts: a cluster where there is a client, else threads and processes here."""
     if client is None:
-        return threads(predict, n_jobs or available_cores())
+        return threads_and_processes(predict, n_jobs or available_cores())
     from matminer_phonon_tl.screening.cluster import workers
 
     return workers(predict, client)

@@ -4,23 +4,15 @@ import json
 import re
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from matminer_phonon_tl import cli
-
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["phonon-tl", "predict", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
+def run(run_cli):
+    return partial(run_cli, "predict")
 
 
 @pytest.fixture
@@ -101,17 +93,15 @@ def test_other_known_cells_are_pointed_out(run):
     assert "GaN: trained on this formula in cells of 2 atoms" in said
 
 
-def test_calculated_values_stand_beside_the_prediction(run, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "100")
-    _, out, _ = run("SnSe", "InN")
+def test_calculated_values_stand_beside_the_prediction(run):
+    _, out, _ = run("SnSe", "InN", columns="100")
     lines = [line.split() for line in out.splitlines() if line.startswith("mp-")]
     assert [line[:3] for line in lines] == [
         ["mp-691", "Sn4Se4", "Pnma"], ["mp-2693", "Sn1Se1", "Fm-3m"],
         ["mp-8936", "Sn2Se2", "Fm-3m"],
     ]  # fmt: skip
     assert lines[0][4:] == ["none", "/", "-", "2.27", "/", "-", "48.7", "/", "-"]
-    monkeypatch.setenv("COLUMNS", "60")
-    narrow = run("SnSe")[1]
+    narrow = run("SnSe", columns="60")[1]
     assert "mp-691 Sn4Se4, Pnma (62): gap none/-, mean sound 2.27/-, Cv" in narrow
     assert max(map(len, narrow.splitlines())) <= 60
     _, out, _ = run("--json", "Sn2Se2", "InN", "--n-formula-units", "2")
@@ -158,3 +148,36 @@ assert scipy.stats.norm.cdf(0) == 0.5 and rankdata([2, 1]).tolist() == [2, 1]
 assert fixes.scipy.stats.mode is sys.modules["scipy.stats"].mode
 """
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_more_properties_and_a_curve(run):
+    code, out, err = run("Mg2Si", "--more", "--temperature", "100", "--json")
+    assert code == 0, err
+    (record,) = json.loads(out)
+    assert 300 < record["debye_temperature"] < 700
+    assert record["heat_capacity_100K_lower"] < record["heat_capacity_100K"]
+    assert record["heat_capacity_per_gram"] == pytest.approx(record["heat_capacity"] / 76.7, 1e-3)
+    code, out, _ = run("Mg2Si", "--more", "--temperature", "100")
+    for heading in ("Debye temperature, K", "largest gap, cm-1", "Cv per gram, J/g/K"):
+        assert heading in out
+    assert re.search(r"conductivity, W/m/K +\d[\d.]* \[", out)
+    assert re.search(r"Cv at 100 K, J/mol/K +\d+\.\d \[", out)
+    assert "Slack's formula" in out
+    _, plain, _ = run("Mg2Si")
+    assert "Slack" not in plain
+    assert "Debye" not in plain
+
+
+@pytest.mark.parametrize("option", [("--more",), ("--temperature", "100")])
+def test_more_is_of_the_shipped_predictors(run, option):
+    code, out, err = run("GaN", "--model", "predictor.json.gz", *option)
+    assert code == 2
+    assert not out
+    assert "expected --more and --temperature without --model" in " ".join(err.split())
+
+
+def test_temperatures_that_are_none_are_refused(run):
+    code, out, err = run("GaN", "--temperature", "cold")
+    assert code != 0
+    assert not out
+    assert "expected --temperature as 300" in err

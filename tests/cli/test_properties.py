@@ -4,12 +4,11 @@ import csv
 import gzip
 import json
 import re
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from matminer_phonon_tl import cli
 from matminer_phonon_tl.cli.properties import parse_temperatures
 from matminer_phonon_tl.phonons import debye_dos, diatomic_chain, phonon_properties
 
@@ -18,18 +17,8 @@ GAN = ROOT / "tests" / "files" / "GaN_springs"
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """Run the command in this process; give its exit code, output and errors."""
-
-    def run(*arguments, columns="80"):
-        monkeypatch.setenv("COLUMNS", columns)
-        monkeypatch.setattr(sys, "argv", ["phonon-tl", "properties", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
+def run(run_cli):
+    return partial(run_cli, "properties")
 
 
 @pytest.fixture

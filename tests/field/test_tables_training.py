@@ -1,13 +1,11 @@
 """``phonon-tl train`` on somebody's table: what is learnt, what is left out, and why."""
 
 import json
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from matminer_phonon_tl import cli
 from matminer_phonon_tl.evaluation.training_table import TrainingTable
 from matminer_phonon_tl.exceptions import TrainingError, UnitError
 from matminer_phonon_tl.models import PhononPredictor, PhononTLFeaturizer
@@ -15,16 +13,9 @@ from matminer_phonon_tl.models.predictor import training_rows
 
 
 @pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    def run(*arguments):
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["phonon-tl", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
+def run(run_cli, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    return run_cli
 
 
 @pytest.fixture
