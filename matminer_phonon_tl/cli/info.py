@@ -70,6 +70,9 @@ def _info_lines(content: dict[str, Any]) -> Iterator[str]:
             label = in_words(name).replace("_", " ")
             if name == "scores" and isinstance(member, list):
                 yield from _score_lines(member)
+            elif isinstance(member, list):
+                yield f"  {label}:"
+                yield from (f"    {in_words(each)}" for each in member)
             else:
                 yield f"  {label}: {in_words(member)}"
 

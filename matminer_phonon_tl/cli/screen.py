@@ -89,7 +89,10 @@ def screen(
         str | None, typer.Option(help="Address of a Dask scheduler to compute on.")
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Threads; default: one for each core.")
+        int | None,
+        typer.Option(
+            min=1, help="Threads (for structures: processes); default: one for each core."
+        ),
     ] = None,
     chunk_rows: Annotated[
         int,

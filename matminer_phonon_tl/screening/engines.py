@@ -11,9 +11,12 @@ import pyarrow as pa
 
 from matminer_phonon_tl.blas import one_blas_thread
 from matminer_phonon_tl.exceptions import ScreeningError
+from matminer_phonon_tl.models import PhononPredictor, ShippedPredictors
 from matminer_phonon_tl.models.shipped import is_structure
 from matminer_phonon_tl.screening.row_predictor import RowPredictor
 
+WORTH_A_PROCESS = 100
+"""Structures that are predicted here before processes are started for more."""
 _LOOKED_AT = 20
 """Rows of a chunk that tell whether it holds structures."""
 
@@ -50,19 +53,22 @@ def threads(predict: Callable[[list[Any]], pa.Table], n_jobs: int) -> Iterator[E
 
 @contextmanager
 def threads_and_processes(predict: RowPredictor, n_jobs: int) -> Iterator[Engine]:
-    """Predict formulas in threads, and structures in processes from their second chunk on.
+    """Predict formulas in threads, and structures in processes once there are many.
 
     Reading and describing a structure is Python's work, of which one thread runs at a time; but a
-    process first loads the models, which takes as long as a hundred structures.
+    process first loads the models, which takes as long as :data:`WORTH_A_PROCESS` structures. A
+    predictor of a class that no file may name stays in this process.
     """
+    may_leave = n_jobs > 1 and type(predict.predictor) in (PhononPredictor, ShippedPredictors)
     with threads(predict, n_jobs) as in_threads, _processes(predict, n_jobs) as submit_away:
-        structure_chunks = 0
+        n_structures = 0
 
         def submit(formulas: list[Any]) -> Any:
-            nonlocal structure_chunks
+            nonlocal n_structures
             holds_structures = any(map(is_structure, formulas[:_LOOKED_AT]))
-            structure_chunks += holds_structures
-            if holds_structures and structure_chunks > 1 and n_jobs > 1:
+            worth_it = n_structures >= WORTH_A_PROCESS
+            n_structures += len(formulas) if holds_structures else 0
+            if holds_structures and worth_it and may_leave:
                 return submit_away(formulas)
             return in_threads.submit(formulas)
 

@@ -135,9 +135,10 @@ def screen(
     resume : bool
         Go on with the finished chunks of a run that was stopped.
     client : dask.distributed.Client or str, optional
-        Cluster to compute on, or its scheduler's address. Default: threads of this process.
+        Cluster to compute on, or its scheduler's address. Default: threads and processes here.
     n_jobs : int, optional
-        Threads; default: one for each core.
+        Threads for formulas, and processes for structures where they are a hundred and more;
+        default: one for each core.
     chunk_rows : int
         Rows that are predicted together and kept together; of structure files at most 200.
     progress : bool, optional

@@ -13,7 +13,7 @@ from matminer_phonon_tl.models import PhononPredictor
 def load_shipped():
     """``PhononPredictor.from_pretrained``, which loads each file once."""
     load = PhononPredictor.from_pretrained
-    return cache(lambda *, structure=False: load(structure=structure))
+    return cache(lambda *, structure=False, more=False: load(structure=structure, more=more))
 
 
 @pytest.fixture

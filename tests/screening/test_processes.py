@@ -10,7 +10,7 @@ import pytest
 
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.models import PhononPredictor, ShippedPredictors
-from matminer_phonon_tl.screening import screen
+from matminer_phonon_tl.screening import engines, screen
 from matminer_phonon_tl.screening.engines import threads_and_processes
 from matminer_phonon_tl.screening.row_predictor import RowPredictor
 from matminer_phonon_tl.screening.settings import ScreeningSettings
@@ -22,6 +22,11 @@ def children():
     """Return the processes of the pool: joblib has another one that looks after its resources."""
     found = psutil.Process().children(recursive=True)
     return [each for each in found if "popen_loky" in " ".join(each.cmdline())]
+
+
+@pytest.fixture(autouse=True)
+def few_are_many(monkeypatch):
+    monkeypatch.setattr(engines, "WORTH_A_PROCESS", 2)
 
 
 @pytest.fixture
@@ -68,6 +73,19 @@ def test_a_predictor_of_ones_own_is_taken_along(phonon_tl):
     assert tables[0].equals(tables[1])
 
 
+def test_a_class_of_ones_own_stays_here(phonon_tl):
+    class Mine(PhononPredictor):
+        pass
+
+    mine = PhononPredictor.from_pretrained(structure=True)
+    mine.__class__ = Mine
+    structures = phonon_tl["structure"][:2].tolist()
+    with threads_and_processes(RowPredictor(mine, ScreeningSettings()), 2) as engine:
+        for _ in range(3):
+            engine.submit(structures).result()
+        assert children() == []
+
+
 def test_a_process_that_dies_is_one_sentence(predict, phonon_tl):
     structures = phonon_tl["structure"][:2].tolist()
     with threads_and_processes(predict, 2) as engine:
@@ -89,6 +107,8 @@ def test_a_script_without_a_guard_runs_once(folder, tmp_path):
     script.write_text(
         "from matminer_phonon_tl.screening import screen\n"
         "print('started')\n"
+        "from matminer_phonon_tl.screening import engines\n"
+        "engines.WORTH_A_PROCESS = 2\n"
         f"screen({str(folder)!r}, 'out.csv', chunk_rows=4, n_jobs=2)\n"
     )
     done = subprocess.run(
