@@ -30,7 +30,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 """What measured best without leakage for each target; docs/accuracy.md has the figures."""
 SETTINGS |= dict.fromkeys(
-    ("speed_longitudinal", "speed_transverse", "debye_temperature"), SETTINGS["speed_of_sound"]
+    ("speed_longitudinal", "speed_transverse", "debye_temperature", "largest_gap_lower_edge"),
+    SETTINGS["speed_of_sound"],
 )
 
 
@@ -44,7 +45,8 @@ def make_regressor(
     target : str
         Among :data:`SETTINGS`: phonon_bandgap, speed_of_sound, heat_capacity, which the shipped
         predictors give; debye_temperature, largest_gap, which those of more properties give;
-        speed_longitudinal, speed_transverse, which ``phonondb_kyoto`` has labels of.
+        speed_longitudinal, speed_transverse, largest_gap_lower_edge, which ``phonondb_kyoto`` has
+        labels of.
     structure : bool
         Use descriptors of the structure as well; ``fit`` and ``predict`` then want structures.
     random_state : int, optional
