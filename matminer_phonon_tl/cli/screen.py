@@ -58,7 +58,7 @@ def screen(
         str | None,
         typer.Option(
             help="A predictor's file, or the name of one that ships (phonon-tl info lists them); "
-            "default: both that ship, each for what it knows."
+            "default: those that ship, each for what it knows."
         ),
     ] = None,
     more: Annotated[

@@ -45,8 +45,9 @@ def train(
     Rows that are left out are counted, and listed with the reason in NAME.left_out.csv beside the
     model. Each label needs some 25 materials, a gap as many that have one.
 
-    The files that ship are made by: phonon-tl train --out predictor.json.gz, and the same with
-    --structure.
+    The files that ship are made by: phonon-tl train --out predictor.json.gz; with --label
+    debye_temperature=K --label largest_gap=cm-1, more_properties.json.gz; each with --structure
+    too.
     """
     from matminer_phonon_tl.datasets import load_dataset, load_training_set
     from matminer_phonon_tl.evaluation.training import train_predictor
