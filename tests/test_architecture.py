@@ -21,7 +21,7 @@ PACKAGE = Path(matminer_phonon_tl.__file__).parent
 
 ROOT_FILES = [
     *("_version", "units", "exceptions", "citations", "blas", "files", "untrusted_json"),
-    "unpacking",
+    *("unpacking", "spreadsheet"),
     *("formulas", "compositions", "structures", "checkpoint"),
 ]
 ROOMS = [

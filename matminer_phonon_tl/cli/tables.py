@@ -2,40 +2,15 @@
 
 import csv
 import io
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from matminer_phonon_tl.exceptions import MissingExtraError, way_to_install
 from matminer_phonon_tl.files import write_atomically
+from matminer_phonon_tl.spreadsheet import Column, Spreadsheet, check_spreadsheets
 
 FORMATS = (".csv", ".parquet", ".xlsx")
 _DIGITS = 6  # significant, in text
-_WIDEST = 40  # characters of a spreadsheet's column
-
-
-class Column(NamedTuple):
-    """A column of a table.
-
-    Attributes
-    ----------
-    name : str
-        Key of the records.
-    unit : str
-        Empty where there is none.
-    decimals : int
-        Digits after the point that a spreadsheet shows.
-    """
-
-    name: str
-    unit: str = ""
-    decimals: int = 0
-
-    @property
-    def heading(self) -> str:
-        """Name and unit, for readers who see nothing else."""
-        return f"{self.name} [{self.unit}]" if self.unit else self.name
 
 
 def check_table_path(path: Path) -> None:
@@ -59,13 +34,7 @@ def check_table_path(path: Path) -> None:
             f"{path}; choose one of these endings"
         )
     if path.suffix == ".xlsx":
-        try:
-            import openpyxl  # noqa: F401
-        except ImportError as error:
-            raise MissingExtraError(
-                "expected openpyxl to write a spreadsheet, found none; write .csv, or "
-                + way_to_install("xlsx")
-            ) from error
+        check_spreadsheets()
 
 
 def write_table(
@@ -119,34 +88,8 @@ def _parquet(columns: Sequence[Column], rows: list[list[Any]]) -> bytes:
 
 
 def _spreadsheet(columns: Sequence[Column], rows: list[list[Any]]) -> bytes:
-    from openpyxl import Workbook
-    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-    from openpyxl.styles import Font
-    from openpyxl.utils import get_column_letter
-
-    book = Workbook()
-    sheet = book.active
-    sheet.append([column.heading for column in columns])
-    for row in rows:
-        sheet.append([None] * len(row))
-        for number, (column, value) in enumerate(zip(columns, row, strict=True), 1):
-            cell = sheet.cell(sheet.max_row, number)
-            if isinstance(value, str):
-                # a name that begins with "=" is no formula
-                cell.value = ILLEGAL_CHARACTERS_RE.sub("", value)
-                cell.data_type = "s"
-            elif value is not None and not (isinstance(value, float) and math.isnan(value)):
-                cell.value = value
-                if isinstance(value, float):
-                    cell.number_format = f"0.{'0' * column.decimals}" if column.decimals else "0"
-    for number, column in enumerate(columns, 1):
-        sheet.cell(1, number).font = Font(bold=True)
-        texts = [column.heading, *(str(row[number - 1] or "")[:12] for row in rows)]
-        width = max(map(len, texts))
-        if all(isinstance(row[number - 1], str) for row in rows):
-            width = max(width, *(len(row[number - 1]) for row in rows))
-        sheet.column_dimensions[get_column_letter(number)].width = min(width, _WIDEST) + 2
-    sheet.freeze_panes = "B2"
+    sheet = Spreadsheet(columns, rows)
+    sheet.add(rows)
     buffer = io.BytesIO()
-    book.save(buffer)
+    sheet.save(buffer)
     return buffer.getvalue()
