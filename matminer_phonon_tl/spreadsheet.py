@@ -24,13 +24,13 @@ class Column(NamedTuple):
         Key of the records.
     unit : str
         Empty where there is none.
-    decimals : int
-        Digits after the point that a spreadsheet shows.
+    decimals : int or None
+        Digits after the point that a spreadsheet shows; None leaves it to the spreadsheet.
     """
 
     name: str
     unit: str = ""
-    decimals: int = 0
+    decimals: int | None = 0
 
     @property
     def heading(self) -> str:
@@ -106,6 +106,10 @@ class Spreadsheet:
                 stacklevel=2,
             )
 
+    def abandon(self) -> None:
+        """End a sheet that is not to be written."""
+        self._sheet.close()
+
     def _cell(self, value: Any, column: Column) -> Any:
         if isinstance(value, str):
             return self._text(value, column)
@@ -114,7 +118,8 @@ class Spreadsheet:
         if not math.isfinite(value):
             return None
         cell = self._new_cell(self._sheet, value)
-        cell.number_format = f"0.{'0' * column.decimals}" if column.decimals else "0"
+        if column.decimals is not None:
+            cell.number_format = f"0.{'0' * column.decimals}" if column.decimals else "0"
         return cell
 
     def _text(self, text: str, column: Column) -> Any:

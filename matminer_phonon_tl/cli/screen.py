@@ -23,7 +23,7 @@ def screen(
     output: Annotated[
         str,
         typer.Argument(
-            metavar="OUTPUT", help=".parquet, .csv or .csv.gz; - for CSV to standard output."
+            metavar="OUTPUT", help=".parquet, .csv, .csv.gz or .xlsx; - for CSV to standard output."
         ),
     ],
     formula: Annotated[

@@ -139,6 +139,16 @@ def marked(field: pa.Field, prediction: str | None, unit: str | None = None) -> 
     return field.with_metadata(kept) if kept else field.remove_metadata()
 
 
+def unit_of(field: pa.Field) -> str:
+    """Return the unit that :func:`marked` noted on a column; empty where there is none."""
+    return str((field.metadata or {}).get(_UNIT, b"").decode())
+
+
+def is_predicted(field: pa.Field) -> bool:
+    """Tell the predictor's columns from those of the input."""
+    return _PREDICTION in (field.metadata or {})
+
+
 def name_of(schema: pa.Schema, prediction: str) -> str | None:
     """Return the name under which a table has one of the predictor's columns; None without it."""
     for field in schema:

@@ -17,12 +17,19 @@ import pyarrow.parquet as pq
 
 from matminer_phonon_tl.exceptions import DataWarning, ScreeningError
 from matminer_phonon_tl.files import replacing
+from matminer_phonon_tl.screening.columns import is_predicted, unit_of
 from matminer_phonon_tl.screening.page import RankingPage
 from matminer_phonon_tl.screening.ranking import TopRows
+from matminer_phonon_tl.spreadsheet import MOST_ROWS, Column, Spreadsheet, check_spreadsheets
 
 METADATA_KEY = "matminer-phonon-tl"
 """Key of the Parquet file's metadata: JSON of model, versions and options."""
 ROW_GROUP = 131_072
+_KINDS = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet", ".xlsx": "xlsx"}
+_DECIMALS = {"cm-1": 1, "K": 1, "J/g/K": 4, "W/m/K": 1}
+"""Digits after the point, by unit."""
+_LOOKED_AT = 100
+"""Rows that tell how wide a spreadsheet's columns are."""
 _STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -104,6 +111,45 @@ class CsvSink:
             self._text.detach()
 
 
+class SpreadsheetSink:
+    """Write a spreadsheet with units in the headings and as many digits as are meant.
+
+    Raises
+    ------
+    ScreeningError
+        If there are more rows than a sheet holds.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self._sheet: Spreadsheet | None = None
+        self._rows = 0
+
+    def add(self, table: pa.Table) -> None:
+        """Write a table's rows, after the headings before the first."""
+        rows = list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+        if self._sheet is None:
+            columns = [Column(f.name, unit_of(f), _decimals(f)) for f in table.schema]
+            self._sheet = Spreadsheet(columns, rows[:_LOOKED_AT])
+        self._rows += len(rows)
+        if self._rows > MOST_ROWS:
+            raise ScreeningError(
+                f"expected at most {MOST_ROWS} rows for a spreadsheet, got more: write .parquet or "
+                ".csv, or the best rows alone (--top)"
+            )
+        self._sheet.add([[_plain(value) for value in row] for row in rows])
+
+    def close(self) -> None:
+        """Write the file: until then all is in a temporary one."""
+        if self._sheet is not None:
+            self._sheet.save(self.file)
+
+    def abandon(self) -> None:
+        """Write no more."""
+        if self._sheet is not None:
+            self._sheet.abandon()
+
+
 @contextmanager
 def output_file(path: Path, folder: Path) -> Iterator[BinaryIO]:
     """Open a file that appears under its name once it is complete.
@@ -125,13 +171,21 @@ def output_file(path: Path, folder: Path) -> Iterator[BinaryIO]:
 
 
 def check_output(output: Path) -> str:
-    """Return "csv" or "parquet", or say what is wrong with the output's place or name."""
+    """Return "csv", "parquet" or "xlsx", or say what is wrong with the output's place or name.
+
+    Raises
+    ------
+    MissingExtraError
+        A spreadsheet takes openpyxl, which is not installed.
+    """
     name = output.name.removesuffix(".gz")
-    kind = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}.get(Path(name).suffix)
-    if kind is None or (kind == "parquet" and name != output.name):
+    kind = _KINDS.get(Path(name).suffix)
+    if kind is None or (kind != "csv" and name != output.name):
         raise ScreeningError(
-            f"expected an output named .parquet, .csv or .csv.gz, or '-', got {output}"
+            f"expected an output named .parquet, .csv, .csv.gz or .xlsx, or '-', got {output}"
         )
+    if kind == "xlsx":
+        check_spreadsheets()
     return kind
 
 
@@ -212,6 +266,17 @@ def harmless(text: str) -> str:
     return text
 
 
+def _decimals(field: pa.Field) -> int | None:
+    """Return how many digits of a predicted number are meant; of the input's all."""
+    if not is_predicted(field) or not pa.types.is_floating(field.type):
+        return None
+    return _DECIMALS.get(unit_of(field), 3)
+
+
+def _plain(value: Any) -> Any:
+    return value if value is None or isinstance(value, bool | int | float | str) else _cell(value)
+
+
 def _cells(column: pa.ChunkedArray) -> list[Any]:
     return [_cell(value) for value in column.to_pylist()]
 
@@ -230,7 +295,7 @@ class Delivery:
     ----------
     output : Path or None
         None for standard output.
-    kind : {"parquet", "csv"}
+    kind : {"parquet", "csv", "xlsx"}
     about : mapping
         What made the result, for the metadata and for the page.
     top : TopRows or None
@@ -256,9 +321,7 @@ class Delivery:
             Folder, on the output's file system, in which the output grows.
         """
         with self._file(temporary) as file:
-            sink: ParquetSink | CsvSink = (
-                ParquetSink(file, self.about) if self.kind == "parquet" else CsvSink(file)
-            )
+            sink = self._sink(file)
             try:
                 for table in self._ranked(tables):
                     sink.add(table)
@@ -281,6 +344,11 @@ class Delivery:
             DataWarning,
             stacklevel=2,
         )
+
+    def _sink(self, file: BinaryIO) -> ParquetSink | CsvSink | SpreadsheetSink:
+        if self.kind == "parquet":
+            return ParquetSink(file, self.about)
+        return SpreadsheetSink(file) if self.kind == "xlsx" else CsvSink(file)
 
     def _ranked(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         if self.top is None:

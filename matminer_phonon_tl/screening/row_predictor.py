@@ -1,5 +1,6 @@
 """Predictions for the rows of a chunk: each distinct formula is predicted once."""
 
+import re
 from collections import deque
 from dataclasses import dataclass
 from threading import Lock
@@ -53,7 +54,7 @@ class RowPredictor:
         units = frame.attrs.get("units", {})
         fields = [pa.field(name, _type(frame[name])) for name in frame.columns]
         self.schema = pa.schema(
-            [marked(field, field.name, units.get(field.name)) for field in fields]
+            [marked(field, field.name, _unit(field.name, units)) for field in fields]
         )
 
     @classmethod
@@ -173,6 +174,11 @@ class _Block:
 
     formulas: list[str]
     table: pa.Table
+
+
+def _unit(name: str, units: dict[str, str]) -> str | None:
+    """Return the unit of a column: ends and spread of a prediction have the prediction's."""
+    return units.get(name) or units.get(re.sub("_(lower|upper|std|expected)$", "", name))
 
 
 def _type(series: "pd.Series[Any]") -> pa.DataType:

@@ -76,7 +76,7 @@ def test_warnings_are_one_line(tmp_path):
     ("arguments", "sentence"),
     [
         (["no.csv", "out.csv"], "expected an input file, found none at no.csv"),
-        (["in.csv", "out.xlsx"], "expected an output named .parquet, .csv or .csv.gz"),
+        (["in.csv", "out.xls"], "expected an output named .parquet, .csv, .csv.gz or .xlsx"),
         (["in.csv", "no/out.csv"], "expected the output in a folder that exists"),
         (["in.csv", "out.csv", "--formula", "name"], "expected a column 'name' in in.csv"),
         (["in.csv", "out.csv", "--where", "import os"], "expected 'and', 'or' or the end"),

@@ -105,7 +105,7 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("x.txt", r"expected an output named \.parquet, \.csv or \.csv\.gz, or '-', got"),
+        ("x.txt", r"expected an output named \.parquet, .*\.xlsx, or '-', got"),
         ("x.parquet.gz", "expected an output named"),
     ],
 )
