@@ -193,19 +193,20 @@ def predict(
             zip(asked, prediction.frame.to_dict(orient="records"), strict=True)
         )
     ]
+    failed = [record for record in records if record["error"]]
+    draws = plot is not None and len(failed) < len(records)
+    if plot is not None and draws:
+        _draw(records, prediction.frame.attrs["units"], drawn, level, plot)
     if as_json:
         print_json(records)
     else:
         _print(records, 100 * level, predictor)
-    failed = [record for record in records if record["error"]]
+        if draws:
+            typer.echo(f"written to {plot}")
     for record in failed:
         typer.echo(f"{_label(record)!r}: {record['error']}", err=True)
-    if plot is not None and len(failed) == len(records):
+    if plot is not None and not draws:
         typer.echo(f"phonon-tl: expected a compound to draw, got none: no {plot}", err=True)
-    elif plot is not None:
-        _draw(records, prediction.frame.attrs["units"], drawn, level, plot)
-        if not as_json:
-            typer.echo(f"written to {plot}")
     if failed:
         raise typer.Exit(ROWS_FAILED)
 

@@ -29,6 +29,8 @@ _CALCULATED_AS = {
     "has_gap_probability": "has_phonon_bandgap",
 }
 """Calculated value beside a prediction, where it has another name."""
+ORDERS_OF_MAGNITUDE = ("lattice_conductivity",)
+"""Properties that are drawn over a logarithmic axis."""
 _LONGEST = 32
 
 
@@ -133,6 +135,8 @@ def plot_ranking(
                   va="center", color=UNLIKE, fontsize="small")  # fmt: skip
     _mark_calculated(axes, rows, by, known)
 
+    if by in ORDERS_OF_MAGNITUDE and (rows[by].dropna() > 0).all():
+        axes.set_xscale("log")
     axes.set_yticks(heights, list(rows["label"]), parse_math=False, color=INK)
     for tick, unlike in zip(axes.get_yticklabels(), is_unlike, strict=True):
         tick.set_color(UNLIKE if unlike else INK)

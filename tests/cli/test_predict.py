@@ -166,7 +166,7 @@ def test_the_gap_is_drawn_where_nothing_else_is_asked_for_and_json_stays_json(ru
     [
         (["--plot", "x.jpg"], "expected --plot as a .png, .svg or .pdf file in a folder that"),
         (["--plot", "no/x.png"], "expected --plot as a .png, .svg or .pdf file in a folder that"),
-        (["--plot", "x.png", "--by", "note"], "to name a property that is predicted (has_gap_prob"),
+        (["--plot", "x.png", "--by", "note"], "to name a property that is predicted (phonon_bandgap, "),
         (["--by", "speed_of_sound"], "expected --plot FILE with --by, got none"),
     ],
 )  # fmt: skip

@@ -96,6 +96,14 @@ def test_a_probability_is_beside_what_was_found(frame, known):
     assert list(zip(line.get_ydata(), line.get_xdata(), strict=True)) == [(1, 1), (1, 0), (3, 0)]
 
 
+def test_an_order_of_magnitude_is_drawn_over_a_logarithmic_axis(frame):
+    frame["lattice_conductivity"] = [3.0, 60.0, np.nan, 100.0, 300.0]
+    assert plot_ranking(frame, "lattice_conductivity").axes[0].get_xscale() == "log"
+    assert plot_ranking(frame).axes[0].get_xscale() == "linear"
+    frame.loc[0, "lattice_conductivity"] = 0.0
+    assert plot_ranking(frame, "lattice_conductivity").axes[0].get_xscale() == "linear"
+
+
 def test_a_long_list_is_cut_and_the_title_says_so(frame):
     figure = plot_ranking(frame, n_rows=2)
     assert labels_of(figure) == ["InN", "GaN"]
