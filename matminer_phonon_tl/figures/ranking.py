@@ -108,27 +108,7 @@ def plot_ranking(
     axes = figure.subplots()
     heights = rows.index.to_numpy(dtype=float)
     is_unlike = ~_answers(rows, "in_domain", missing=True)
-    has_interval = {f"{by}_lower", f"{by}_upper"} <= set(rows)
-    for unlike, colour, pale in (
-        (False, PREDICTED, INTERVAL),
-        (True, UNLIKE, UNLIKE_INTERVAL),
-    ):
-        chosen = rows[(is_unlike == unlike) & rows[by].notna()]
-        if not len(chosen):
-            continue
-        what = f"predicted, {100 * level:g} % interval" if has_interval else by.replace("_", " ")
-        if has_interval:
-            axes.hlines(
-                chosen.index, chosen[f"{by}_lower"], chosen[f"{by}_upper"], color=pale, linewidth=3
-            )
-        axes.plot(
-            chosen[by].to_numpy(),
-            chosen.index,
-            "o",
-            color=colour,
-            markersize=4.5,
-            label="the same, unlike the training compounds" if unlike else what,
-        )
+    _draw_predictions(axes, rows, by, is_unlike, level)
     for height in heights[rows[by].isna()]:
         nothing = "no gap" if by.startswith("phonon_bandgap") else "no value"
         axes.text(0.99, height, nothing, transform=axes.get_yaxis_transform(), ha="right",
@@ -155,6 +135,33 @@ def plot_ranking(
             loc="outside lower left", frameon=False, fontsize="small", labelcolor=INK, ncols=1
         )
     return figure
+
+
+def _draw_predictions(
+    axes: "Axes", rows: pd.DataFrame, by: str, is_unlike: NDArray[np.bool_], level: float
+) -> None:
+    """Draw points and intervals, grey where a compound is unlike the training compounds."""
+    has_interval = {f"{by}_lower", f"{by}_upper"} <= set(rows)
+    for unlike, colour, pale in (
+        (False, PREDICTED, INTERVAL),
+        (True, UNLIKE, UNLIKE_INTERVAL),
+    ):
+        chosen = rows[(is_unlike == unlike) & rows[by].notna()]
+        if not len(chosen):
+            continue
+        what = f"predicted, {100 * level:g} % interval" if has_interval else by.replace("_", " ")
+        if has_interval:
+            axes.hlines(
+                chosen.index, chosen[f"{by}_lower"], chosen[f"{by}_upper"], color=pale, linewidth=3
+            )
+        axes.plot(
+            chosen[by].to_numpy(),
+            chosen.index,
+            "o",
+            color=colour,
+            markersize=4.5,
+            label=f"{what}, unlike the training compounds" if unlike else what,
+        )
 
 
 def _mark_calculated(axes: "Axes", rows: pd.DataFrame, by: str, known: pd.DataFrame | None) -> None:

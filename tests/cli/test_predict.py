@@ -146,7 +146,7 @@ def test_a_property_is_drawn_ranked(run, files, tmp_path):
     assert "4 compounds" in words
     assert "speed of sound, km/s" in words
     assert "predicted, 80 % interval" in words
-    assert "the same, unlike the training compounds" in words
+    assert "predicted, 80 % interval, unlike the training compounds" in words
     assert "calculated, each stable polymorph of the formula" in words
 
 
@@ -166,7 +166,7 @@ def test_the_gap_is_drawn_where_nothing_else_is_asked_for_and_json_stays_json(ru
     [
         (["--plot", "x.jpg"], "expected --plot as a .png, .svg or .pdf file in a folder that"),
         (["--plot", "no/x.png"], "expected --plot as a .png, .svg or .pdf file in a folder that"),
-        (["--plot", "x.png", "--by", "note"], "to name a property that is predicted (phonon_bandgap, "),
+        (["--plot", "x.png", "--by", "note"], "a property that is predicted (phonon_bandgap, "),
         (["--by", "speed_of_sound"], "expected --plot FILE with --by, got none"),
     ],
 )  # fmt: skip

@@ -44,7 +44,7 @@ def labels_of(figure):
 
 def points_of(figure, label):
     for line in figure.axes[0].get_lines():
-        if line.get_label().startswith(label):
+        if line.get_label() == label:
             return dict(zip(line.get_ydata(), line.get_xdata(), strict=True))
     return {}
 
@@ -65,14 +65,16 @@ def test_intervals_reach_from_end_to_end(frame):
     drawn = [tuple(each[:, 0]) for lines in figure.axes[0].collections
              for each in lines.get_segments()]  # fmt: skip
     assert sorted(drawn) == [(100.0, 200.0), (127.0, 284.0), (145.0, 319.0)]
+    what = "predicted, 80 % interval"
     key = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert key == ["predicted, 80 % interval", "the same, unlike the training compounds"]
+    assert key == [what, f"{what}, unlike the training compounds"]
 
 
 def test_compounds_unlike_the_training_compounds_are_grey(frame):
     figure = plot_ranking(frame)
-    assert points_of(figure, "predicted") == {1: 205.0, 2: 150.0}
-    assert points_of(figure, "the same, unlike") == {0: 232.0}
+    unlike = "predicted, 90 % interval, unlike the training compounds"
+    assert points_of(figure, "predicted, 90 % interval") == {1: 205.0, 2: 150.0}
+    assert points_of(figure, unlike) == {0: 232.0}
     colours = [to_hex(label.get_color()) for label in figure.axes[0].get_yticklabels()]
     assert colours == [UNLIKE, INK, INK, UNLIKE]
     points = {to_hex(line.get_color()) for line in figure.axes[0].get_lines()}
