@@ -141,6 +141,16 @@ def predict(
             "FIRST:LAST:STEP."
         ),
     ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            help="Draw a property of the compounds, ranked, with intervals and what is calculated: "
+            ".png, .svg, .pdf."
+        ),
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Property that --plot draws; default: phonon_bandgap.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Predict gap, mean speed of sound (of three acoustic waves) and heat capacity of compounds.
@@ -165,6 +175,7 @@ def predict(
         if model is None
         else load_predictor(model)
     )
+    drawn = _check_plot(plot, by, predictor.units)
     asked = _read_all(compounds, structures=model is not None or not composition)
     prediction = predictor.predict_rows(
         [compound.value for compound in asked],
@@ -182,15 +193,64 @@ def predict(
             zip(asked, prediction.frame.to_dict(orient="records"), strict=True)
         )
     ]
+    failed = [record for record in records if record["error"]]
+    draws = plot is not None and len(failed) < len(records)
+    if plot is not None and draws:
+        _draw(records, prediction.frame.attrs["units"], drawn, level, plot)
     if as_json:
         print_json(records)
     else:
         _print(records, 100 * level, predictor)
-    failed = [record for record in records if record["error"]]
+        if draws:
+            typer.echo(f"written to {plot}")
     for record in failed:
         typer.echo(f"{_label(record)!r}: {record['error']}", err=True)
+    if plot is not None and not draws:
+        typer.echo(f"phonon-tl: expected a compound to draw, got none: no {plot}", err=True)
     if failed:
         raise typer.Exit(ROWS_FAILED)
+
+
+def _check_plot(plot: Path | None, by: str | None, units: dict[str, str]) -> str:
+    """Return the column to draw, or refuse what cannot be drawn before anything is predicted."""
+    if plot is None:
+        if by is not None:
+            raise ValueError("expected --plot FILE with --by, got none: --by says what is drawn")
+        return ""
+    from matminer_phonon_tl.figures import check_figure_path
+
+    check_figure_path(plot)
+    drawable = [name for name in units if name != "has_phonon_bandgap"]
+    if not units.keys().isdisjoint(("phonon_bandgap", "has_phonon_bandgap")):
+        drawable.append("has_gap_probability")
+    if "phonon_bandgap" in units:
+        drawable.append("phonon_bandgap_expected")
+    if "heat_capacity" in units:
+        drawable.append("heat_capacity_per_atom")
+    if by is None:
+        return drawable[0]
+    if by not in drawable:
+        raise ValueError(
+            f"expected --by to name a property that is predicted ({', '.join(drawable)}), got "
+            f"{by!r}"
+        )
+    return by
+
+
+def _draw(
+    records: list[dict[str, Any]], units: dict[str, str], by: str, level: float, path: Path
+) -> None:
+    import pandas as pd
+
+    from matminer_phonon_tl.figures import plot_ranking, save_figure
+
+    frame = pd.DataFrame(records)
+    frame.attrs["units"] = units
+    known = pd.DataFrame(
+        [{**each, "row": row} for row, record in enumerate(records) for each in record["known"]]
+    )
+    labels = [_label(record) for record in records]
+    save_figure(plot_ranking(frame, by, known=known, labels=labels, level=level), path)
 
 
 def _record(compound: Compound, row: dict[str, Any], *, other_cells: bool) -> dict[str, Any]:

@@ -269,10 +269,9 @@ class _Figures:
     """Draw each calculation, to the name that is given, or to one each where there are several."""
 
     def __init__(self, path: Path) -> None:
-        if path.suffix not in (".png", ".svg", ".pdf") or not path.parent.is_dir():
-            raise ValueError(
-                f"expected --plot as a .png, .svg or .pdf file in a folder that exists, got {path}"
-            )
+        from matminer_phonon_tl.figures import check_figure_path
+
+        check_figure_path(path)
         self.path = path
         self.written: list[Path] = []
         self._first: tuple[Figure, str] | None = None
@@ -303,7 +302,9 @@ class _Figures:
         return path
 
     def _save(self, figure: "Figure", path: Path) -> None:
-        figure.savefig(path, dpi=150)
+        from matminer_phonon_tl.figures import save_figure
+
+        save_figure(figure, path)
         self.written.append(path)
 
 

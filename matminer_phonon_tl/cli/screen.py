@@ -52,7 +52,14 @@ def screen(
     ] = None,
     ascending: Annotated[bool, typer.Option("--ascending", help="Rank the lowest first.")] = False,
     html: Annotated[
-        Path | None, typer.Option(help="Write a page of the result too: figures and a table.")
+        Path | None, typer.Option(help="Write a page of the result too: a figure and a table.")
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            help="Draw the first rows by --by, with intervals and what is calculated: .png, .svg, "
+            ".pdf."
+        ),
     ] = None,
     model: Annotated[
         str | None,
@@ -130,6 +137,7 @@ def screen(
             by=by,
             ascending=ascending,
             html=html,
+            plot=plot,
             level=level,
             conditional=conditional,
             negligible=negligible,

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
+from html import escape
 from importlib.resources import as_file, files
 from typing import Any, NamedTuple, Self
 
@@ -10,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pymatgen.core import Composition, Structure
 from sklearn.base import BaseEstimator, clone
+from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
@@ -89,6 +91,14 @@ SHIPPED_FILES = {
 }
 """Shipped predictors, by whether they use the structure and predict other properties."""
 HEAT_CAPACITY, PER_ATOM = "heat_capacity", "heat_capacity_per_atom"
+SCORES = {
+    "f1": "F1",
+    "auroc": "AUROC",
+    "mae": "MAE",
+    "r2": "R\u00b2",
+    "coverage_of_90_percent_intervals": "labels in the 90 % intervals",
+}
+"""Scores of a card that a notebook shows."""
 OTHER_CELLS = (2, 4)
 """Formula units per primitive cell that crystals have most often besides one."""
 DEPENDS_ON_CELL = "whether there is a gap depends on the atoms in the primitive cell"
@@ -682,6 +692,33 @@ class PhononPredictor(BaseEstimator, JSONModel):
             for ending in names:  # of the formula as given; the model knows the reduced one
                 columns[f"{HEAT_CAPACITY}{ending}"] *= materials.formula_units
         return columns, averaged
+
+    def _repr_html_(self) -> str:
+        """Show in a notebook what is predicted, from how many rows, and what the card scores."""
+        if not hasattr(self, "regressors_"):
+            return str(estimator_html_repr(self))
+        card = getattr(self, "card_", {})
+        scores = {score["target"]: score for score in card.get("scores", [])}
+        rows = []
+        for name, model in {HAS_GAP: self.classifier_, **self.regressors_}.items():
+            if model is None:
+                continue
+            score = scores.get(name, {})
+            said = [f"{title} {score[key]:.4g}" for key, title in SCORES.items() if key in score]
+            cells = [name, self.units.get(name, ""), model.training_data_["rows"], ", ".join(said)]
+            rows.append("".join(f"<td>{escape(str(cell))}</td>" for cell in cells))
+        protocols = dict.fromkeys(score["protocol"] for score in scores.values())
+        what = f"{type(self).__name__} of {'structures' if self.use_structure else 'compositions'}"
+        head = "<th>predicts</th><th>unit</th><th>training rows</th><th>scores</th>"
+        return (
+            f"<table><caption>{what}</caption><thead><tr>{head}</tr></thead><tbody>"
+            f"{''.join(f'<tr>{row}</tr>' for row in rows)}</tbody></table>"
+            + "".join(f"<p>Scores: {escape(protocol)}.</p>" for protocol in protocols)
+        )
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """Show the same where a notebook asks in this way first, as it does."""
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
     def _json_params(self) -> dict[str, Any]:
         """Leave out labels that were not given: files without any are as they were."""

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +40,15 @@ LOWEST_OPTICAL = 10.0
 ROOM_TEMPERATURE = 300.0
 """K. That of the datasets' heat capacities."""
 
+_SHOWN = {
+    **dict.fromkeys(("lowest_frequency", "max_frequency"), ("cm-1", 1)),
+    **dict.fromkeys(("acoustic_top", "optical_bottom", "acoustic_optical_gap"), ("cm-1", 1)),
+    "largest_gap": ("cm-1", 1),
+    **dict.fromkeys(("speed_of_sound", "speed_longitudinal", "speed_transverse"), ("km/s", 2)),
+    "debye_temperature": ("K", 0),
+    **dict.fromkeys(("heat_capacity", "heat_capacity_per_atom"), ("J/mol/K", 2)),
+}
+"""Unit of each number that a notebook shows, and its digits after the point."""
 _NAN = float("nan")
 _NO_SPEEDS = DirectionalSpeeds(_NAN, _NAN, _NAN, _NAN)
 _NO_GAP = SpectralGap(_NAN, _NAN, _NAN, 0)
@@ -109,6 +119,28 @@ class PhononProperties:
     def acoustic_optical_gap(self) -> float:
         """Lowest optical less highest acoustic frequency, cm-1; negative where they overlap."""
         return self.optical_bottom - self.acoustic_top
+
+    def _repr_html_(self) -> str:
+        """Show in a notebook a table of what is known, with units."""
+        row = self.as_dict()
+        crystal = row["formula"] or "a crystal"
+        shown = [("stable", "yes" if self.is_stable else "no, there are imaginary modes", "")]
+        shown += [
+            (name.replace("_", " "), f"{row[name]:.{digits}f}", unit)
+            for name, (unit, digits) in _SHOWN.items()
+            if row[name] is not None
+        ]
+        shown += [(name, row[name] or "", "") for name in ("source", "units", "notes")]
+        cells = (
+            f'<tr><th style="text-align: left">{escape(name)}</th>'
+            f"<td>{escape(value)} {unit}</td></tr>"
+            for name, value, unit in shown
+            if value
+        )
+        return (
+            f"<table><caption>Phonon properties of {escape(crystal)}</caption><tbody>"
+            f"{''.join(cells)}</tbody></table>"
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the properties as a row of a table, without what has no number.

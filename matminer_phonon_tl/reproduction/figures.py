@@ -4,7 +4,6 @@ A figure is a list of panels. A file holds them all; the report's page holds eac
 SVG, so that panels wrap in a narrow window.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +27,7 @@ from matminer_phonon_tl.figures.classifier import (
     draw_precision_recall,
     draw_roc,
 )
+from matminer_phonon_tl.figures.saving import page_svg
 from matminer_phonon_tl.files import write_atomically
 from matminer_phonon_tl.reproduction.paper import TARGETS, published_figure
 from matminer_phonon_tl.reproduction.tables import select, without_parts_of_the_leak
@@ -260,19 +260,10 @@ def _change_of_the_paper(experiment: str, target: str) -> float:
 
 def _svg(panel: Panel, prefix: str) -> str:
     """Draw a panel as SVG that can stand beside others in one page and wears the page's colours."""
-    content = BytesIO()
     with rc_context(STYLE):
         figure = Figure(figsize=PANEL, layout="constrained")
         panel(figure.subplots())
-        figure.savefig(content, format="svg", transparent=True, metadata={"Date": None})
-    text = content.getvalue().decode()
-    text = text[text.index("<svg") :]
-    # metadata say nothing here, and a style element would hold for the whole page
-    text = re.sub(r"<(metadata|style)\b.*?</\1>", "", text, flags=re.DOTALL)
-    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", text)
-    for colour, replacement in PAGE_COLOURS.items():
-        text = text.replace(colour, replacement)
-    return text.replace("<svg ", '<svg class="panel" ', 1)
+        return page_svg(figure, prefix, PAGE_COLOURS)
 
 
 def _architecture_panels(scores: pd.DataFrame) -> list[Panel]:

@@ -139,22 +139,20 @@ def marked(field: pa.Field, prediction: str | None, unit: str | None = None) -> 
     return field.with_metadata(kept) if kept else field.remove_metadata()
 
 
-def unit_of(field: pa.Field) -> str:
-    """Return the unit that :func:`marked` noted on a column; empty where there is none."""
-    return str((field.metadata or {}).get(_UNIT, b"").decode())
+def prediction_of(field: pa.Field) -> str | None:
+    """Return the predictor's name of a column; None for one of the input's."""
+    name = (field.metadata or {}).get(_PREDICTION)
+    return None if name is None else str(name.decode())
 
 
-def is_predicted(field: pa.Field) -> bool:
-    """Tell the predictor's columns from those of the input."""
-    return _PREDICTION in (field.metadata or {})
+def names_of(schema: pa.Schema, prediction: str) -> list[str]:
+    """Return the columns that hold one of the predictor's; of formulas, the input's is one too."""
+    return [str(field.name) for field in schema if prediction_of(field) == prediction]
 
 
 def name_of(schema: pa.Schema, prediction: str) -> str | None:
     """Return the name under which a table has one of the predictor's columns; None without it."""
-    for field in schema:
-        if (field.metadata or {}).get(_PREDICTION) == prediction.encode():
-            return str(field.name)
-    return None
+    return next(iter(names_of(schema, prediction)), None)
 
 
 def units_of(schema: pa.Schema) -> dict[str, str]:

@@ -10,15 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Protocol, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from matminer_phonon_tl.exceptions import DataWarning, ScreeningError
 from matminer_phonon_tl.files import replacing
-from matminer_phonon_tl.screening.columns import is_predicted, unit_of
-from matminer_phonon_tl.screening.page import RankingPage
+from matminer_phonon_tl.screening.columns import prediction_of, units_of
+from matminer_phonon_tl.screening.figure import predicted_rows
 from matminer_phonon_tl.screening.ranking import TopRows
 from matminer_phonon_tl.spreadsheet import MOST_ROWS, Column, Spreadsheet, check_spreadsheets
 
@@ -129,7 +129,11 @@ class SpreadsheetSink:
         """Write a table's rows, after the headings before the first."""
         rows = list(zip(*(column.to_pylist() for column in table.columns), strict=True))
         if self._sheet is None:
-            columns = [Column(f.name, unit_of(f), _decimals(f)) for f in table.schema]
+            units = units_of(table.schema)
+            columns = [
+                Column(each.name, units.get(each.name, ""), _decimals(each, units))
+                for each in table.schema
+            ]
             self._sheet = Spreadsheet(columns, rows[:_LOOKED_AT])
         self._rows += len(rows)
         if self._rows > MOST_ROWS:
@@ -189,28 +193,31 @@ def check_output(output: Path) -> str:
     return kind
 
 
-def check_places(data: Any, output: str | Path, page: Any) -> tuple[Path | None, Path | None]:
-    """Return the places of the output and the page, or refuse them before anything is done.
+def check_places(
+    data: Any, output: str | Path, **others: str | Path | None
+) -> tuple[Path | None, ...]:
+    """Return the places of the output and of other files, or refuse them before anything is done.
 
     Parameters
     ----------
     data : path or other input
     output : path or "-"
-    page : path or None
+    **others : path or None
+        The other files, by what they are called in an error.
 
     Returns
     -------
     output : Path or None
         None for standard output. For a link, the file that it links to; the link stays.
-    page : Path or None
+    *others : Path or None
 
     Raises
     ------
     ScreeningError
-        If no file can be put there, or if one would be put over the input or the other.
+        If no file can be put there, or if one would be put over the input or another of them.
     """
-    out = None if str(output) == "-" else Path(output)
-    files = {"output": out, "page": None if page is None else Path(page)}
+    files = {"output": None if str(output) == "-" else Path(output)}
+    files |= {name: None if path is None else Path(path) for name, path in others.items()}
     files = {n: p.resolve() if p is not None and p.is_symlink() else p for n, p in files.items()}
     given = Path(data).resolve() if isinstance(data, str | Path) and str(data) != "-" else None
     if given is not None and not given.exists():
@@ -227,10 +234,14 @@ def check_places(data: Any, output: str | Path, page: Any) -> tuple[Path | None,
             raise ScreeningError(
                 f"expected the {name} outside of the input's folder {given}, got {path}"
             )
-    written = [path.resolve() for path in files.values() if path is not None]
-    if len(written) > len(set(written)):
-        raise ScreeningError(f"expected output and page in two files, got {out} for both")
-    return files["output"], files["page"]
+    name_of: dict[Path, str] = {}
+    for name, path in files.items():
+        if path is None:
+            continue
+        other = name_of.setdefault(path.resolve(), name)
+        if other != name:
+            raise ScreeningError(f"expected {other} and {name} in two files, got {path} for both")
+    return tuple(files.values())
 
 
 def check_place(path: Path, what: str) -> None:
@@ -266,11 +277,11 @@ def harmless(text: str) -> str:
     return text
 
 
-def _decimals(field: pa.Field) -> int | None:
+def _decimals(field: pa.Field, units: Mapping[str, str]) -> int | None:
     """Return how many digits of a predicted number are meant; of the input's all."""
-    if not is_predicted(field) or not pa.types.is_floating(field.type):
+    if prediction_of(field) is None or not pa.types.is_floating(field.type):
         return None
-    return _DECIMALS.get(unit_of(field), 3)
+    return _DECIMALS.get(units.get(field.name, ""), 3)
 
 
 def _plain(value: Any) -> Any:
@@ -287,9 +298,19 @@ def _cell(value: Any) -> Any:
     return harmless(value) if isinstance(value, str) else value
 
 
+class View(Protocol):
+    """A page or a figure of the rows that are written."""
+
+    def add(self, table: pa.Table) -> None:
+        """Take note of a table's rows."""
+
+    def write(self, n_predicted: int) -> None:
+        """Write it once all rows have gone by; so many were ranked, of which some are written."""
+
+
 @dataclass
 class Delivery:
-    """Write the rows that were asked for: all of them or the best, and the page.
+    """Write the rows that were asked for: all of them or the best, and views of them.
 
     Parameters
     ----------
@@ -297,19 +318,20 @@ class Delivery:
         None for standard output.
     kind : {"parquet", "csv", "xlsx"}
     about : mapping
-        What made the result, for the metadata and for the page.
+        What made the result, for the metadata.
     top : TopRows or None
         Only the best rows are written.
-    page : RankingPage or None
-        Sees every row that is written.
+    views : sequence of View
+        Each sees every row that is written.
     """
 
     output: Path | None
     kind: str
     about: Mapping[str, Any]
     top: TopRows | None = None
-    page: RankingPage | None = None
+    views: Sequence[View] = ()
     written: int = field(default=0, init=False)
+    _n_predicted: int = field(default=0, init=False)
 
     def deliver(self, tables: Iterable[pa.Table], temporary: Path | None = None) -> None:
         """Write the rows of tables that share one schema.
@@ -326,16 +348,16 @@ class Delivery:
                 for table in self._ranked(tables):
                     sink.add(table)
                     self.written += table.num_rows
-                    if self.page is not None:
-                        self.page.add(table)
+                    for view in self.views:
+                        view.add(table)
                 sink.close()
             except BaseException:
                 sink.abandon()
                 raise
         if self.top is not None and self.top.is_blind:
             self._warn_of_blind_ranking(self.top)
-        if self.page is not None:
-            self.page.write()
+        for view in self.views:
+            view.write(self._n_predicted)
 
     def _warn_of_blind_ranking(self, top: TopRows) -> None:
         warnings.warn(
@@ -351,12 +373,13 @@ class Delivery:
         return SpreadsheetSink(file) if self.kind == "xlsx" else CsvSink(file)
 
     def _ranked(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-        if self.top is None:
-            yield from tables
-            return
         for table in tables:
-            self.top.add(table)
-        if self.top.table is not None:
+            self._n_predicted += predicted_rows(table).num_rows
+            if self.top is None:
+                yield table
+            else:
+                self.top.add(table)
+        if self.top is not None and self.top.table is not None:
             yield self.top.table
 
     @contextmanager

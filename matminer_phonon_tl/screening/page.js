@@ -1,26 +1,39 @@
 "use strict";
 (() => {
-  const { columns, rows, units } = JSON.parse(document.getElementById("rows").textContent);
+  const element = document.getElementById("rows");
+  if (!element) return;
+  const { columns, shown, units, unlike, rows } = JSON.parse(element.textContent);
   const table = document.getElementById("table");
   const filter = document.getElementById("filter");
   const count = document.getElementById("count");
-  const isNumber = columns.map((_, i) => rows.some((row) => typeof row[i] === "number"));
+  const place = (name) => columns.indexOf(name);
+  const isUnlike = (row) => unlike !== null && row[place(unlike)] === false;
+  // A column of two parts is an interval.
+  const parts = shown.map((names) => names.map(place));
+  const isNumber = parts.map(([i]) => rows.some((row) => typeof row[i] === "number"));
   let sorted = { column: null, descending: true };
 
-  const shown = (value) => {
+  const text = (value) => {
     if (value === null) return "";
-    if (typeof value === "number") return String(Number(value.toPrecision(5)));
+    if (Number.isInteger(value)) return String(value);
+    if (typeof value === "number") {
+      return String(Number(Math.abs(value) < 1000 ? value.toPrecision(4) : value.toFixed(1)));
+    }
     if (typeof value === "boolean") return value ? "yes" : "no";
     return String(value);
   };
+  const cellText = (row, [one, other]) => {
+    if (other === undefined || row[one] === null) return text(row[one]);
+    return `${text(row[one])} \u2013 ${text(row[other])}`;
+  };
 
   // "phonon_bandgap > 150", or any text.
-  const condition = (text) => {
-    const match = /^\s*(.+?)\s*(<=|>=|<|>|=)\s*(-?[\d.]+(?:e[+-]?\d+)?)\s*$/i.exec(text);
-    const column = match ? columns.indexOf(match[1]) : -1;
+  const condition = (typed) => {
+    const match = /^\s*(.+?)\s*(<=|>=|<|>|=)\s*(-?[\d.]+(?:e[+-]?\d+)?)\s*$/i.exec(typed);
+    const column = match ? place(match[1]) : -1;
     if (column < 0) {
-      const part = text.trim().toLowerCase();
-      return (row) => row.some((value) => shown(value).toLowerCase().includes(part));
+      const part = typed.trim().toLowerCase();
+      return (row) => parts.some((each) => cellText(row, each).toLowerCase().includes(part));
     }
     const limit = Number(match[3]);
     const compare = {
@@ -41,16 +54,17 @@
   const draw = () => {
     let kept = rows.filter(condition(filter.value));
     if (sorted.column !== null) {
-      kept = kept.slice().sort(compare(sorted.column, sorted.descending));
+      kept = kept.slice().sort(compare(parts[sorted.column][0], sorted.descending));
     }
     const body = document.createElement("tbody");
     for (const row of kept) {
       const line = body.insertRow();
-      row.forEach((value, i) => {
+      if (isUnlike(row)) line.className = "unlike";
+      parts.forEach((each, i) => {
         const cell = line.insertCell();
-        cell.textContent = shown(value);
+        cell.textContent = cellText(row, each);
         if (isNumber[i]) cell.className = "number";
-        else if (value !== null) cell.title = String(value);
+        else if (cell.textContent) cell.title = cell.textContent;
       });
     }
     table.tBodies[0].replaceWith(body);
@@ -58,23 +72,25 @@
   };
 
   const head = table.tHead.insertRow();
-  columns.forEach((name, i) => {
+  shown.forEach(([name, other], i) => {
     const cell = document.createElement("th");
     cell.scope = "col";
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = name.replaceAll("_", " ");
+    button.textContent = other === undefined ? name.replaceAll("_", " ") : "interval";
+    if (other !== undefined) button.title = `${name} to ${other}`;
     button.addEventListener("click", () => {
       sorted = { column: i, descending: sorted.column === i ? !sorted.descending : isNumber[i] };
-      for (const other of head.cells) other.removeAttribute("aria-sort");
+      for (const each of head.cells) each.removeAttribute("aria-sort");
       cell.setAttribute("aria-sort", sorted.descending ? "descending" : "ascending");
       draw();
     });
     cell.append(button);
-    if (units[name]) {
+    if (units[name] && other === undefined) {
       const unit = document.createElement("span");
       unit.className = "unit";
-      unit.textContent = units[name];
+      unit.textContent = units[name].split(" per ")[0];
+      unit.title = units[name];
       cell.append(unit);
     }
     head.append(cell);

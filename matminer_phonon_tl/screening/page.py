@@ -1,4 +1,4 @@
-"""Write the page of a result: figures, and a table to sort and to filter."""
+"""Write the page of a result: what ranks first, in a figure, and in a table to sort and filter."""
 
 import html
 import json
@@ -9,22 +9,35 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pymatgen.core import Element
+from pymatgen.core import Element, Structure
 
+from matminer_phonon_tl.exceptions import CompositionError
 from matminer_phonon_tl.files import write_atomically
-from matminer_phonon_tl.screening.columns import as_texts, name_of, units_of
-from matminer_phonon_tl.screening.ranking import Ranking, TopRows
+from matminer_phonon_tl.formulas import write_formula
+from matminer_phonon_tl.screening.columns import as_texts, name_of, prediction_of, units_of
+from matminer_phonon_tl.screening.figure import (
+    draw_first,
+    formula_column,
+    formulas_of,
+    predicted_rows,
+)
+from matminer_phonon_tl.screening.ranking import RANKED_BY, Ranking, TopRows
+from matminer_phonon_tl.structures import may_be_formula, structure_of
 
 TABLE_ROWS = 1000
-POINTS = 3000
-"""Points of the scatter plot: the table's rows, and a random sample of the others."""
+MOST_BYTES = 800_000
+"""Size of the table; of wider rows there are fewer. The rest of the page takes some 100 kB."""
+LONGEST = 300
+"""Characters of a cell."""
+DIGITS = 8
+"""Significant, of numbers in the table."""
+SYMPREC = 0.01
+"""Angstrom."""
+FIGURE_WIDTH = 4.4
+"""Inches; read on a phone, and larger on a screen."""
 
-SPREADS = ("has_gap_probability", "phonon_bandgap", "speed_of_sound", "heat_capacity")
-"""Predictions whose spread is in the output but not on the page."""
-_NUMBER, _RANDOM = "@phonon-tl number", "@phonon-tl random"
 _IS_CODE = re.compile(r"0\d")
 """Texts such as 007 are names, not numbers."""
 _SYMBOL = re.compile(r"[A-Z][a-z]?")
@@ -34,12 +47,16 @@ NO_GAP = (
     "A compound that is judged to have no gap between acoustic and optical phonons has no value "
     "for it."
 )
+UNLIKE = (
+    "Grey: unlike the training compounds, or of a kind that the models do not know (the column "
+    "note says why), so that the interval may not hold."
+)
 TABLE = """
-<p><label>Filter <input id="filter" type="search" placeholder="GaN, or phonon_bandgap &gt; 150">
+<p><label>Filter <input id="filter" type="search" placeholder="GaN, or {by} &gt; 5">
 </label> <span id="count" role="status"></span></p>
 <p class="hint">A text is looked for in every cell; a column, &lt; or &gt; and a number keep the
 rows for which that holds. A click on a heading sorts, another the other way round.</p>
-<div class="scroll"><table id="table"><thead></thead><tbody></tbody></table></div>
+<div class="scroll" tabindex="0"><table id="table"><thead></thead><tbody></tbody></table></div>
 """
 
 
@@ -50,7 +67,7 @@ class RankingPage:
     ----------
     path : Path
     ranking : Ranking
-        What ranks the table's rows.
+        What ranks the rows of figure and table.
     about : mapping
         What made the result, for the foot of the page.
     """
@@ -62,83 +79,94 @@ class RankingPage:
         self.schema = pa.schema([])
         self.elements: Counter[str] = Counter()
         self._top = TopRows(TABLE_ROWS, ranking)
-        # The rows with the lowest random numbers are a random sample of all rows.
-        self._some = TopRows(POINTS, Ranking(_RANDOM, ascending=True))
-        self._random = np.random.default_rng(0)
 
     def add(self, table: pa.Table) -> None:
         """Take note of a table's rows."""
         self.schema = table.schema
-        self._count_elements(table)
-        numbers = pa.array(np.arange(self.n_rows, self.n_rows + table.num_rows))
-        table = table.append_column(_NUMBER, numbers)
         self.n_rows += table.num_rows
         self._top.add(table)
-        self._some.add(table.append_column(_RANDOM, pa.array(self._random.random(len(table)))))
+        for formula in formulas_of(predicted_rows(table)):
+            self.elements.update(_ELEMENTS & set(_SYMBOL.findall(formula)))
 
-    def _count_elements(self, table: pa.Table) -> None:
-        """Count the elements of the rows that were predicted."""
-        names, errors = name_of(table.schema, "formula"), name_of(table.schema, "error")
-        if names is None:
-            return
-        if errors is not None:
-            table = table.filter(table[errors].is_null())
-        for formula in table[names].to_pylist():
-            self.elements.update(_ELEMENTS & set(_SYMBOL.findall(str(formula))))
+    def write(self, n_predicted: int) -> None:
+        """Write the page, which needs no network and no other file.
 
-    def write(self) -> None:
-        """Write the page, which needs no network and no other file."""
-        from plotly.offline import get_plotlyjs
-
-        top = plain_frame(self._top.table)
+        Parameters
+        ----------
+        n_predicted : int
+            Number of rows that were ranked; of them, those that are written were added.
+        """
         folder = files(__package__)
+        content, n_shown = self._content()
         page = "\n".join(
             [
                 "<!doctype html>",
                 '<html lang="en"><head><meta charset="utf-8">',
                 '<meta name="viewport" content="width=device-width, initial-scale=1">',
+                '<meta name="color-scheme" content="light dark">',
                 '<link rel="icon" href="data:,">',
                 "<title>Screening for phonon properties</title>",
-                f"<style>{(folder / 'page.css').read_text(encoding='utf-8')}</style>",
-                f"<script>{get_plotlyjs()}</script></head><body>",
-                *self._body(top),
-                _embedded(self._content(top)),
+                f"<style>{(folder / 'page.css').read_text(encoding='utf-8')}</style></head><body>",
+                *self._body(n_shown, n_predicted),
+                content,
                 f"<script>{(folder / 'page.js').read_text(encoding='utf-8')}</script>",
                 "</body></html>",
             ]
         )
         write_atomically(self.path, page.encode("utf-8", "backslashreplace"))
 
-    def _body(self, top: pd.DataFrame) -> list[str]:
-        points = pd.concat([top, plain_frame(self._some.table)], ignore_index=True)
-        if len(points):
-            points = points.drop_duplicates(_NUMBER)[:POINTS]
-        scatter = scatter_figure(points, self._names(points), self.schema)
-        input_name = html.escape(str(self.about.get("input")))
+    @property
+    def _ranked(self) -> str:
+        """Name of the column by which rows are ranked; empty where there are none."""
+        return self._top.ranking.column(self.schema) if self.n_rows else ""
+
+    def _body(self, n_shown: int, n_predicted: int) -> list[str]:
         where = self.about.get("where")
         condition = f" for which <code>{html.escape(where)}</code>" if where else ""
+        input_name = html.escape(str(self.about.get("input")))
+        by = html.escape(self._ranked)
+        words, order = by.replace("_", " "), "lowest" if self._top.ranking.ascending else "highest"
+        has_gap = name_of(self.schema, RANKED_BY) is not None
+        count = f"{self.n_rows} row{'s' * (self.n_rows != 1)}"
+        if self.n_rows < n_predicted:
+            count = f"The {order} {self.n_rows} of {n_predicted} rows"
         parts = [
             "<h1>Screening for phonon properties</h1>",
-            f"<p>{self.n_rows} rows of {input_name}{condition}. {NO_GAP}</p>",
+            f"<p>{count} of {input_name}{condition}.{f' {NO_GAP}' if has_gap else ''}</p>",
         ]
-        if scatter is not None:
-            shown = "All rows" if self.n_rows <= POINTS else f"{len(points)} of the rows"
+        figure = self._figure(n_predicted)
+        if figure:
+            parts += [f"<h2>Ranked by {words}, {order} first</h2>", figure]
+        if self.n_rows:
+            title = f"{'All' if n_shown == self.n_rows else 'The first'} {n_shown}"
             parts += [
-                "<h2>Gap and mean speed of sound</h2>",
-                f"<p>{shown}, where they have a gap; point at one for its formula.</p>",
-                _figure(scatter),
+                f"<h2>{title} by {words}</h2>",
+                TABLE.replace("{by}", by),
+                f'<p class="hint">{UNLIKE}</p>' if name_of(self.schema, "in_domain") else "",
             ]
         if self.elements:
             parts += [
                 "<h2>Elements</h2>",
                 "<p>How many of the rows hold each element.</p>",
-                _figure(elements_figure(self.elements), "figure table"),
+                elements_table(self.elements),
             ]
-        ranking = self._top.ranking
-        by = html.escape(ranking.column(self.schema) if self.n_rows else str(ranking.by or ""))
-        title = f"The first {len(top)} by {by}" if by else "No rows"
-        parts += [f"<h2>{title}</h2>", TABLE, "<h2>How it was made</h2>", self._methods()]
-        return parts
+        return [*parts, "<h2>How it was made</h2>", self._methods()]
+
+    def _figure(self, n_predicted: int) -> str:
+        """Return the figure of the first rows; nothing where none of them was predicted."""
+        from matminer_phonon_tl.figures import page_svg
+        from matminer_phonon_tl.figures.ranking import PAGE_COLOURS
+
+        if self._top.table is None or not len(predicted := predicted_rows(self._top.table)):
+            return ""
+        figure = draw_first(
+            predicted,
+            self._top.ranking,
+            n_predicted,
+            float(self.about.get("level", 0.9)),
+            FIGURE_WIDTH,
+        )
+        return page_svg(figure, "ranking", PAGE_COLOURS)
 
     def _methods(self) -> str:
         items = "".join(
@@ -148,52 +176,114 @@ class RankingPage:
         )
         return f"<dl>{items}</dl>"
 
-    def _content(self, top: pd.DataFrame) -> dict[str, Any]:
-        top = top[self._shown_columns(top)]
-        # A CSV's numbers are text here, and should not be sorted as such.
-        top = top.apply(_as_numbers)
-        # pandas writes what is missing as null, and rounds to what is worth reading.
+    def _content(self) -> tuple[str, int]:
+        """Return the table's rows, as an element of the page, and their number."""
+        if self._top.table is None:
+            return "", 0
+        top = readable_frame(self._top.table)
+        content: dict[str, Any] = {
+            "columns": list(top.columns),
+            "shown": self._shown_columns(top),
+            "units": units_of(self.schema),
+            "unlike": name_of(self.schema, "in_domain"),
+        }
+        # pandas writes what is missing as null
         rows = json.loads(top.to_json(orient="values", double_precision=15, date_format="iso"))
-        return {"columns": list(top.columns), "rows": rows, "units": units_of(self.schema)}
+        while True:
+            text = json.dumps({**content, "rows": rows}, allow_nan=False, separators=(",", ":"))
+            text = text.replace("<", "\\u003c")  # so that none can forge the element's end
+            if len(text) <= MOST_BYTES or len(rows) <= 1:
+                break
+            rows = rows[: max(1, int(0.95 * len(rows) * MOST_BYTES / len(text)))]
+        return f'<script type="application/json" id="rows">{text}</script>', len(rows)
 
-    def _shown_columns(self, top: pd.DataFrame) -> list[str]:
-        """Choose the table's columns: the formula first, no spreads, and none without any value."""
-        said = [name_of(self.schema, name) for name in ("formula", "error", "note", "in_domain")]
-        first = [name for name in said if name is not None]
-        spreads = {name_of(self.schema, f"{name}_std") for name in SPREADS}
-        rest = [n for n in self.schema.names if n not in first and n not in spreads]
-        return [name for name in (*first, *rest) if name in top and top[name].notna().any()]
+    def _shown_columns(self, top: pd.DataFrame) -> list[list[str]]:
+        """Choose the table's columns and their order; an interval's two ends are one column.
 
-    def _names(self, rows: pd.DataFrame) -> "pd.Series[Any]":
-        column = name_of(self.schema, "formula")
-        texts = rows[column] if column is not None else pd.Series("", index=rows.index)
-        return texts.astype(str).str.slice(0, 80).map(html.escape)
+        The formula and what is ranked stand first, with its interval; then come the input's
+        columns and the predictor's. Spreads, and columns without any value, are left out.
+        """
+        names = {
+            label: str(field.name)
+            for field in self.schema
+            if (label := prediction_of(field)) is not None
+        }
+        parts = {
+            name: [names[f"{label}_lower"], names[f"{label}_upper"]]
+            for label, name in names.items()
+            if f"{label}_lower" in names and f"{label}_upper" in names
+        }
+        ends = {end for pair in parts.values() for end in pair}
+        spreads = {names[label] for label in names if label.endswith("_std")}
+        order = dict.fromkeys([formula_column(self.schema), self._ranked, *self.schema.names])
+        shown = []
+        for name in order:
+            if (
+                name in ends | spreads
+                or name not in top
+                or not top[name].replace("", None).notna().any()
+            ):
+                continue
+            shown.append([name])
+            if name in parts:
+                shown.append(parts[name])
+        return shown
 
 
-def plain_frame(table: pa.Table | None) -> pd.DataFrame:
-    """Turn a table into a frame of scalars: nested values and bytes become text."""
-    if table is None:
-        return pd.DataFrame()
+def readable_frame(table: pa.Table) -> pd.DataFrame:
+    """Turn a table into a frame of numbers and short texts.
+
+    Nested values and bytes become text, a structure its formula and space group, texts of numbers
+    (which a CSV file has) numbers; what is long is cut.
+    """
     columns = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
-        kind = column.type
-        if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-            columns[name] = pd.Series(as_texts(column.to_pylist()).to_pylist(), dtype=object)
-        elif pa.types.is_dictionary(kind):
-            columns[name] = column.cast(kind.value_type).to_pandas()
-        else:
-            columns[name] = column.to_pandas()
+        values = _as_numbers(_scalars(column))
+        if pd.api.types.is_float_dtype(values.dtype):
+            values = values.map(lambda value: float(f"{value:.{DIGITS}g}"), na_action="ignore")
+        elif values.dtype == object:
+            values = values.map(_readable, na_action="ignore")
+        columns[name] = values
     return pd.DataFrame(columns)
 
 
-def _figure(figure: Any, classes: str = "figure") -> str:
-    figure.update_layout(
-        template="plotly_white", margin={"l": 60, "r": 20, "t": 20, "b": 50}, font={"size": 13}
-    )
-    drawn = figure.to_html(
-        full_html=False, include_plotlyjs=False, config={"responsive": True, "displaylogo": False}
-    )
-    return f'<div class="{classes}">{drawn}</div>'
+def _scalars(column: pa.ChunkedArray) -> "pd.Series[Any]":
+    kind = column.type
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return pd.Series(as_texts(column.to_pylist()).to_pylist(), dtype=object)
+    if pa.types.is_dictionary(kind):
+        return column.cast(kind.value_type).to_pandas()
+    return column.to_pandas()
+
+
+def _readable(value: Any) -> Any:
+    """Name a structure, and cut a long text."""
+    if not isinstance(value, str):
+        return value
+    if not may_be_formula(value):
+        try:
+            found = structure_of(value)
+        except CompositionError:
+            found = None
+        if isinstance(found, Structure):
+            return ", ".join(filter(None, [write_formula(found.composition), space_group(found)]))
+    return value if len(value) <= LONGEST else f"{value[: LONGEST - 1]}\u2026"
+
+
+def space_group(structure: Structure) -> str:
+    """Return symbol and number of a crystal's space group, empty where none is found.
+
+    Examples
+    --------
+    >>> space_group(Structure([[4, 0, 0], [0, 4, 0], [0, 0, 4]], ["Po"], [[0, 0, 0]]))
+    'Pm-3m (221)'
+    """
+    import spglib
+
+    kinds = list(dict.fromkeys(site.species for site in structure))
+    numbers = [kinds.index(site.species) for site in structure]
+    cell = (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), numbers)
+    return spglib.get_spacegroup(cell, SYMPREC) or ""
 
 
 def _as_numbers(column: "pd.Series[Any]") -> "pd.Series[Any]":
@@ -206,118 +296,38 @@ def _as_numbers(column: "pd.Series[Any]") -> "pd.Series[Any]":
     return numbers if numbers.notna().eq(column.notna()).all() and len(numbers) else column
 
 
-def _embedded(content: Any) -> str:
-    """Embed JSON in an element whose end no text in it can forge."""
-    text = json.dumps(content, allow_nan=False).replace("<", "\\u003c")
-    return f'<script type="application/json" id="rows">{text}</script>'
-
-
 def _in_words(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {member}" for key, member in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def scatter_figure(rows: pd.DataFrame, names: pd.Series, schema: pa.Schema) -> Any:
-    """Draw the gap against the speed of sound, coloured by the probability of a gap.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Rows without a gap are left out, because they have no place on its axis.
-    names : Series of str
-        Text shown where the pointer is.
-    schema : pyarrow.Schema
-        Says which columns are the predictor's, and their units.
-
-    Returns
-    -------
-    plotly Figure or None
-        None where the result lacks the columns.
-    """
-    import plotly.graph_objects as go
-
-    predictions = ("phonon_bandgap", "speed_of_sound", "has_gap_probability")
-    gap, sound, chance = (name_of(schema, prediction) for prediction in predictions)
-    if gap is None or sound is None or chance is None:
-        return None
-    shown = rows[[gap, sound]].notna().all(axis=1)
-    rows, names, units = rows[shown], names[shown], units_of(schema)
-    figure = go.Figure(
-        go.Scatter(
-            x=rows[sound],
-            y=rows[gap],
-            mode="markers",
-            text=names,
-            marker={
-                "color": rows[chance], "cmin": 0, "cmax": 1, "colorscale": "Viridis",
-                "size": 7, "opacity": 0.8, "colorbar": {"title": "P(gap)"},
-            },
-            hovertemplate="<b>%{text}</b><br>gap %{y:.4g}<br>sound %{x:.4g}<br>"
-            "P(gap) %{marker.color:.2f}<extra></extra>",
-        )
-    )  # fmt: skip
-    figure.update_layout(
-        xaxis_title=_titled("mean speed of sound", units.get(sound)),
-        yaxis_title=_titled("phonon gap", units.get(gap)),
-        hovermode="closest",
-    )
-    return figure
-
-
-def elements_figure(counts: Mapping[str, int]) -> Any:
-    """Draw the periodic table, coloured by how many rows hold each element.
+def elements_table(counts: Mapping[str, int]) -> str:
+    """Return the periodic table as HTML, coloured by how many rows hold each element.
 
     Parameters
     ----------
     counts : mapping of symbol to int
-
-    Returns
-    -------
-    plotly Figure
     """
-    import plotly.graph_objects as go
-
-    n_rows, n_columns = 9, 18
-    values: list[list[Any]] = [[None] * n_columns for _ in range(n_rows)]
-    texts = [[""] * n_columns for _ in range(n_rows)]
-    hovers = [[""] * n_columns for _ in range(n_rows)]
+    most = max(counts.values())
+    cells = []
     for element in Element:
+        if element.symbol in ("D", "T"):
+            continue
         row, column = _place(element)
         count = counts.get(element.symbol, 0)
-        values[row][column] = count or None
-        texts[row][column] = element.symbol
-        hovers[row][column] = f"{element.long_name}: {count} hits"
-    ticks = min(6, 1 + max(counts.values(), default=1))  # whole numbers, each once
-    figure = go.Figure(
-        go.Heatmap(
-            z=values, text=texts, texttemplate="%{text}", customdata=hovers,
-            hovertemplate="%{customdata}<extra></extra>", colorscale="YlOrRd", zmin=0,
-            xgap=2, ygap=2, colorbar={"title": "hits", "tickformat": ",d", "nticks": ticks},
+        share = f";--share:{max(0.08, count / most):.2f}" if count else ""
+        cells.append(
+            f'<li style="grid-area:{row}/{column}{share}" '
+            f'title="{element.long_name}: {count}">{element.symbol}</li>'
         )
-    )  # fmt: skip
-    figure.update_layout(
-        xaxis={"visible": False, "constrain": "domain"},
-        yaxis={
-            "visible": False,
-            "autorange": "reversed",
-            "scaleanchor": "x",
-            "constrain": "domain",
-        },
-        plot_bgcolor="#eee",
-        height=480,
-    )
-    return figure
+    return f'<ul class="elements">{"".join(cells)}</ul>'
 
 
 def _place(element: Element) -> tuple[int, int]:
-    """Return row and column, from 0; lanthanides and actinides stand below."""
+    """Return row and column, from 1; lanthanides and actinides stand below."""
     if element.is_lanthanoid:
-        return 7, element.Z - 57 + 3
+        return 8, element.Z - 57 + 4
     if element.is_actinoid:
-        return 8, element.Z - 89 + 3
-    return element.row - 1, element.group - 1
-
-
-def _titled(name: str, unit: str | None) -> str:
-    return f"{name}, {unit}" if unit else name
+        return 9, element.Z - 89 + 4
+    return element.row, element.group

@@ -23,8 +23,9 @@ from matminer_phonon_tl.screening.engines import (
     in_order,
     threads_and_processes,
 )
+from matminer_phonon_tl.screening.figure import RankingFigure
 from matminer_phonon_tl.screening.input import Input, open_input
-from matminer_phonon_tl.screening.output import Delivery, check_output, check_places
+from matminer_phonon_tl.screening.output import Delivery, View, check_output, check_places
 from matminer_phonon_tl.screening.output_columns import OutputColumns
 from matminer_phonon_tl.screening.page import RankingPage
 from matminer_phonon_tl.screening.ranking import TopRows
@@ -84,6 +85,7 @@ def screen(
     by: str | None = None,
     ascending: bool = False,
     html: str | Path | None = None,
+    plot: str | Path | None = None,
     level: float = 0.9,
     conditional: bool = False,
     negligible: float = NEGLIGIBLE,
@@ -118,15 +120,18 @@ def screen(
         Rows to write, for example ``"has_gap_probability > 0.8 and phonon_bandgap > 150"``.
     top : int, optional
         Write only this many rows: those with the highest value of `by`, ranked. Without it, all
-        rows are written in the input's order, and the page's table is ranked by the predicted gap.
+        rows are written in the input's order, and page and figure are ranked by the predicted gap.
     by : str, optional
-        Column to rank by, in the output and on the page; default: the predicted gap. Text counts as
-        the number that it holds; dates can be ranked too. Only with `top`.
+        Column to rank by, in the output, on the page and in the figure; default: the predicted gap.
+        Text counts as the number that it holds; dates can be ranked too. Only with `top`.
     ascending : bool
         Rank the lowest value first. Only with `top`.
     html : path, optional
-        Write a page of the result too: figures, and a table of the first thousand rows, without the
-        spreads (``_std``).
+        Write a page of the result too: the figure of `plot`, and a table of the first thousand
+        rows, without the spreads (``_std``).
+    plot : path, optional
+        Draw the first 30 rows too, with their intervals and with what is calculated of their
+        formulas: ``.png``, ``.svg`` or ``.pdf``. Intervals are drawn of what is in `columns`.
     level, conditional
         As in :meth:`PhononPredictor.predict`.
     negligible : float
@@ -174,6 +179,7 @@ def screen(
         by=by,
         ascending=ascending,
         html=html,
+        plot=plot,
         level=level,
         conditional=conditional,
         negligible=negligible,
@@ -182,7 +188,11 @@ def screen(
         chunk_rows=chunk_rows,
     )
     kind = "csv" if str(output) == "-" else check_output(Path(output))
-    path, page_path = check_places(data, output, html)
+    if plot is not None:
+        from matminer_phonon_tl.figures import check_figure_path
+
+        check_figure_path(plot)
+    path, page_path, figure_path = check_places(data, output, page=html, figure=plot)
     if path is None and resume:
         raise ScreeningError("expected an output file with resume, got '-': name a file")
     predictor = predictor or ShippedPredictors()
@@ -198,12 +208,17 @@ def screen(
         "input_sha256": rows_in.sha256,
         **settings.of_chunks,
     }
+    views: list[View] = []
+    if page_path is not None:
+        views.append(RankingPage(page_path, settings.ranking, about))
+    if figure_path is not None:
+        views.append(RankingFigure(figure_path, settings.ranking, level))
     delivery = Delivery(
         path,
         kind,
         about,
         top=None if top is None else TopRows(top, settings.ranking),
-        page=None if page_path is None else RankingPage(page_path, settings.ranking, about),
+        views=views,
     )
     with ExitStack() as stack, _writing(path or "standard output"):
         store = None

@@ -44,6 +44,7 @@ class ScreeningSettings:
     by: str | None = None
     ascending: bool = False
     html: str | Path | None = None
+    plot: str | Path | None = None
     level: float = 0.9
     conditional: bool = False
     negligible: float = NEGLIGIBLE
@@ -82,8 +83,8 @@ class ScreeningSettings:
 
     @property
     def is_ranked(self) -> bool:
-        """Whether the output or the page needs a ranking."""
-        return self.top is not None or self.html is not None
+        """Whether the output, the page or the figure needs a ranking."""
+        return any(each is not None for each in (self.top, self.html, self.plot))
 
     @property
     def of_predictor(self) -> dict[str, Any]:

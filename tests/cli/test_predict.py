@@ -128,6 +128,72 @@ def test_a_heat_capacity_is_given_per_atom_too(run):
     assert re.search(r"12\d\d\.\d \[12\d\d, 13\d\d\]", run("Ba8Ga16Ge30")[1])
 
 
+def words_of(path):
+    """Return the words of a figure, in the order in which they are drawn."""
+    return re.findall(r"<text[^>]*>([^<]+)</text>", path.read_text())
+
+
+def test_a_property_is_drawn_ranked(run, files, tmp_path):
+    path = tmp_path / "speeds.svg"
+    code, out, err = run("GaN", "InSb", "BN", "Qq", files[0], "--plot", str(path), "--level", "0.8",
+                         "--by", "speed_of_sound")  # fmt: skip
+    assert code == 1  # Qq
+    assert out.splitlines()[-1] == f"written to {path}"
+    assert err.count("\n") == 1
+    words = words_of(path)
+    shown = [word for word in words if word in ("BN", "GaN", "InN.cif (In1N1)", "InSb", "Qq")]
+    assert shown == ["BN", "GaN", "InN.cif (In1N1)", "InSb"]
+    assert "4 compounds" in words
+    assert "speed of sound, km/s" in words
+    assert "predicted, 80 % interval" in words
+    assert "predicted, 80 % interval, unlike the training compounds" in words
+    assert "calculated, each stable polymorph of the formula" in words
+
+
+def test_the_gap_is_drawn_where_nothing_else_is_asked_for_and_json_stays_json(run, tmp_path):
+    path = tmp_path / "gaps.svg"
+    code, out, _ = run("InSb", "BAs", "--plot", str(path), "--json")
+    assert code == 0
+    assert len(json.loads(out)) == 2
+    words = words_of(path)
+    assert words.index("BAs") < words.index("InSb")
+    assert "phonon bandgap, cm\u207b\u00b9" in words
+    assert words.count("no gap") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--plot", "x.jpg"], "expected --plot as a .png, .svg or .pdf file in a folder that"),
+        (["--plot", "no/x.png"], "expected --plot as a .png, .svg or .pdf file in a folder that"),
+        (["--plot", "x.png", "--by", "note"], "a property that is predicted (phonon_bandgap, "),
+        (["--by", "speed_of_sound"], "expected --plot FILE with --by, got none"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_drawn_is_said_before_anything_is_predicted(
+    run, tmp_path, monkeypatch, arguments, sentence
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        "matminer_phonon_tl.models.shipped.ShippedPredictors.predict_rows",
+        lambda *_, **__: pytest.fail("predicted"),
+    )
+    code, out, err = run("InN", *arguments)
+    assert code == 2
+    assert out == ""
+    assert sentence in err
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_nothing_was_predicted_nothing_is_drawn(run, tmp_path):
+    path = tmp_path / "x.png"
+    code, _, err = run("Qq", "--plot", str(path))
+    assert code == 1
+    assert err.splitlines()[1] == f"phonon-tl: expected a compound to draw, got none: no {path}"
+    assert not path.exists()
+
+
 def test_predicting_waits_for_nothing_it_does_not_need():
     """And what was put off is there for whoever asks, however it is imported."""
     code = """
@@ -138,7 +204,7 @@ try:
     cli.main()
 except SystemExit as ended:
     assert not ended.code
-for name in ("torch", "scipy.stats._stats_py", "matplotlib.pyplot", "plotly.express"):
+for name in ("torch", "scipy.stats._stats_py", "matplotlib", "plotly"):
     assert name not in sys.modules, name
 import scipy.stats
 from scipy.stats import rankdata

@@ -83,6 +83,9 @@ def test_warnings_are_one_line(tmp_path):
         (["in.csv", "out.csv", "--model", "in.csv"], "in.csv: expected JSON"),
         (["in.csv", "/proc/out.csv"], "expected to be able to write /proc/out.csv"),
         (["in.csv", "out.csv", "--html", "no/x.html"], "expected the page in a folder that exists"),
+        (["in.csv", "out.csv", "--plot", "x.jpg"], "expected --plot as a .png, .svg or .pdf file"),
+        (["in.csv", "out.csv", "--plot", "x.svg", "--html", "x.svg"], "page and figure in two"),
+        (["in.csv", "out.csv", "--plot", "x.svg", "--by", "formula"], "expected --top with --by"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_exit_code_2(folder, arguments, sentence):
@@ -227,8 +230,11 @@ def test_help_is_readable_on_a_narrow_terminal(tmp_path):
 def test_the_result_says_what_made_it(folder):
     import pyarrow.parquet as pq
 
-    result = run("in.csv", "out.parquet", "--top", 3, "--by", "speed_of_sound", cwd=folder)
+    result = run(
+        "in.csv", "out.parquet", "--top", 3, "--by", "speed_of_sound", "--plot", "x.png", cwd=folder
+    )
     assert result.returncode == 0
+    assert (folder / "x.png").read_bytes().startswith(b"\x89PNG")
     frame = pd.read_parquet(folder / "out.parquet")
     assert frame["speed_of_sound"].is_monotonic_decreasing
     assert len(frame) == 3

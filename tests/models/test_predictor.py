@@ -395,3 +395,27 @@ def test_a_heavier_anion_is_slower():
     predictor = PhononPredictor.from_pretrained()
     for family in (["GaN", "GaP", "GaAs", "GaSb"], ["LiF", "LiCl", "LiBr", "LiI"]):
         assert predictor.predict(family, warn=False)["speed_of_sound"].is_monotonic_decreasing
+
+
+def test_a_notebook_shows_what_is_predicted_from_how_many_rows(small_predictor):
+    small_predictor.card_ = {
+        "scores": [
+            {"target": "phonon_bandgap", "protocol": "a <b> protocol", "mae": 16.0614, "r2": 0.9078}
+        ]
+    }
+    try:
+        shown = small_predictor._repr_mimebundle_()
+    finally:
+        del small_predictor.card_
+    assert shown["text/plain"].startswith("PhononPredictor(")
+    text = shown["text/html"]
+    rows = small_predictor.regressors_["phonon_bandgap"].training_data_["rows"]
+    assert f"<td>phonon_bandgap</td><td>cm-1</td><td>{rows}</td><td>MAE 16.06, R² 0.9078" in text
+    assert "<td>has_phonon_bandgap</td><td></td>" in text
+    assert "<p>Scores: a &lt;b&gt; protocol.</p>" in text  # of a file that a stranger wrote
+    assert "PhononPredictor of compositions" in text
+    assert "Scores:" not in small_predictor._repr_html_()
+
+
+def test_a_notebook_shows_an_unfitted_predictor_as_scikit_learn_does():
+    assert "sk-top-container" in PhononPredictor()._repr_html_()

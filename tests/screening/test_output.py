@@ -143,18 +143,18 @@ def places(tmp_path, monkeypatch):
 )
 def test_nothing_is_put_over_what_is_needed(places, output, page, sentence):  # noqa: ARG001
     with pytest.raises(ScreeningError, match=sentence):
-        check_places("in.csv", output, page)
+        check_places("in.csv", output, page=page)
 
 
 def test_a_folder_that_is_read_is_not_written_into(places):
     with pytest.raises(ScreeningError, match="expected the output outside of the input's folder"):
-        check_places(places, places / "x.csv", None)
+        check_places(places, places / "x.csv", page=None)
 
 
 def test_a_link_stays_and_what_it_links_to_is_written(places):
-    assert check_places("in.csv", "link.csv", None) == (places / "other.csv", None)
-    assert check_places("in.csv", "-", "x.html") == (None, Path("x.html"))
-    assert check_places("none.csv", "new.csv", None)[0] == Path("new.csv")
+    assert check_places("in.csv", "link.csv", page=None) == (places / "other.csv", None)
+    assert check_places("in.csv", "-", page="x.html") == (None, Path("x.html"))
+    assert check_places("none.csv", "new.csv") == (Path("new.csv"),)
 
 
 def test_texts_of_any_type_are_made_harmless():

@@ -199,7 +199,7 @@ def test_a_result_can_be_screened_again_with_a_page(pretrained, tmp_path):
     schema = pq.read_schema(tmp_path / "two.parquet")
     assert schema.field("phonon_bandgap_predicted").metadata[b"unit"] == b"cm-1"
     assert b"unit" not in (schema.field("phonon_bandgap").metadata or {})
-    assert "by phonon_bandgap_predicted" in (tmp_path / "two.html").read_text()
+    assert "Ranked by phonon bandgap predicted, highest" in (tmp_path / "two.html").read_text()
 
 
 def test_a_page_of_columns_of_every_kind(quick, tmp_path):
