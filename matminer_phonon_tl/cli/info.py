@@ -37,7 +37,7 @@ def info(
         from matminer_phonon_tl.models import model_card
         from matminer_phonon_tl.models.predictor import SHIPPED_FILES
 
-        typer.echo(model_card(file or SHIPPED_FILES[False]), nl=False)
+        typer.echo(model_card(file or SHIPPED_FILES[False, False]), nl=False)
         return
     content = read_card(file) if file else _package_info()
     if as_json:

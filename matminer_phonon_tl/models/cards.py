@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from matminer_phonon_tl.files import file_hash
-from matminer_phonon_tl.models.predictor import HAS_GAP
+from matminer_phonon_tl.models.predictor import HAS_GAP, SHIPPED_FILES, TARGETS
 from matminer_phonon_tl.models.serialization import read_document
-from matminer_phonon_tl.models.shipped import SHIPPED, model_file, shipped_hashes
+from matminer_phonon_tl.models.shipped import model_file, shipped_hashes
 from matminer_phonon_tl.untrusted_json import in_words
 
 LICENSE = "bsd-3-clause"
 """License of the shipped models, as the Hub names it."""
-SHIPPED_DATA = ("phonon_tl", "phonondb_kyoto")
-"""Datasets of this package that the shipped models have learnt from."""
 _TAGS = ("materials-science", "phonons", "matminer", "pymatgen")
 _MEANING = {
     HAS_GAP: "whether there is an acoustic-optical gap, with its probability",
@@ -39,8 +37,9 @@ _SCORES = {
     "values inside theirs",
 }
 _OF_SHIPPED = """\
-- The models have learnt from stable, inorganic crystals, the gap's from semiconductors alone:
-  metals and magnets are few among them, and a material with imaginary modes is none."""
+- The models have learnt from stable, inorganic crystals, those of the acoustic-optical
+  gap from semiconductors alone: metals and magnets are few among them, and a material with
+  imaginary modes is none."""
 _OF_PREDICTORS = """\
 - `in_domain` is false for a material far from the training materials (`training_similarity` is near
   0), and for elements that were never seen, which `unseen_elements` names.
@@ -98,7 +97,7 @@ def _metadata(document: dict[str, Any], file: Path, *, ships: bool) -> str:
         lines.append(f'license: "{LICENSE}"')
     lines += ["tags:", *(f"- {json.dumps(tag)}" for tag in (*_TAGS, *tasks))]
     if ships:
-        lines += ["datasets:", *(f"- {json.dumps(name)}" for name in SHIPPED_DATA)]
+        lines += ["datasets:", *(f"- {json.dumps(name)}" for name in _datasets(labels))]
     results = [result for score in _scores(document) if (result := _result(score, ships=ships))]
     if results:
         lines += ["model-index:", f"- name: {json.dumps(_name(file))}", "  results:"]
@@ -121,7 +120,7 @@ def _result(score: dict[str, Any], *, ships: bool) -> dict[str, Any] | None:
     return {
         "task": {"type": _task(label), "name": label},
         "dataset": {
-            "type": " + ".join(SHIPPED_DATA) if ships else "the training table",
+            "type": " + ".join(_datasets([label])) if ships else "the training table",
             "name": "training materials, each held out once",
             "args": {"rows": score.get("rows"), "protocol": score["protocol"]},
         },
@@ -185,8 +184,10 @@ def _text(document: dict[str, Any], file: str | Path, *, ships: bool) -> str:
 
 def _use(file: str | Path, *, ships: bool, structure: bool) -> str:
     name = Path(file).name
-    if ships and name in SHIPPED:
-        option = "structure=True" if structure else ""
+    if ships and name in SHIPPED_FILES.values():
+        more = SHIPPED_FILES[structure, True] == name
+        given = {"structure": structure, "more": more}
+        option = ", ".join(f"{key}=True" for key, value in given.items() if value)
         asked = "[structure]" if structure else '["InN", "GaSb"]'
         return (
             "from matminer_phonon_tl.models import PhononPredictor\n\n"
@@ -247,6 +248,15 @@ def _scores(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for score in found if isinstance(found, list) else ():
         if isinstance(score, dict) and {"target", "protocol"} <= score.keys():
             yield score
+
+
+def _datasets(labels: list[str]) -> list[str]:
+    """Name the sets of this package that shipped models of these labels have learnt from.
+
+    As ``load_training_set`` says: gaps from the paper's set, the rest also or only from the other.
+    """
+    kyoto = ["phonondb_kyoto"] if {*labels} - {HAS_GAP, "phonon_bandgap"} else []
+    return ["phonon_tl", *kyoto] if {*labels} & {HAS_GAP, *TARGETS} else kyoto
 
 
 def _n_rows(model: dict[str, Any]) -> Any:
