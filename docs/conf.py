@@ -31,6 +31,7 @@ extensions = [
     "generated_pages",
     "mathml",
     "members",
+    "notebooks",
 ]
 exclude_patterns = ["_build", "_ext", "figures"]
 html_theme = "furo"

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from pymatgen.core import Composition, DummySpecies, Element, Species
 from pymatgen.core.structure import SiteCollection
 
+from matminer_phonon_tl.atoms import is_atoms, structure_of_atoms, with_structures
 from matminer_phonon_tl.exceptions import CompositionError, UnknownElementError
 from matminer_phonon_tl.formulas import (
     ISOTOPES,
@@ -50,6 +51,7 @@ def as_composition(value: Any) -> Composition:
     Parameters
     ----------
     value : Composition, Structure, Molecule, str, or dict of element to amount
+        Or an ``Atoms`` of ASE or a ``PhonopyAtoms``, which stands for its structure.
         A formula is read as written: ``"Ca(OH)2"``, ``"Li0.5CoO2"``, ``"In2N2"``.
 
     Returns
@@ -83,6 +85,8 @@ def as_composition(value: Any) -> Composition:
         composition = value.composition
     elif isinstance(value, Mapping):
         composition = _from_mapping(value)
+    elif is_atoms(value):
+        composition = structure_of_atoms(value).composition
     else:
         raise CompositionError(
             "expected a Composition, a Structure, a formula or a dict of element to amount, "
@@ -139,6 +143,9 @@ def _symbol_of(species: Element | Species | DummySpecies) -> str:
 def composition_values(X: Any, column: str = "composition") -> list[Any]:
     """Return the value of each row of a table or a sequence, not read yet.
 
+    Only crystals of ASE and phonopy are read here, as structures, so that nobody else meets them;
+    one that cannot be read stays, and :func:`as_composition` says why.
+
     Parameters
     ----------
     X : DataFrame, Series, or sequence of anything :func:`as_composition` takes
@@ -155,20 +162,21 @@ def composition_values(X: Any, column: str = "composition") -> list[Any]:
                         f"expected one column {name!r}, got {X[name].shape[1]} of that name: "
                         "rename the others"
                     )
-                return X[name].tolist()
+                return with_structures(X[name].tolist())
         raise CompositionError(
             f"expected a DataFrame with a column {column!r}"
             f"{' (or ' + ' or '.join(map(repr, stand_ins)) + ')' if stand_ins else ''}, "
             f"got the columns {short(list(X.columns))}"
         )
     if isinstance(X, pd.Series | pd.Index):
-        return X.tolist()
-    if isinstance(X, str | Mapping | SiteCollection) or not isinstance(X, Iterable):
+        return with_structures(X.tolist())
+    is_one = isinstance(X, str | Mapping | SiteCollection) or is_atoms(X)
+    if is_one or not isinstance(X, Iterable):
         raise CompositionError(
             f"expected a sequence of compositions, got {short(X)} ({type(X).__name__}): "
             "put a single one into a list"
         )
-    return list(X)
+    return with_structures(list(X))
 
 
 def is_missing(value: Any) -> bool:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from pymatgen.core import Composition, DummySpecies, IStructure, Lattice, Species, Structure
 
+from matminer_phonon_tl.atoms import is_atoms, structure_of_atoms
 from matminer_phonon_tl.exceptions import CompositionError
 from matminer_phonon_tl.formulas import ISOTOPES, SYMBOLS, short, write_formula
 from matminer_phonon_tl.untrusted_json import parse_json
@@ -121,7 +122,7 @@ def structure_of(value: Any) -> Any:
 
     Parameters
     ----------
-    value : Structure, StructureText, dict, str or anything else
+    value : Structure, ase.Atoms, PhonopyAtoms, StructureText, dict, str or anything else
         Of a dict, ``Structure.as_dict()`` or the short form of ``phonondb_kyoto``; of a text, such
         a dict as JSON, or the content of a CIF or POSCAR file.
 
@@ -146,6 +147,8 @@ def structure_of(value: Any) -> Any:
         return decode_structure(value)
     if isinstance(value, IStructure) and not isinstance(value, Structure):
         return Structure.from_sites(value.sites)
+    if is_atoms(value):
+        return structure_of_atoms(value)
     return value
 
 

@@ -96,3 +96,20 @@ def _finite(text: str) -> float:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"expected finite numbers, got {constant}")
+
+
+def in_words(value: Any) -> str:
+    r"""Write nested JSON in one line, without characters that would steer a terminal.
+
+    Examples
+    --------
+    >>> in_words({"rows": 2, "elements": ["In", "N"], "name": "\x1b[2J"})
+    'rows 2, elements In; N, name \\x1b[2J'
+    """
+    if isinstance(value, dict) and value.keys() == {"@tuple"}:
+        value = value["@tuple"]
+    if isinstance(value, dict):
+        return ", ".join(f"{in_words(key)} {in_words(member)}" for key, member in value.items())
+    if isinstance(value, list) and value:
+        return "; ".join(in_words(member) for member in value)
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))

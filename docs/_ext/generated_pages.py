@@ -11,12 +11,14 @@ from typing import Any
 from citing import citation, references
 from command_line import commands
 from model_cards import model_card
+from notebooks import notebook
 from reference import public_names, shortcuts
 
 GENERATORS: dict[str, Callable[..., str]] = {
     "citation": citation,
     "commands": commands,
     "model-card": model_card,
+    "notebook": notebook,
     "reference": public_names,
     "references": references,
     "shortcuts": shortcuts,

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from matminer_phonon_tl.cli.output import AsJson, print_json
+from matminer_phonon_tl.untrusted_json import in_words
 
 
 def info(
@@ -16,10 +17,29 @@ def info(
             "and its models."
         ),
     ] = None,
+    card: Annotated[
+        bool,
+        typer.Option(
+            "--card",
+            help="The model's card as Markdown, with metadata as the Hugging Face Hub reads it; of "
+            "the shipped predictor of compositions, where no file is named.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print what the package holds, or the card of a model file."""
-    content = model_card(file) if file else _package_info()
+    """Print what the package holds, or the card of a model file.
+
+    The cards of the models that ship lie beside them, as NAME.md.
+    """
+    if card:
+        if as_json:
+            raise typer.BadParameter("expected --card or --json, got both: a card is Markdown")
+        from matminer_phonon_tl.models import model_card
+        from matminer_phonon_tl.models.predictor import SHIPPED_FILES
+
+        typer.echo(model_card(file or SHIPPED_FILES[False, False]), nl=False)
+        return
+    content = read_card(file) if file else _package_info()
     if as_json:
         print_json(content)
     else:
@@ -27,7 +47,7 @@ def info(
             typer.echo(line)
 
 
-def model_card(file: str) -> dict[str, Any]:
+def read_card(file: str) -> dict[str, Any]:
     """Read what a model file, or a shipped one by its name, says of itself."""
     from matminer_phonon_tl.models.serialization import read_document
     from matminer_phonon_tl.models.shipped import model_file
@@ -89,13 +109,3 @@ def _score_lines(scores: list[Any]) -> Iterator[str]:
             yield f"  scores, {in_words(protocol)}:"
         rest = {name: v for name, v in score.items() if name not in ("target", "protocol")}
         yield f"    {in_words(score['target'])}: {in_words(rest)}"
-
-
-def in_words(value: Any) -> str:
-    """Write nested JSON in one line."""
-    if isinstance(value, dict):
-        return ", ".join(f"{in_words(key)} {in_words(member)}" for key, member in value.items())
-    if isinstance(value, list) and value:
-        return "; ".join(in_words(member) for member in value)
-    # A file from elsewhere may hold control characters, which would steer the terminal.
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))

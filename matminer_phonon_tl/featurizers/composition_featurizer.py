@@ -11,6 +11,7 @@ from matminer.featurizers.base import BaseFeaturizer
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
+from matminer_phonon_tl.atoms import with_structures
 from matminer_phonon_tl.compositions import (
     CompositionArray,
     FlatCompositions,
@@ -54,9 +55,10 @@ class CompositionFeaturizer(BaseFeaturizer):
         Parameters
         ----------
         compositions : sequence, Series or DataFrame
-            Each entry a Composition, Structure, formula, or dict of element to amount. From a
-            DataFrame its only column is taken, or the first that it has of ``composition``,
-            ``formula`` and ``structure``; ``structure`` alone where structures are described.
+            Each entry a Composition, Structure (or ``Atoms`` of ASE, or ``PhonopyAtoms``), formula,
+            or dict of element to amount. From a DataFrame its only column is taken, or the first
+            that it has of ``composition``, ``formula`` and ``structure``; ``structure`` alone where
+            structures are described.
         ignore_errors : bool
             Give NaN in rows that cannot be described, and one warning that names them, instead of
             raising an error at the first.
@@ -80,13 +82,13 @@ class CompositionFeaturizer(BaseFeaturizer):
 
         Parameters
         ----------
-        comp : Composition, Structure, str, or dict of element to amount
+        comp : Composition, Structure, ase.Atoms, PhonopyAtoms, str, or dict of element to amount
 
         Returns
         -------
         list of float
         """
-        features, errors = self._featurize_valid([comp])
+        features, errors = self._featurize_valid(composition_values([comp]))
         for error in errors.values():
             raise error.at_row(None)
         self._say_what_is_missing(features[:, :1], {})
@@ -200,7 +202,7 @@ class CompositionFeaturizer(BaseFeaturizer):
                     f"expected one composition a row, got rows of {sorted(widths)} entries: "
                     "choose the one column that holds the compositions"
                 )
-            return [entry[0] for entry in values]
+            return with_structures([entry[0] for entry in values])
         return values
 
     def _featurize_valid(

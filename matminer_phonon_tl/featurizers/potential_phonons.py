@@ -8,6 +8,7 @@ from matminer.featurizers.base import BaseFeaturizer
 from numpy.typing import NDArray
 from pymatgen.core import Structure
 
+from matminer_phonon_tl.atoms import is_atoms, structure_of_atoms, with_structures
 from matminer_phonon_tl.citations import TOGO_2015
 from matminer_phonon_tl.compositions import CompositionArray
 from matminer_phonon_tl.exceptions import (
@@ -159,6 +160,7 @@ class PotentialPhonons(BaseFeaturizer):
         bool
             True if it is.
         """
+        (structure,) = with_structures([structure])
         return isinstance(structure, Structure) and structure.is_ordered
 
     def featurize(self, structure: Structure) -> list[float]:
@@ -166,7 +168,7 @@ class PotentialPhonons(BaseFeaturizer):
 
         Parameters
         ----------
-        structure : pymatgen.core.Structure
+        structure : pymatgen.core.Structure, ase.Atoms or PhonopyAtoms
             Any cell of the crystal. The features are those of its primitive cell; the supercell
             is made of the given one.
 
@@ -266,7 +268,7 @@ class PotentialPhonons(BaseFeaturizer):
         """
         return ["The matminer-phonon-tl developers"]
 
-    def _properties(self, structure: Structure) -> tuple[PhononProperties, Structure]:
+    def _properties(self, structure: Any) -> tuple[PhononProperties, Structure]:
         """Return the phonon properties and the primitive cell that they belong to."""
         try:
             from ase import Atoms
@@ -279,6 +281,8 @@ class PotentialPhonons(BaseFeaturizer):
                 "pip install 'matminer-phonon-tl[potential]'"
             ) from error
         self._check_options()
+        if is_atoms(structure):
+            structure = structure_of_atoms(structure)
         _check_structure(structure)
         cell = PhonopyAtoms(
             symbols=[site.specie.symbol for site in structure],

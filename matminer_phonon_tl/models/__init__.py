@@ -15,6 +15,7 @@ _MODULES = {
     "explain": "models.explanation",
     "load_model": "models.serialization",
     "make_regressor": "models.regressor_choice",
+    "model_card": "models.cards",
     "save_model": "models.serialization",
 }
 
@@ -30,6 +31,7 @@ __all__ = [
     "explain",
     "load_model",
     "make_regressor",
+    "model_card",
     "save_model",
 ]
 

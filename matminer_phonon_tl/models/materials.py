@@ -12,6 +12,7 @@ from pymatgen.core import Composition, Structure
 from pymatgen.core.structure import SiteCollection
 from sklearn.utils.validation import validate_data
 
+from matminer_phonon_tl.atoms import is_atoms
 from matminer_phonon_tl.compositions import CompositionArray, FlatCompositions, composition_values
 from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError, TrainingError
 from matminer_phonon_tl.featurizers.element_table import ElementTable
@@ -107,7 +108,7 @@ class Materials:
             return cls(compositions, composition_values(X))
         columns = list(X.columns)
         if columns.count("structure") == 1:
-            return cls(compositions, X["structure"].tolist())
+            return cls(compositions, composition_values(X, "structure"))
         return cls(compositions, columns=columns)
 
     def __len__(self) -> int:
@@ -328,14 +329,15 @@ def holds_compositions(X: Any) -> bool:
     >>> holds_compositions(["InN", "GaSb"]), holds_compositions([[1.0, 2.0], [3.0, 4.0]])
     (True, False)
     """
-    if isinstance(X, Materials | CompositionArray):
-        return True
+    if isinstance(X, Materials | CompositionArray | SiteCollection) or is_atoms(X):
+        return True  # a single one is refused where it is read
     if isinstance(X, pd.DataFrame):
         return any(name in X.columns for name in ("composition", "formula", "structure"))
     if isinstance(X, np.ndarray) and X.ndim != 1:
         return False
     if isinstance(X, pd.Series | np.ndarray | list | tuple):
-        return any(isinstance(entry, str | Composition | Mapping | SiteCollection) for entry in X)
+        meant = str | Composition | Mapping | SiteCollection
+        return any(isinstance(entry, meant) or is_atoms(entry) for entry in X)
     return False
 
 

@@ -9,6 +9,7 @@ from pymatgen.core import Composition, Structure
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from matminer_phonon_tl.compositions import composition_values
 from matminer_phonon_tl.exceptions import ModelFormatError, TrainingError
 from matminer_phonon_tl.featurizers.analogues import ANALOGUE_COLUMNS, AnalogueDescriptors
 from matminer_phonon_tl.files import data_hash
@@ -474,7 +475,8 @@ def _ordered_structures(source: pd.DataFrame | None) -> list[Structure]:
             "expected a source with a column 'structure' because analogues=True, got none: give "
             "one, or set analogues=False"
         )
-    return [s for s in source["structure"] if isinstance(s, Structure) and s.is_ordered]
+    values = composition_values(source, "structure")
+    return [s for s in values if isinstance(s, Structure) and s.is_ordered]
 
 
 def _more_rows(

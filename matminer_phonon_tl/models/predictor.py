@@ -15,6 +15,7 @@ from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
+from matminer_phonon_tl.atoms import is_atoms
 from matminer_phonon_tl.blas import one_blas_thread
 from matminer_phonon_tl.compositions import CompositionArray, composition_values, is_missing
 from matminer_phonon_tl.datasets.load import UNITS
@@ -346,9 +347,9 @@ class PhononPredictor(BaseEstimator, JSONModel):
         ----------
         X : DataFrame with a ``composition``, ``formula`` or ``structure`` column, Series, sequence
             Formulas, Compositions, dicts of element to amount, or structures: Structure objects,
-            their ``as_dict()``, or either as JSON. A formula is used as written: ``InN`` is a
-            primitive cell of two atoms, ``In2N2`` one of four. A structure is reduced to its
-            primitive cell.
+            their ``as_dict()``, or either as JSON; ``Atoms`` of ASE and ``PhonopyAtoms``. A formula
+            is used as written: ``InN`` is a primitive cell of two atoms, ``In2N2`` one of four. A
+            structure is reduced to its primitive cell.
         conditional : bool
             Give the gap that a compound would have if it had one, also where it is judged to have
             none.
@@ -814,7 +815,7 @@ def training_rows(df: pd.DataFrame, label: str) -> NDArray[np.intp]:
 def _values(X: Any, use_structure: bool) -> list[Any]:
     """What stands for each row: a predictor of structures looks for those first."""
     if isinstance(X, pd.DataFrame) and use_structure and "structure" in X.columns:
-        return X["structure"].tolist()
+        return composition_values(X, "structure")
     return composition_values(X)
 
 
@@ -874,6 +875,7 @@ def _formula_of(value: Any) -> str | None:
     if isinstance(composition, Composition) and len(composition):
         return write_formula(composition)
     is_unread = is_missing(value) or is_document(value) or isinstance(value, StructureText)
+    is_unread = is_unread or is_atoms(value)
     return None if is_unread else short(value)
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 from pymatgen.core import Composition, Structure
 
+from matminer_phonon_tl.atoms import with_structures
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.formulas import write_formula
 from matminer_phonon_tl.structures import StructureText
@@ -25,7 +26,7 @@ def to_column(values: Sequence[Any]) -> pa.Array:
     values : sequence
         What JSON or a DataFrame holds; lists, dicts and other objects come back as JSON text.
     """
-    values = [plain_value(value) for value in values]
+    values = [plain_value(value) for value in with_structures(list(values))]
     try:
         return pa.array(values, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 from pymatgen.core.structure import SiteCollection
 
+from matminer_phonon_tl.atoms import is_atoms
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.files import file_hash
 from matminer_phonon_tl.screening import input_csv_json, input_tables
@@ -104,7 +105,11 @@ def open_input(
         read, name = input_tables.frame_chunks, "a DataFrame"
     elif hasattr(data, "to_delayed") and hasattr(data, "npartitions"):
         read, name, n_rows = input_tables.dask_chunks, "a dask DataFrame", None
-    elif not isinstance(data, Iterable) or isinstance(data, bytes | dict | SiteCollection):
+    elif (
+        not isinstance(data, Iterable)
+        or isinstance(data, bytes | dict | SiteCollection)
+        or is_atoms(data)
+    ):
         raise ScreeningError(
             f"expected a file, '-', a DataFrame or an iterable of formulas, got "
             f"{type(data).__name__}"

@@ -11,7 +11,12 @@ import pytest
 
 import matminer_phonon_tl
 from matminer_phonon_tl import cli
-from matminer_phonon_tl.models import PhononGapClassifier, PhononPredictor, PhononRegressor
+from matminer_phonon_tl.models import (
+    PhononGapClassifier,
+    PhononPredictor,
+    PhononRegressor,
+    model_card,
+)
 
 COMMAND = [sys.executable, "-m", "matminer_phonon_tl.cli"]
 
@@ -174,6 +179,24 @@ def test_info_knows_the_models_that_ship(run, tmp_path, monkeypatch):
     # what lies in the folder is meant first
     PhononGapClassifier(cv=7).save("predictor.json.gz")
     assert "model: PhononGapClassifier\n" in run("info", "predictor.json.gz")[1]
+
+
+def test_info_prints_a_card_to_send_along(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    PhononGapClassifier(cv=7).save("model.json")
+    for given, name in (
+        ((), "predictor.json.gz"),
+        (("predictor_structure.json.gz",), "predictor_structure.json.gz"),
+        (("model.json",), "model.json"),
+    ):
+        code, out, err = run("info", "--card", *given)
+        assert (code, err) == (0, "")
+        assert out == model_card(name)
+    code, out, err = run("info", "--card", "--json")
+    assert (code, out) == (2, "")
+    assert "expected --card or --json, got both: a card is Markdown" in err
+    code, out, err = run("info", "--card", "nosuch.json")
+    assert (code, out, err.count("\n")) == (2, "", 1)
 
 
 def test_a_card_cannot_steer_the_terminal(run, tmp_path):

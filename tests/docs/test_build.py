@@ -108,3 +108,23 @@ def test_the_tutorial_has_its_figures(site):
     assert html.count("<img") >= 3
     assert "Traceback" not in html
     assert "Warning" not in html
+
+
+def test_the_tutorial_is_offered_as_a_notebook_that_ran(site):
+    nbformat = pytest.importorskip("nbformat")
+    assert '<a href="tutorial.ipynb" download>' in (site / "tutorial.html").read_text("utf-8")
+    notebook = nbformat.read(site / "tutorial.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    page = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    wanted = re.findall(r"^```\{code-cell\} ipython3\n(.*?)\n```$", page, re.MULTILINE | re.DOTALL)
+    assert [cell.source for cell in code] == wanted
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "error"]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) >= 3
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    assert "## 7. Share" in text
+    assert "Download this page" not in text
+    assert not re.findall(r"\]\((?!https?:)[^)]*\)", text), "a link to a page that is not there"
+    assert "()" not in re.sub(r"`[^`]*`", "", text)
