@@ -27,6 +27,7 @@ from matminer_phonon_tl.models.predictor import (
     PhononPredictor,
     Prediction,
 )
+from matminer_phonon_tl.models.training_similarity import IN_DOMAIN
 from matminer_phonon_tl.phonons.estimates import (
     heat_capacity_at,
     heat_capacity_spread,
@@ -47,6 +48,8 @@ PER_GRAM, CONDUCTIVITY = "heat_capacity_per_gram", "lattice_conductivity"
 LEARNT = ("debye_temperature", "largest_gap")
 MORE_UNITS = {name: UNITS[name] for name in LEARNT} | {PER_GRAM: "J/g/K", CONDUCTIVITY: "W/m/K"}
 """Unit of each property that ``more`` adds; what is not learnt follows from other predictions."""
+UNLIKE = "unlike the training compounds of Debye temperature and largest gap: do not trust these"
+"""Note of a compound that may well be like those of the other properties."""
 SLACK_SPREAD = 1.0
 """Standard deviation of the logarithm of measured over estimated lattice conductivities, from
 ``benchmarks/estimates.py``."""
@@ -188,13 +191,10 @@ class ShippedPredictors:
             found = learnt | self._estimates(materials, frame.iloc[rows], learnt, level)
             for name, column in new.items():
                 column[rows] = found[name]
-            # It is as far from the training materials as the model says that knows it least.
-            nearest = frame["training_similarity"].to_numpy(copy=True)
-            nearest[rows] = np.minimum(nearest[rows], learnt["training_similarity"])
-            within = np.ones(len(frame), dtype=bool)
-            within[rows] = learnt["in_domain"]
-            frame["training_similarity"] = nearest
-            frame["in_domain"] &= within
+            notes = frame["note"].tolist()
+            for row in rows[learnt["training_similarity"] < IN_DOMAIN].tolist():
+                notes[row] = "; ".join(filter(None, [notes[row], UNLIKE]))
+            frame["note"] = pd.Series(notes, index=frame.index, dtype=object)
         place = frame.columns.get_loc("training_similarity")
         added = pd.DataFrame(new, index=frame.index)
         joined = pd.concat([frame.iloc[:, :place], added, frame.iloc[:, place:]], axis=1)

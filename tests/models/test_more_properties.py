@@ -34,9 +34,18 @@ def rock_salt():
 
 def test_the_three_properties_are_as_without(frame):
     plain = ShippedPredictors().predict(FORMULAS, warn=False)
-    same = [name for name in plain.columns if name not in ("training_similarity", "in_domain")]
+    same = [name for name in plain.columns if name != "note"]
     pd.testing.assert_frame_equal(frame[same], plain[same])
-    assert (frame["training_similarity"] <= plain["training_similarity"]).all()
+
+
+def test_what_is_unlike_the_training_compounds_of_more_says_so(predictors):
+    """BN has a speed of sound in phonon_tl, and is not in phonondb_kyoto."""
+    found = predictors.predict(["BN", "GaN"], warn=False)
+    assert found["in_domain"].tolist() == [True, True]
+    unlike = found["note"].str.contains("unlike the training compounds of Debye temperature")
+    assert unlike.tolist() == [True, False]
+    alone = PhononPredictor.from_pretrained(more=True).predict(["BN", "GaN"], warn=False)
+    assert alone["in_domain"].tolist() == [False, True]
 
 
 def test_new_columns_stand_together_and_have_units(frame, predictors):
