@@ -481,7 +481,12 @@ def _draw_boxes(
     axes.set_xticks(range(len(names)), [name.replace(" (", "\n(") for name in names])
     axes.set(title=title, ylabel=label)
     if from_zero:
-        axes.set_ylim(bottom=0)
+        _start_at_zero(axes)
+
+
+def _start_at_zero(axes: Axes) -> None:
+    """Let the axis begin at 0, with room for the marks at the top."""
+    axes.set_ylim(0.0, 1.06 * axes.get_ylim()[1])
 
 
 def _draw_changes(axes: Axes, *, table: pd.DataFrame) -> None:
@@ -520,7 +525,7 @@ def _draw_lines(
     axes.set(title=title, xlabel=x, ylabel=label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if from_zero:
-        axes.set_ylim(bottom=0)
+        _start_at_zero(axes)
     if legend:
         axes.legend(frameon=False)
 
