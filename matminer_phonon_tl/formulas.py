@@ -26,9 +26,12 @@ _TOKENS = re.compile(r"(?:[A-Z][a-z]?+|\d++(?:\.\d*+)?+|\.\d++|[()\[\]{}\s])++")
 _SYMBOL = re.compile(r"[A-Z][a-z]?")
 # "CaSO4.2H2O": pymatgen reads O4.2 and H2O, the writer meant two waters. A decimal amount before
 # another symbol is ambiguous where an element is written twice, as adducts do.
-_DECIMAL_BEFORE_SYMBOL = re.compile(r"\d\.\d*[A-Z(\[{]")
+_DECIMAL_BEFORE_SYMBOL = re.compile(r"\.\d*[A-Z(\[{]")
 _SOLVENTS = "H2O|H2O2|NH3|N2H4|CH3OH|CH4O|C2H5OH|C2H6O|HF|HCl|HNO3|H2SO4|SO2|CO2"
-_DECIMAL_BEFORE_SOLVENT = re.compile(rf"\d\.\d*[(\[{{]?(?:{_SOLVENTS})(?:[)\]}}]\d*)?$")
+_DECIMAL_BEFORE_SOLVENT = re.compile(rf"\.\d*[(\[{{]?(?:{_SOLVENTS})(?:[)\]}}]\d*)?$")
+_SPACE_BEFORE_PART = re.compile(r"\s+(?=\d+[A-Z(\[{])")  # "NaBr 2H2O"
+# "Fe(III)2O3", which pymatgen reads as FeI6O3.
+_OXIDATION_STATE = re.compile(r"\((?:I{1,3}|I?V|VI{1,3})\)")
 # "CaSO4·2H2O": unlike a full stop, these stand between the parts of an adduct and nothing else.
 _MIDDLE_DOT = re.compile(r"\s*[\u00b7\u2022\u2219\u22c5\u2027\u30fb]\s*")
 _PART = re.compile(r"(\d++(?:\.\d++)?+)?(.++)", re.DOTALL)
@@ -75,11 +78,18 @@ def read_formula(text: str) -> Composition:
             f"{expected}: only element symbols, amounts and brackets may stand in a formula"
         )
     symbols = _SYMBOL.findall(formula)
-    twice = _DECIMAL_BEFORE_SYMBOL.search(formula) and len(set(symbols)) < len(symbols)
-    if twice or _DECIMAL_BEFORE_SOLVENT.search(formula):
+    joined = "".join(_SPACE_BEFORE_PART.sub(".", formula).split())
+    twice = _DECIMAL_BEFORE_SYMBOL.search(joined) and len(set(symbols)) < len(symbols)
+    if twice or _DECIMAL_BEFORE_SOLVENT.search(joined):
         raise CompositionError(
-            f"{expected}: a dot is a decimal point here, so write an adduct such as a hydrate with "
-            "brackets, as in 'CaSO4(H2O)2', and each element of other formulas once"
+            f"{expected}: a dot is a decimal point here and a space nothing, so write an adduct "
+            "such as a hydrate with brackets, as in 'CaSO4(H2O)2', and each element of other "
+            "formulas once"
+        )
+    if state := _OXIDATION_STATE.search(joined):
+        raise CompositionError(
+            f"{expected}: {state[0]!r} would be read as iodine or vanadium, so leave oxidation "
+            "states out, and write these elements without brackets of their own"
         )
     _check_symbols(symbols, text)
     if not _brackets_match(formula):
@@ -149,8 +159,8 @@ def isotope_error(symbol: str) -> UnknownElementError:
 
 
 def short(value: Any, limit: int = 60) -> str:
-    """Quote a value, or the beginning of it."""
-    text = repr(value)
+    """Quote a value, or the beginning of it, in one line."""
+    text = " ".join(repr(value).splitlines())
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -255,7 +256,7 @@ def split_structures(content: bytes, name: str) -> list[Entry]:
         "json": _split_json,
         "yaml": _split_yaml,
     }.get(kind, lambda text, name: [Entry(None, StructureText(text, kind, name))])
-    return split(text.replace("\r\n", "\n"), name)
+    return split(text, name)
 
 
 def document_entries(document: Any, name: str) -> list[Entry]:
@@ -310,7 +311,8 @@ def _text(content: bytes) -> str | None:
     if b"\0" in content[:4096] and content[:2] not in (b"\xff\xfe", b"\xfe\xff"):
         return None
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    return content.decode(encoding, "replace").replace("\r\n", "\n")
+    text = content.decode(encoding, "replace").replace("\r\n", "\n")
+    return text if "\n" in text else text.replace("\r", "\n")  # of old Macintosh programs
 
 
 def _of_text(text: str) -> Any:
@@ -334,7 +336,7 @@ def _of_text(text: str) -> Any:
 
 def _split_cif(text: str, name: str) -> list[Entry]:
     starts = [match.start() for match in _BLOCK.finditer(text)]
-    blocks = [text[i:j] for i, j in zip(starts, [*starts[1:], len(text)], strict=True)]
+    blocks = [text[i:j] for i, j in pairwise([*starts, len(text)])]
     # Journals put authors and powder patterns into blocks of their own.
     blocks = [block for block in blocks if "_atom_site_" in block or "_cell_length_a" in block]
     if not blocks:
@@ -411,6 +413,9 @@ def _read(text: str, kind: str) -> Structure:
 
 def _unreadable(error: BaseException) -> CompositionError:
     reason = " ".join(str(error).split())[:200] or type(error).__name__
+    if isinstance(error, LookupError | ArithmeticError | AssertionError | StopIteration):
+        # what a parser meets where lines are missing, in words that say nothing
+        reason = "it is cut short, or some of it is missing: check the file"
     return CompositionError(f"expected a structure file that can be read, but: {reason}")
 
 

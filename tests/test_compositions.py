@@ -346,11 +346,14 @@ def test_any_value_is_a_composition_or_refused(value):
 
 @pytest.mark.parametrize(
     "formula",
-    ["MgCl2.6H2O", "NiCl2.6H2O", "NiCl2.6(H2O)", "CuSO4.5H2O", "CaCl2.8NH3", "K0.5C2H6O"],
+    [
+        *("MgCl2.6H2O", "NiCl2.6H2O", "NiCl2.6(H2O)", "CuSO4.5H2O", "CaCl2.8NH3", "K0.5C2H6O"),
+        *("NaBr.2H2O", "CaO.2H2O", "BaO.6Fe2O3", "MgCl2.6 H2O", "MgCl2. 6H2O", "NaBr 2H2O"),
+    ],
 )
 def test_adducts_with_a_full_stop_are_refused(formula):
     """Not read as Mg Cl2.6 H2 O."""
-    with pytest.raises(CompositionError, match="a dot is a decimal point here, so write an adduct"):
+    with pytest.raises(CompositionError, match="a dot is a decimal point here and a space nothing"):
         read_formula(formula)
     _, _, refused = CompositionArray.read_valid([formula])
     assert "a dot is a decimal point here" in refused[0].reason
@@ -376,6 +379,27 @@ def test_middle_dots_that_join_nothing_are_refused(formula):
         read_formula(formula)
 
 
-@pytest.mark.parametrize("formula", ["Gd0.9Sc0.1Ni2", "Li0.5HF2", "Na0.5CoO2"])
+@pytest.mark.parametrize("formula", ["Fe(III)2O3", "Ti(IV)O2", "W( VI )O3", "V(V)2O5", "Cu(I)2O"])
+def test_oxidation_states_are_no_elements(formula):
+    """Fe(III)2O3 is not FeI6O3."""
+    with pytest.raises(CompositionError, match="so leave oxidation states out"):
+        read_formula(formula)
+    _, _, refused = CompositionArray.read_valid([formula])
+    assert "so leave oxidation states out" in refused[0].reason
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "Gd0.9Sc0.1Ni2",
+        "Li0.5HF2",
+        "Na0.5CoO2",
+        "Li.5CoO2",
+        "VI3",
+        "(VO)2P2O7",
+        "Al 2O3",
+        "Fe 2 O 3",
+    ],
+)
 def test_decimal_amounts_of_other_formulas_stay(formula):
     assert read_formula(formula) == Composition(formula)

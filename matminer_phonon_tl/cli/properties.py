@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from matminer_phonon_tl.phonons.calculation import PhononCalculation
+    from matminer_phonon_tl.phonons.reading import FoundCalculation
 
 SOME_FAILED = 1
 MAX_TEMPERATURES = 10_000
@@ -224,34 +225,34 @@ def _rows(
                 if calculation is None:
                     break
                 name = calculation.name
-                yield _row(name, calculation.read(), temperatures, unit, figures)
+                yield _row(calculation, temperatures, unit, figures)
             except Exception as error:  # noqa: BLE001 - one bad file must not lose the others
                 yield _Row(name, error=_sentence(error))
 
 
 def _row(
-    name: str,
-    calculation: "PhononCalculation",
+    place: "FoundCalculation",
     temperatures: list[float],
     unit: str | None,
     figures: "_Figures | None",
 ) -> _Row:
     from matminer_phonon_tl.phonons import phonon_properties
 
-    if unit is not None and not calculation.units:
-        calculation.unit = unit
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        calculation = place.read()
+        if unit is not None and not calculation.units:
+            calculation.unit = unit
         found = phonon_properties(calculation, temperature=temperatures)
         if figures is not None:
-            figures.add(calculation, name)
+            figures.add(calculation, place.name)
     record = found.as_dict()
     if record["temperatures"] == [300.0]:
         del record["temperatures"], record["heat_capacities"]
     said = [str(w.message) for w in caught if issubclass(w.category, PhononTLWarning)]
     if said:
         record["notes"] = " ".join([*dict.fromkeys(said), record["notes"] or ""]).strip()
-    return _Row(name, record, found.structure)
+    return _Row(place.name, record, found.structure)
 
 
 def _sentence(error: Exception) -> str:

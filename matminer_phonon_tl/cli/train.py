@@ -60,6 +60,8 @@ def train(
             f"expected --out as a .json or .json.gz file in a folder that exists, got {out}"
         )
     labels = dict(map(_read_label, label)) if label else None
+    if label and labels is not None and len(labels) < len(label):
+        raise typer.BadParameter(f"expected each --label once, got {', '.join(label)}")
     unreadable: dict[int, str] = {}
     if labels is None:
         if table is not None and not table.endswith((".json", ".json.gz")):

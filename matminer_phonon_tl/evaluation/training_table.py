@@ -1,5 +1,6 @@
 """Read anybody's table as training data: what can be learnt, what is left out, and why."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ FACTORS: dict[str, dict[str, float]] = {
 }
 """What turns a unit, by its lower-case name, into that of the property."""
 
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 _MISSING = frozenset({"", "-", "--", "?", "na", "n/a", "nan", "none", "null", "<na>"})
 _ANSWERS = {
     **dict.fromkeys(("true", "yes", "y", "1", "1.0"), True),
@@ -229,7 +231,9 @@ def _numbers(
         if np.isfinite(number):
             numbers[place] = number
         else:
-            left_out.add(row, label, "a value that is no number", text[:200])
+            comma = _DECIMAL_COMMA.fullmatch(text) is not None
+            reason = "a decimal comma in place of a point" if comma else "a value that is no number"
+            left_out.add(row, label, reason, text[:200])
     return numbers
 
 

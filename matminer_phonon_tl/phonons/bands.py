@@ -1,5 +1,6 @@
 """Phonon bands in THz and 1/Angstrom, read from any common form of document."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -7,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matminer_phonon_tl.exceptions import PhononDocumentError
-from matminer_phonon_tl.phonons.documents import finite_array, one_structure
+from matminer_phonon_tl.exceptions import DataWarning, PhononDocumentError
+from matminer_phonon_tl.phonons.documents import finite_array, has_bonds, one_structure
 from matminer_phonon_tl.phonons.frequencies import establish_unit, unit_in_thz
 
 if TYPE_CHECKING:
@@ -119,6 +120,14 @@ def read_bands(
     frequencies = finite_array(fields["bands"], "frequencies", 2)
     q = finite_array(fields["qpoints"], "wave vectors", 2)
     _check_shapes(frequencies, q, structure)
+    if structure is not None and not has_bonds(structure):
+        warnings.warn(
+            f"no two atoms of {structure.reduced_formula} are as near to each other as bonds are "
+            "long: check that the lengths of this document are in Angstrom, not in bohr, else "
+            "speeds of sound are wrong",
+            DataWarning,
+            stacklevel=2,
+        )
     frequencies = np.sort(frequencies, axis=0)
     reciprocal = _reciprocal_matrix(fields["lattice_rec"], structure, len(frequencies) // 3)
     established = establish_unit(

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _FARTHEST = 1e3
 """Fractional coordinates, of atoms some cells away."""
+_LONGEST_BOND = 1.4
+"""Shortest distance in a crystal over the sum of covalent radii: at most 1.32 in the crystals of
+the Kyoto database but for rare gases, and 1.9 times as much where bohr are taken for Angstrom."""
 _DENSEST, _THINNEST = 0.1, 1e5
 """Angstrom^3 an atom, beyond any crystal and any slab in vacuum."""
 
@@ -82,6 +85,36 @@ def _check_cell(structure: "Structure") -> None:
             "expected the cell of a crystal in the document, got one with coordinates or a volume "
             "that none has; the document is corrupt"
         )
+
+
+def has_bonds(structure: "Structure") -> bool:
+    """Tell whether any two atoms of a crystal are as near to each other as bonds are long.
+
+    Parameters
+    ----------
+    structure : pymatgen.core.Structure
+        The crystal, its lengths in Angstrom. It passes if it holds a rare gas or an element whose
+        radius nobody knows, or is disordered.
+
+    Returns
+    -------
+    bool
+        False where lengths are probably in bohr.
+
+    References
+    ----------
+    B. Cordero et al., Dalton Trans. 2832 (2008), doi:10.1039/b801115j (radii).
+    """
+    from pymatgen.analysis.molecule_structure_comparator import CovalentRadius
+
+    if not structure.is_ordered:
+        return True
+    elements = [site.specie for site in structure]
+    radii = np.array([CovalentRadius.radius.get(element.symbol, np.nan) for element in elements])
+    if np.isnan(radii).any() or any(element.is_noble_gas for element in elements):
+        return True
+    first, second, _, distances = structure.get_neighbor_list(2.0 * _LONGEST_BOND * radii.max())
+    return bool((distances <= _LONGEST_BOND * (radii[first] + radii[second])).any())
 
 
 def finite_array(values: Any, name: str, ndim: int) -> NDArray[np.float64]:

@@ -116,7 +116,7 @@ def checked_temperatures(temperature: ArrayLike) -> NDArray[np.float64]:
         temperatures = np.asarray(temperature, dtype=float)
     except (TypeError, ValueError):
         temperatures = np.array(np.nan)
-    if not np.isfinite(temperatures).all() or (temperatures < 0.0).any():
+    if not temperatures.size or not (np.isfinite(temperatures) & (temperatures >= 0.0)).all():
         raise ValueError(
             f"expected a temperature of at least 0 K, got {temperature!r}; pass it in kelvin"
         )

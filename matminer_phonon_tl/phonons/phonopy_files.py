@@ -163,12 +163,12 @@ class _FolderReader:
                 for path in self.folder.glob("phonopy*.yaml*")
                 if plain_name(path).endswith(".yaml")
             )[:1]
-        forces = self.find(*FORCES)
+        forces = self.newest(*FORCES)
         if parameters or forces:
             found = self._force_constants(parameters, forces)
             if found is not None:
                 return found
-        bands, mesh = self.find(*BANDS), self.find(*MESHES)
+        bands, mesh = self.newest(*BANDS), self.newest(*MESHES)
         if bands or mesh:
             return self._computed(bands, mesh)
         if forces:
@@ -215,7 +215,7 @@ class _FolderReader:
                 f"{', '.join(sorted(header.keys)[:5]) or 'nothing'}; give the folder of the "
                 "calculation"
             )
-        found = self._force_constants([path], None if header.is_whole else self.find(*FORCES))
+        found = self._force_constants([path], None if header.is_whole else self.newest(*FORCES))
         if found is None:
             raise self._no_forces()
         return found
@@ -228,6 +228,11 @@ class _FolderReader:
                 if path.is_file():
                     return path
         return None
+
+    def newest(self, *names: str) -> Path | None:
+        """Return the newest of these files; of those of one age the one that is named first."""
+        found = [path for name in names if (path := self.find(name))]
+        return _newest(found) if found else None
 
     def plain(self, path: Path) -> Path:
         """Return a file as it is, or unpacked: phonopy's readers differ in what they unpack."""
@@ -291,10 +296,10 @@ class _FolderReader:
         whole = [path for path in parameters if headers[path].is_whole]
         settings = [path for path in parameters if "unit_cell" in headers[path].keys]
         self.read_files.clear()
-        if whole and (forces is None or not _is_newer(forces, whole[0]) or not settings):
-            return self._from_parameters(whole[0], None)
+        if whole and (forces is None or not _is_newer(forces, _newest(whole)) or not settings):
+            return self._from_parameters(_newest(whole), None)
         if forces and settings:
-            return self._from_parameters(settings[0], forces)
+            return self._from_parameters(_newest(settings), forces)
         if forces and (cell := self._cell_file()):
             return self._from_cell(*cell, forces)
         # there to hold everything: what is wrong with it must be said
@@ -559,6 +564,15 @@ def _load_yaml(text: str) -> Any:
 def _is_newer(path: Path, other: Path) -> bool:
     """Return whether a file was written after another one, not by the same unpacking."""
     return path.stat().st_mtime > other.stat().st_mtime + _LATER
+
+
+def _newest(paths: list[Path]) -> Path:
+    """Return the newest of some files, the first of those that are of the same age."""
+    newest = paths[0]
+    for path in paths[1:]:
+        if _is_newer(path, newest):
+            newest = path
+    return newest
 
 
 def _check_supercell(matrix: Any, n_atoms: int, where: str) -> None:

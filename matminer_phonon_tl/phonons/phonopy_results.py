@@ -8,6 +8,7 @@ import numpy as np
 
 from matminer_phonon_tl.exceptions import PhononDocumentError
 from matminer_phonon_tl.phonons.bands import PhononBands, read_bands
+from matminer_phonon_tl.phonons.documents import has_bonds
 from matminer_phonon_tl.units import BOHR_ANGSTROM
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def read_hdf5(path: Path) -> dict[str, Any]:
 
     wanted = {
         *("path", "frequency", "qpoint", "weight", "segment_nqpoint", "label"),
-        *("lattice", "coordinates", "symbols"),
+        *("lattice", "coordinates", "symbols", "calculator", "length_unit"),
     }
     with h5py.File(path, "r") as file:
         read = {name: file[name] for name in wanted & set(file)}
@@ -76,9 +77,16 @@ def as_bands(
     document: dict[str, Any], settings: dict[str, Any], name: str
 ) -> tuple[PhononBands, float]:
     """Return arrays of phonopy's as bands, and how many THz their unit of frequency is."""
-    length = _angstrom({**settings, **document})
+    length = _angstrom(document, settings)
     factor = _thz(document, settings)
-    structure = _structure(document, settings, length, name)
+    structure = _structure(document, settings, length or 1.0, name)
+    if length is None and not has_bonds(structure):
+        raise PhononDocumentError(
+            f"expected lengths in Angstrom in {name}, as no file states another unit, got no "
+            f"atoms of {structure.reduced_formula} as near to each other as bonds are long: they "
+            "are probably in bohr; put the phonopy.yaml of the calculation, which states its unit, "
+            "beside it"
+        )
     bands = read_bands(
         {
             "bands": factor * np.asarray(document["frequency"], dtype=float).T,
@@ -115,17 +123,14 @@ def _structure(
     )
 
 
-def _angstrom(document: dict[str, Any]) -> float:
-    """Return how many Angstrom a document's unit of length is, that of band.yaml's or beside it."""
-    units = document.get("physical_unit") or {}
-    length = document.get("length_unit") or units.get("length")
-    if isinstance(length, str):
-        return BOHR_ANGSTROM if length.strip().lower() in _BOHR else 1.0
-    if document.get("calculator"):
-        from phonopy.interface.calculator import get_calculator_physical_units
-
-        return float(get_calculator_physical_units(document["calculator"]).distance_to_A)
-    return 1.0
+def _angstrom(document: dict[str, Any], settings: dict[str, Any]) -> float | None:
+    """Return how many Angstrom the unit of length is that a document or those beside it state."""
+    for stated in (document, settings):
+        length = stated.get("length_unit") or (stated.get("physical_unit") or {}).get("length")
+        if length is not None:
+            return BOHR_ANGSTROM if _text(length).strip().lower() in _BOHR else 1.0
+    calculator = _calculator(document, settings)
+    return None if calculator is None else float(_units_of(calculator).distance_to_A)
 
 
 def _thz(document: dict[str, Any], settings: dict[str, Any]) -> float:
@@ -136,10 +141,22 @@ def _thz(document: dict[str, Any], settings: dict[str, Any]) -> float:
     stated = (settings.get("phonopy") or {}).get("frequency_unit_conversion_factor")
     if stated is None:
         return 1.0
+    return float(_units_of(_calculator(document, settings)).factor) / float(stated)
+
+
+def _calculator(document: dict[str, Any], settings: dict[str, Any]) -> str | None:
+    """Return the force calculator; phonopy.yaml names it under ``phonopy``."""
+    for stated in (document, settings, settings.get("phonopy") or {}):
+        if stated.get("calculator") is not None:
+            return _text(stated["calculator"])
+    return None
+
+
+def _units_of(calculator: str | None) -> Any:
+    """Return phonopy's units of a force calculator."""
     from phonopy.interface.calculator import get_calculator_physical_units
 
-    calculator = document.get("calculator") or settings.get("calculator")
-    return float(get_calculator_physical_units(calculator).factor) / float(stated)
+    return get_calculator_physical_units(calculator)
 
 
 def _text(name: Any) -> str:

@@ -4,15 +4,18 @@ import os
 import re
 import shutil
 import tarfile
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
+from time import mktime
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from matminer_phonon_tl.exceptions import (
+    DataWarning,
     PhononDocumentError,
     PhononPathError,
     PhononTLError,
@@ -183,7 +186,10 @@ def _in_folder(folder: Path, shown: str) -> Iterator[FoundCalculation]:
         )
 
 
-def _walk(folder: Path, shown: str) -> Iterator[FoundCalculation]:
+def _walk(folder: Path, shown: str, seen: set[Path] | None = None) -> Iterator[FoundCalculation]:
+    """Yield the calculations in a folder and below, each folder once where links lead to it."""
+    seen = set() if seen is None else seen
+    seen.add(folder.resolve())
     children = sorted(child for child in folder.iterdir() if not child.name.startswith("."))
     files = [child for child in children if child.is_file()]
     names = {phonopy_files.plain_name(file) for file in files}
@@ -192,14 +198,28 @@ def _walk(folder: Path, shown: str) -> Iterator[FoundCalculation]:
         for file in saved:
             yield from _in_file(file, f"{shown}/{file.name}")
     elif saved or not names.isdisjoint(phonopy_files.CALCULATION_FILES):
-        yield FoundCalculation(shown, partial(phonopy_files.read_phonopy, folder))
+        others = [file.name for file in files if _is_json(file) or file.name.endswith(_ARCHIVES)]
+        yield FoundCalculation(shown, partial(_read_folder, folder, others))
     else:
         for file in files:
             if _is_json(file) or file.name.endswith(_ARCHIVES):
                 yield from _kept(_in_file(file, f"{shown}/{file.name}"), f"{shown}/{file.name}")
     for child in children:
-        if child.is_dir() and not child.is_symlink():
-            yield from _walk(child, f"{shown}/{child.name}")
+        if child.is_dir() and child.resolve() not in seen:
+            yield from _walk(child, f"{shown}/{child.name}", seen)
+
+
+def _read_folder(folder: Path, others: list[str]) -> PhononCalculation:
+    """Read phonopy's calculation in a folder, and say what lies beside it and is not read."""
+    if others:
+        warnings.warn(
+            f"{folder.name} holds a calculation of phonopy, so {', '.join(others[:3])}"
+            f"{f' and {len(others) - 3} more' if len(others) > 3 else ''} in it "
+            f"{'was' if len(others) == 1 else 'were'} not read: name files to read them",
+            DataWarning,
+            stacklevel=2,
+        )
+    return phonopy_files.read_phonopy(folder)
 
 
 def _kept(found: Iterator[FoundCalculation], shown: str) -> Iterator[FoundCalculation]:
@@ -257,7 +277,7 @@ def _in_archive(path: Path, shown: str) -> Iterator[FoundCalculation]:
     with TemporaryDirectory() as temporary:
         places: dict[str, Path] = {}
         try:
-            for member, file in _members(path):
+            for member, time, file in _members(path):
                 parts = PurePosixPath(member.replace("\\", "/")).parts
                 if member.startswith(("/", "\\")) or ".." in parts:
                     raise PhononDocumentError(
@@ -274,6 +294,8 @@ def _in_archive(path: Path, shown: str) -> Iterator[FoundCalculation]:
                 place = places[folder]
                 with (place / parts[-1]).open("xb") as target:
                     shutil.copyfileobj(file, target)
+                # which of several sources is the newest must not depend on their being packed
+                os.utime(place / parts[-1], (time, time))
         except PhononTLError:
             raise
         except (
@@ -304,8 +326,8 @@ def _in_archive(path: Path, shown: str) -> Iterator[FoundCalculation]:
         yield from found
 
 
-def _members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    """Yield name and content of each file in an archive, bounded in number and in size."""
+def _members(path: Path) -> Iterator[tuple[str, float, IO[bytes]]]:
+    """Yield name, time and content of each file in an archive, bounded in number and in size."""
     if path.name.endswith(".zip"):
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
@@ -315,7 +337,7 @@ def _members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
             for entry in entries:
                 if not entry.is_dir():
                     with archive.open(entry) as file:
-                        yield entry.filename, file
+                        yield entry.filename, mktime((*entry.date_time, 0, 0, -1)), file
         return
     with (
         open_unpacked(path, MAX_ARCHIVE_BYTES) as stream,
@@ -327,7 +349,7 @@ def _members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
             if member.isreg() and not member.issparse():
                 content = archive.extractfile(member)
                 if content is not None:
-                    yield member.name, content
+                    yield member.name, float(member.mtime), content
 
 
 def _check_number(count: int, path: Path) -> None:

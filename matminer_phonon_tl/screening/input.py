@@ -212,7 +212,7 @@ def _open_file(path: Path, formula: str | None, chunk_rows: int, *, structures: 
 
 
 def _holds_parquet(folder: Path) -> bool:
-    return any(path.suffix.lower() in (".parquet", ".pq") for path in files_below(folder))
+    return any(map(input_tables.is_parquet, files_below(folder)))
 
 
 def _kind_without_ending(path: Path) -> str:

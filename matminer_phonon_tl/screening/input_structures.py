@@ -121,8 +121,14 @@ def look_into(folder: Path) -> tuple[list[Path], str | None]:
 
 def files_below(folder: Path) -> list[Path]:
     """List the files in a folder and its subfolders, in the natural order of their names."""
-    found = []
-    for parent, folders, names in os.walk(folder):
+    found: list[Path] = []
+    seen: set[Path] = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        place = Path(parent).resolve()
+        if place in seen:  # a link led here before
+            folders.clear()
+            continue
+        seen.add(place)
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(parent, name) for name in names if not name.startswith(".")]
     return sorted(

@@ -19,7 +19,7 @@ from matminer_phonon_tl.screening.chunks import (
     warn_of_late_keys,
 )
 from matminer_phonon_tl.screening.columns import clean_text, to_column
-from matminer_phonon_tl.screening.input_structures import entry_chunks, natural
+from matminer_phonon_tl.screening.input_structures import entry_chunks, files_below, natural
 from matminer_phonon_tl.structures import document_entries, is_document, is_phonons
 from matminer_phonon_tl.untrusted_json import parse_json
 
@@ -30,6 +30,12 @@ def open_parquet(path: Path) -> tuple[list[ds.Fragment], pa.Schema]:
     A folder's ``key=value`` subfolders become columns. Its files may differ in columns, which are
     missing where a file has none, and in types, of which one that holds all is taken.
     """
+    others = [file for file in files_below(path) if not is_parquet(file)] if path.is_dir() else []
+    if others := [file for file in others if not file.name.startswith("_")]:  # _SUCCESS
+        raise ScreeningError(
+            f"expected nothing but Parquet files in the folder {path}, as it holds some and they "
+            f"are one table, got {others[0].relative_to(path)}: take it away, or name one file"
+        )
     dataset = ds.dataset(path, format="parquet", partitioning="hive" if path.is_dir() else None)
     fragments = sorted(dataset.get_fragments(), key=lambda fragment: natural(fragment.path))
     if not fragments:
@@ -45,6 +51,11 @@ def open_parquet(path: Path) -> tuple[list[ds.Fragment], pa.Schema]:
                 f"{fragment.path}: {error}"
             ) from error
     return fragments, schema
+
+
+def is_parquet(file: Path) -> bool:
+    """Tell whether a file is Parquet by its name."""
+    return file.suffix.lower() in (".parquet", ".pq")
 
 
 def parquet_chunks(
@@ -86,16 +97,14 @@ def json_document_chunks(
     """
     try:
         document = parse_json(content, allow_nan=True)
-        found = None if is_phonons(document) else _rows_of(document)
+        found = None if is_phonons(document) else _rows_of(document, formula)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _no_table(name, error) from error
     if found is None:
         try:
             entries = document_entries(document, name)
         except CompositionError as error:
-            if is_phonons(document):
-                raise ScreeningError(error.reason) from error
-            raise _no_table(name, error) from error
+            raise ScreeningError(error.reason) from error
         yield from entry_chunks(entries, Path(name).name, chunk_rows)
         return
     columns, rows = found
@@ -114,27 +123,27 @@ def json_document_chunks(
         yield Chunk(table, materials.values(cells.__getitem__), column=materials.formula)
 
 
-def _rows_of(document: Any) -> tuple[list[str], Any] | None:
+def _rows_of(document: Any, formula: str | None) -> tuple[list[str], Any] | None:
     """Return the columns and rows of a table in JSON; None where it holds bare structures."""
     if isinstance(document, dict):
         if {"columns", "data"} <= document.keys():
             return [str(column) for column in document["columns"]], document["data"]
-        if _is_record(document):
+        if _are_records([document], formula):
             named = {key: cells for key, cells in document.items() if isinstance(cells, dict)}
             by_column = len(named) == len(document) and not any(map(is_document, named.values()))
             return _columns_of(named) if by_column else _records([document])
-        if document and all(map(_is_record, document.values())):
+        if _are_records(list(document.values()), formula):
             return _records(list(document.values()))
-    if isinstance(document, list) and document and all(map(_is_record, document)):
+    if isinstance(document, list) and _are_records(document, formula):
         return _records(document)
     return None
 
 
-def _is_record(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and not is_document(value)
-        and any(value.get(name) is not None for name in FORMULA_COLUMNS)
+def _are_records(values: list[Any], formula: str | None) -> bool:
+    """Tell whether these are rows of a table: dicts of which one at least names a material."""
+    wanted = (formula,) if formula else FORMULA_COLUMNS
+    return all(isinstance(value, dict) and not is_document(value) for value in values) and any(
+        value.get(name) is not None for value in values for name in wanted
     )
 
 

@@ -183,6 +183,39 @@ def test_a_block_that_cannot_be_read_takes_no_other_with_it(command, tmp_path):
     assert second["formula"] == "Ga1N1"
 
 
+@pytest.mark.parametrize("content", ["", "<html>404</html>", CIF[:300], CIF[: CIF.index("loop_")]])
+@pytest.mark.parametrize("name", ["broken.cif", "POSCAR"])
+def test_a_broken_file_takes_no_other_with_it(command, tmp_path, name, content):
+    """An empty CIF ended the whole folder in a traceback."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "good.cif").write_text(CIF)
+    (folder / name).write_text(content)
+    code, out, err = command("predict", "folder", "--json")
+    records = {record["file"]: record for record in json.loads(out)}
+    assert records["folder/good.cif"]["error"] is None
+    if not (name == "POSCAR" and content.startswith("data_")):  # a CIF, whatever its name
+        error = records[f"folder/{name}"]["error"]
+        assert error.startswith("expected a structure file that can be read, but")
+        assert not {"index", "modulo", "argument"} & set(error.split())
+    assert code
+    assert "Traceback" not in err
+
+
+def test_structures_are_found_through_links_once_each(command, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "x.cif").write_text(CIF)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for link in ("one", "two"):
+        (folder / link).symlink_to(tmp_path / "elsewhere")
+    (folder / "up").symlink_to(folder)
+    code, out, _ = command("predict", "folder", "--json")
+    (record,) = json.loads(out)
+    assert record["file"].endswith("/x.cif")
+    assert not code
+
+
 def test_partial_occupancy_is_said(command, tmp_path):
     """Such a crystal was averaged without a word."""
     alloy = CIF.replace("Ga1 Ga 0 0 0 1", "Ga1 Ga 0 0 0 0.5\nAl1 Al 0 0 0 0.5")

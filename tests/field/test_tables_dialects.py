@@ -11,6 +11,7 @@ from pymatgen.core import Composition, Lattice, Structure
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.screening import read_table, screen
 from matminer_phonon_tl.screening.columns import as_numbers
+from matminer_phonon_tl.screening.input import open_input
 
 TEXT = "id;formula;größe\n1;GaN;3\n2;NaCl;1\n"
 
@@ -106,6 +107,29 @@ def test_json_named_csv_is_named(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ScreeningError, match=r"to be CSV, got JSON: name it \.jsonl or \.json"):
         read_table(path)
+
+
+def test_records_of_json_may_differ_in_their_keys(tmp_path):
+    """Exports of APIs leave out what they do not know; one record without a formula refused all."""
+    records = [{"formula": "GaN"}, {"formula": "InN", "x": 1}, {"x": 2}]
+    (tmp_path / "x.json").write_text(json.dumps(records))
+    (chunk,) = open_input(tmp_path / "x.json", formula=None, chunk_rows=10).chunks()
+    assert chunk.formulas == ["GaN", "InN", None]
+    assert chunk.table["x"].to_pylist() == [None, 1, 2]
+
+
+def test_a_named_column_of_json_records(tmp_path):
+    """--formula worked with CSV only."""
+    (tmp_path / "x.json").write_text(json.dumps([{"name": "GaN"}, {"name": "InN"}]))
+    (chunk,) = open_input(tmp_path / "x.json", formula="name", chunk_rows=10).chunks()
+    assert chunk.formulas == ["GaN", "InN"]
+
+
+def test_a_folder_of_parquet_and_other_files_is_refused(tmp_path):
+    pd.DataFrame({"formula": ["GaN"]}).to_parquet(tmp_path / "a.parquet")
+    (tmp_path / "b.csv").write_text("formula\nInN\n")
+    with pytest.raises(ScreeningError, match=r"nothing but Parquet files .*, got b\.csv: take it"):
+        open_input(tmp_path, formula=None, chunk_rows=10)
 
 
 def test_a_dict_in_a_cell_is_what_it_stands_for(tmp_path):

@@ -27,6 +27,7 @@ from phonopy.interface.calculator import get_calculator_physical_units  # noqa: 
 from phonopy.interface.vasp import write_vasp  # noqa: E402
 
 from matminer_phonon_tl.exceptions import (  # noqa: E402
+    DataWarning,
     MissingExtraError,
     MissingPhononsError,
     PhononDocumentError,
@@ -267,6 +268,76 @@ def test_the_newest_whole_source_wins(folders, expected, tmp_path):
     newer = phonon_properties(folder)
     assert newer.speeds.mean == pytest.approx(phonon_properties(soft).speeds.mean, rel=0.05)
     assert "FORCE_SETS" not in newer.source
+
+
+def both_springs(folder):
+    """Write each source of the same crystal: soft in the one named first, stiff in the other."""
+    stiff = zincblende_springs(supercell=2)
+    soft = zincblende_springs(springs=(90.0, 10.0), supercell=2)
+    everything, nothing = {"force_constants": True}, {"force_constants": False}
+    soft.save(folder / "phonopy_params.yaml", settings=everything)
+    stiff.save(folder / "phonopy.yaml", settings=everything)
+    stiff.save(folder / "phonopy_disp.yaml", settings=nothing)
+    write_FORCE_CONSTANTS(soft.force_constants, filename=folder / "FORCE_CONSTANTS")
+    write_force_constants_to_hdf5(
+        stiff.force_constants, filename=folder / "force_constants.hdf5", physical_unit=None
+    )
+    for phonon, form in ((soft, "yaml"), (stiff, "hdf5")):
+        phonon.run_band_structure([np.linspace([0.5, 0, 0.5], [0, 0, 0], 21)])
+        getattr(phonon.band_structure, f"write_{form}")(filename=folder / f"band.{form}")
+        phonon.run_mesh(30.0)
+        getattr(phonon.mesh, f"write_{form}")(filename=folder / f"mesh.{form}")
+
+
+@pytest.mark.parametrize("mode", [None, "w:gz", "zip"])
+@pytest.mark.parametrize(
+    ("older", "newer", "beside"),
+    [
+        ("phonopy_params.yaml", "phonopy.yaml", ""),
+        ("FORCE_CONSTANTS", "force_constants.hdf5", "phonopy_disp.yaml"),
+        ("band.yaml", "band.hdf5", "phonopy_disp.yaml"),
+        ("mesh.yaml", "mesh.hdf5", "phonopy_disp.yaml"),
+    ],
+)
+def test_the_newest_of_each_kind_wins_packed_or_not(tmp_path, older, newer, beside, mode):
+    (tmp_path / "all").mkdir()
+    both_springs(tmp_path / "all")
+    highest = {}
+    for first, second in ((older, newer), (newer, older)):
+        folder = tmp_path / second
+        folder.mkdir()
+        for name, time in ((beside, 1e9), (first, 1.1e9), (second, 1.2e9)):
+            if name:
+                shutil.copy(tmp_path / "all" / name, folder)
+                os.utime(folder / name, (time, time))
+        place = folder
+        if mode is not None:
+            place = tmp_path / f"{second}.{'zip' if mode == 'zip' else 'tar.gz'}"
+            archive(place, folder, mode)
+        found = phonon_properties(place)
+        assert second in found.source
+        assert first not in found.source
+        highest[second] = found.max_frequency
+    assert highest[newer] > 1.05 * highest[older]  # stiff above soft
+
+
+def test_folders_are_found_through_links_once_each(folders, tmp_path):
+    shutil.copytree(folders / "params", tmp_path / "elsewhere")
+    searched = tmp_path / "searched"
+    searched.mkdir()
+    for name in ("one", "two"):
+        (searched / name).symlink_to(tmp_path / "elsewhere")
+    (searched / "up").symlink_to(searched)
+    assert [found.name for found in find_calculations(searched)] == [f"{searched}/one"]
+
+
+def test_what_lies_beside_a_calculation_and_is_not_read_is_named(folders, tmp_path):
+    folder = tmp_path / "calculation"
+    shutil.copytree(folders / "params", folder)
+    for name in ("GaAs.json", "NaCl.tar.gz"):
+        (folder / name).write_text("{}")
+    with pytest.warns(DataWarning, match=r"so GaAs\.json, NaCl\.tar\.gz in it were not read: name"):
+        phonon_properties(folder)
 
 
 def test_bands_alone(folders, expected):
@@ -686,7 +757,7 @@ def test_an_unstable_document(test_data):
     assert any("imaginary modes down to" in note for note in found.notes)
 
 
-@pytest.mark.parametrize("temperature", [-1.0, "warm", [300.0, np.nan]])
+@pytest.mark.parametrize("temperature", [-1.0, "warm", [300.0, np.nan], []])
 def test_temperatures(chain, temperature):
     with pytest.raises(ValueError, match="expected a temperature of at least 0 K, got"):
         phonon_properties(chain, temperature=temperature)

@@ -97,11 +97,15 @@ def test_matminers_json(phonon_tl):
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"{}", b"[]", b'{"formula": "InN"}\n{"formula": "BAs"}', b'{"columns": 1, "data": 2}'],
+    ("content", "sentence"),
+    [
+        *((other, r"expected structures in x\.json, .*or a table$") for other in (b"{}", b"[]")),
+        (b'{"formula": "InN"}\n{"formula": "BAs"}', r"name JSON lines \.jsonl"),
+        (b'{"columns": 1, "data": 2}', r"matminer's JSON.*"),
+    ],
 )
-def test_other_json_is_refused(content):
-    with pytest.raises(ScreeningError, match=r"matminer's JSON.*name JSON lines \.jsonl"):
+def test_other_json_is_refused(content, sentence):
+    with pytest.raises(ScreeningError, match=sentence):
         list(module.json_document_chunks(content, "x.json", None, 100))
 
 

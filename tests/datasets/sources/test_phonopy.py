@@ -14,7 +14,11 @@ from matminer_phonon_tl.datasets.builder import PhononDatasetBuilder
 from matminer_phonon_tl.datasets.rows import derive_row
 from matminer_phonon_tl.datasets.sources import PhonopySource, SkippedEntryError
 from matminer_phonon_tl.exceptions import MissingExtraError, PhononDocumentError, UnpackingError
-from matminer_phonon_tl.phonons import phonopy_files, zincblende_springs
+from matminer_phonon_tl.phonons import (
+    phonon_properties,
+    phonopy_files,
+    zincblende_springs,
+)
 from matminer_phonon_tl.units import BOHR_ANGSTROM
 
 phonopy = pytest.importorskip("phonopy", reason="the extra phonopy is not installed")
@@ -222,6 +226,66 @@ def test_computed_results_in_bohr(calculations, tmp_path, settings):
     found = row(tmp_path, "bohr")
     assert found["volume"] == pytest.approx(expected["volume"], rel=1e-5)
     assert found["speed_of_sound"] == pytest.approx(expected["speed_of_sound"], rel=1e-5)
+
+
+@pytest.fixture(scope="module", params=["qe", "wien2k", "cp2k", "abinit"])
+def computed_by(request, tmp_path_factory):
+    """The same crystal by another code: phonopy.yaml and each form of bands and meshes."""
+    from phonopy.interface.calculator import get_calculator_physical_units
+
+    known = zincblende_springs(supercell=2)
+    length = get_calculator_physical_units(request.param).distance_to_A
+    cell = known.unitcell.copy()
+    cell.cell = cell.cell / length
+    phonon = phonopy.Phonopy(
+        cell, known.supercell_matrix, primitive_matrix=np.eye(3), calculator=request.param
+    )
+    units = known.unit_conversion_factor / phonon.unit_conversion_factor
+    phonon.force_constants = known.force_constants * units**2
+    folder = tmp_path_factory.mktemp(request.param)
+    paths = [np.linspace([0.5, 0, 0.5], [0, 0, 0], 21), np.linspace([0, 0, 0], [0.5, 0.5, 0.5], 21)]
+    phonon.run_band_structure(paths)
+    phonon.run_mesh(30.0)
+    phonon.write_yaml_band_structure(filename=folder / "band.yaml")
+    phonon.write_hdf5_band_structure(filename=folder / "band.hdf5")
+    stated = {"calculator": request.param, "length_unit": "au" if length < 1 else "angstrom"}
+    phonon.write_hdf5_band_structure(filename=folder / "stated.hdf5", comment=stated)
+    phonon.mesh.write_yaml(filename=folder / "mesh.yaml")
+    phonon.mesh.write_hdf5(filename=folder / "mesh.hdf5")
+    phonon.save(folder / "phonopy.yaml", settings={"force_constants": False})
+    return folder
+
+
+@pytest.mark.parametrize("name", ["band.yaml", "band.hdf5", "mesh.yaml", "mesh.hdf5"])
+def test_computed_results_of_another_code(calculations, computed_by, tmp_path, name):
+    """phonopy 4 names the code in phonopy.yaml alone: its factor is no unit of frequencies."""
+    expected = phonon_properties(calculations / "params")
+    for file in (name, "phonopy.yaml"):
+        shutil.copy(computed_by / file, tmp_path)
+    found = phonon_properties(tmp_path)
+    assert found.source == f"frequencies of {name}"
+    assert found.structure.volume == pytest.approx(expected.structure.volume, rel=1e-5)
+    assert found.acoustic_top == pytest.approx(expected.acoustic_top, rel=5e-3)
+    if name.startswith("band"):
+        assert found.speeds.mean == pytest.approx(expected.speeds.mean, rel=0.01)
+
+
+def test_band_hdf5_that_states_its_unit_of_length(calculations, computed_by, tmp_path):
+    """As the program phonopy writes it; phonopy's functions state nothing."""
+    expected = phonon_properties(calculations / "params")
+    shutil.copy(computed_by / "stated.hdf5", tmp_path / "band.hdf5")
+    found = phonon_properties(tmp_path)
+    assert found.speeds.mean == pytest.approx(expected.speeds.mean, rel=0.01)
+
+
+def test_unstated_bohr_are_refused(computed_by, tmp_path):
+    """Atoms in bohr lie 1.9 times as far apart as bonds are long."""
+    shutil.copy(computed_by / "band.yaml", tmp_path)
+    if computed_by.name.startswith("cp2k"):  # which uses Angstrom
+        assert phonon_properties(tmp_path).speeds.mean < 5.0
+    else:
+        with pytest.raises(PhononDocumentError, match=r"are probably in bohr; put the phonopy"):
+            phonon_properties(tmp_path)
 
 
 def test_computed_results_in_mev(calculations, tmp_path):
