@@ -72,7 +72,7 @@ def test_predicting_and_describing_use_one(monkeypatch, phonon_tl):
         monkeypatch.setattr(owner, name, watching)
 
     watch(kernel_machine.KernelMachine, "covariance")
-    watch(kernel_machine.KernelMachine, "spread")
+    watch(kernel_machine.KernelMachine, "evaluate")
     watch(exchanged_structures, "_describe")
     watch(lattice_dynamics, "describe_geometry")
     predictor = PhononPredictor.from_pretrained()
@@ -81,6 +81,11 @@ def test_predicting_and_describing_use_one(monkeypatch, phonon_tl):
         phonon_tl["structure"][:1]
     )
     predictor.regressors_["phonon_bandgap"].predict(["GaAs"])
-    assert {name for name, _ in seen} == {"covariance", "spread", "_describe", "describe_geometry"}
+    assert {name for name, _ in seen} == {
+        "covariance",
+        "evaluate",
+        "_describe",
+        "describe_geometry",
+    }
     assert all(threads == {1} for _, threads in seen)
     assert np.isfinite(predictor.regressors_["speed_of_sound"].predict(["GaAs"])).all()

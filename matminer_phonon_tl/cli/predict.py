@@ -158,7 +158,7 @@ def predict(
     A compound that is judged to have no acoustic-optical gap gets no value for it. Compounds given
     as structures are asked of the models that use structures, others of those of compositions.
     """
-    from matminer_phonon_tl.models.shipped import ShippedPredictors, load_predictor
+    from matminer_phonon_tl.models.shipped import ShippedPredictors, is_structure, load_predictor
 
     temperatures = []
     if temperature is not None:
@@ -183,6 +183,11 @@ def predict(
         level=level,
         n_formula_units=n_formula_units,
     )
+    if n_formula_units is not None and any(is_structure(compound.value) for compound in asked):
+        typer.echo(
+            "phonon-tl: --n-formula-units counts for formulas; a structure says what its cell is",
+            err=True,
+        )
     known = _known_values(prediction.frame["formula"].tolist(), predictor.units)
     records = [
         {

@@ -33,6 +33,7 @@ from matminer_phonon_tl.phonons.estimates import (
     heat_capacity_spread,
     slack_conductivity,
 )
+from matminer_phonon_tl.phonons.heat_capacity import checked_temperatures
 from matminer_phonon_tl.structures import StructureText, is_document, structure_of
 from matminer_phonon_tl.units import MOLAR_GAS_CONSTANT
 
@@ -61,8 +62,13 @@ def model_file(name: str | Path) -> Iterator[Path]:
     if str(name) in SHIPPED and not Path(name).exists():
         with as_file(files(__package__) / "pretrained" / str(name)) as path:
             yield path
-    else:
-        yield Path(name)
+        return
+    if not Path(name).exists() and Path(name).name == str(name):
+        raise ModelFormatError(
+            f"expected a model file or the name of a predictor that ships ({', '.join(SHIPPED)}), "
+            f"found no {name}: check the name"
+        )
+    yield Path(name)
 
 
 def load_predictor(name: str | Path) -> PhononPredictor:
@@ -90,7 +96,7 @@ class ShippedPredictors:
         between any two neighbouring branches, which are learnt; heat capacity per gram; and the
         order of magnitude of the lattice's thermal conductivity at 300 K, by
         :func:`~matminer_phonon_tl.phonons.slack_conductivity`.
-    temperatures : sequence of float
+    temperatures : float or sequence of float
         K. Give the heat capacity at these too, estimated from the one at 300 K and the Debye
         temperature by :func:`~matminer_phonon_tl.phonons.heat_capacity_at`, in columns such as
         ``heat_capacity_100K``.
@@ -121,11 +127,11 @@ class ShippedPredictors:
         self,
         *,
         more: bool = False,
-        temperatures: Sequence[float] = (),
+        temperatures: float | Sequence[float] = (),
         structures: bool = True,
     ) -> None:
         self.more = more
-        self.temperatures = [float(kelvin) for kelvin in temperatures]
+        self.temperatures = _temperatures(temperatures)
         self.structures = structures
         self._loaded: dict[tuple[bool, bool], PhononPredictor] = {}
         self._lock = Lock()
@@ -265,6 +271,19 @@ class ShippedPredictors:
                     structure=structure, more=more
                 )
             return self._loaded[asked]
+
+
+def _temperatures(given: float | Sequence[float]) -> list[float]:
+    """Check temperatures; each has a column of its own."""
+    if np.size(given) == 0:
+        return []
+    kelvin = np.atleast_1d(checked_temperatures(given)).tolist()
+    if len({at_temperature(each) for each in kelvin}) < len(kelvin):
+        raise ValueError(
+            f"expected temperatures that differ in their first six digits, got {kelvin}: they name "
+            "the columns"
+        )
+    return kelvin
 
 
 def at_temperature(kelvin: float) -> str:

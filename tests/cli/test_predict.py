@@ -242,6 +242,19 @@ def test_more_is_of_the_shipped_predictors(run, option):
     assert "expected --more and --temperature without --model" in " ".join(err.split())
 
 
+def test_a_model_that_is_none_is_answered_with_those_that_ship(run):
+    code, _, err = run("GaN", "--model", "nope")
+    assert code == 2
+    assert "predictor_structure.json.gz, more_properties.json.gz" in err
+    assert "found no nope" in err
+
+
+def test_formula_units_do_not_count_for_structures(run, files):
+    _, _, err = run(files[0], "--n-formula-units", "2")
+    assert "--n-formula-units counts for formulas" in err
+    assert "--n-formula-units" not in run("GaN", "--n-formula-units", "2")[2]
+
+
 def test_temperatures_that_are_none_are_refused(run):
     code, out, err = run("GaN", "--temperature", "cold")
     assert code != 0

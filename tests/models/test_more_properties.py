@@ -142,6 +142,18 @@ def test_each_material_is_read_once(predictors, monkeypatch):
     assert len({id(one) for one in described if len(one) == 1}) <= 2  # its larger cells are others
 
 
+@pytest.mark.parametrize("wrong", ["a", [-1.0], ["a"], [float("nan")]])
+def test_what_is_no_temperature_is_refused(wrong):
+    with pytest.raises(ValueError, match="expected a temperature of at least 0 K"):
+        ShippedPredictors(temperatures=wrong)
+
+
+def test_temperatures_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="differ in their first six digits"):
+        ShippedPredictors(temperatures=[100.1231, 100.1233])
+    assert ShippedPredictors(temperatures=300).temperatures == [300.0]
+
+
 def test_they_travel_to_a_cluster(predictors, frame):
     document = predictors.as_dict()
     there = ShippedPredictors.from_dict(document)
