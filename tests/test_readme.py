@@ -54,6 +54,8 @@ def test_the_table_shows_what_ships():
 def test_every_link_into_the_repository_leads_somewhere():
     for page in [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("datasets/*.md")]:
         # of blocks of text, a link is the reader's own
-        prose = re.sub(r"^```text\n.*?^```$", "", page.read_text("utf-8"), flags=re.M | re.S)
+        prose = re.sub(
+            r"^```text\n.*?^```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL
+        )
         for target in re.findall(r"\]\(([^)#:]+)\)", prose):
             assert (page.parent / target).exists(), f"{target} in {page.name}"
