@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import traceback
+import warnings
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -232,6 +233,8 @@ def _start_fast() -> None:
 def main() -> None:
     """Run the command; every error is one line and a non-zero exit code."""
     _start_fast()
+    # pymatgen sorts the elements of a formula by it, and no more comes of a rare gas's NaN.
+    warnings.filterwarnings("ignore", message="No Pauling electronegativity")
     try:
         app()
     except BrokenPipeError:

@@ -335,7 +335,7 @@ class PotentialPhonons(BaseFeaturizer):
         return forces
 
     def _check_options(self) -> None:
-        if not hasattr(self.calculator, "get_forces"):
+        if isinstance(self.calculator, type) or not hasattr(self.calculator, "get_forces"):
             raise ValueError(
                 "expected a calculator of ASE, with a method get_forces, got "
                 f"{self.calculator!r}; pass such as ase.calculators.emt.EMT()"

@@ -260,3 +260,11 @@ def test_temperatures_that_are_none_are_refused(run):
     assert code != 0
     assert not out
     assert "expected --temperature as 300" in err
+
+
+def test_a_rare_gas_brings_no_warning_of_another_library():
+    code = "import sys; sys.argv[1:] = ['predict', 'HeF']; import matminer_phonon_tl.cli as cli; "
+    code += "cli.main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "HeF" in done.stdout
+    assert not done.stderr

@@ -190,6 +190,11 @@ REFUSED = {
         ValueError,
         "expected a calculator of ASE, with a method get_forces, got 'chgnet'; pass such as",
     ),
+    "a class": (
+        (copper(), EMT, {}),
+        ValueError,
+        "expected a calculator of ASE, with a method get_forces, got <class 'ase",
+    ),
     "no length": (
         (copper(), EMT(), {"supercell_edge": -1.0}),
         ValueError,
