@@ -324,7 +324,7 @@ def _predict(rows: list[_Row], level: float) -> None:
         [row.structure for row in known], level=level
     )
     names = [f"{name}{part}" for name in PREDICTED for part in ("", "_lower", "_upper")]
-    kept = ("has_phonon_bandgap", "has_gap_probability", *names, "error")
+    kept = ("has_phonon_bandgap", "has_gap_probability", *names, "note", "error")
     for row, found in zip(known, frame.to_dict(orient="records"), strict=True):
         row.prediction = plain({name: found[name] for name in kept})
 
@@ -335,7 +335,7 @@ def _prediction_columns() -> list[Column]:
         columns += [
             column._replace(name=f"predicted_{name}{part}") for part in ("", "_lower", "_upper")
         ]
-    return columns
+    return [*columns, Column("predicted_note")]
 
 
 def _curve_columns(temperatures: list[float], asked: str | None) -> list[Column]:
@@ -376,6 +376,9 @@ def _print(rows: list[_Row], curve: list[float] | None, percent: float | None) -
                 _remark(line, width, indent=22)
     if percent is not None:
         _remark(PREDICTED_NOTE.format(level=percent), width)
+        for row in rows:
+            if row.prediction is not None and row.prediction["note"]:
+                _remark(f"{_short(row.path)}, its prediction: {row.prediction['note']}", width)
     if curve is not None:
         _print_curve(rows, curve)
 

@@ -370,8 +370,9 @@ class PhononPredictor(BaseEstimator, JSONModel):
             columns :attr:`columns`, :data:`COLUMNS` where there are no other labels:
 
             - ``has_gap_probability`` and its spread over the trees;
-            - each target with ``_lower`` and ``_upper`` ends of its interval and its ``_std``; the
-              gap is NaN where the compound is judged to have none;
+            - each target with ``_lower`` and ``_upper`` ends of its interval and its ``_std``, the
+              models' own spread before calibration, which fits no interval; the gap is NaN where
+              the compound is judged to have none;
             - ``phonon_bandgap_expected``: the probability times the gap there would be;
             - ``heat_capacity``, per mole of the formula in the column ``formula``, and
               ``heat_capacity_per_atom``;

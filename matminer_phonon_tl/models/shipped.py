@@ -236,6 +236,12 @@ class ShippedPredictors:
                 estimates |= _with_ends(at_temperature(kelvin), curves[:, :, number] * n_atoms)
         return estimates
 
+    def __repr__(self) -> str:
+        """Say what is predicted, and in which unit."""
+        given = f"more={self.more}, temperatures={self.temperatures}, structures={self.structures}"
+        units = ", ".join(f"{name} ({unit})" for name, unit in self.units.items())
+        return f"{type(self).__name__}({given}): predicts {units}"
+
     def as_dict(self) -> dict[str, Any]:
         """Return what tells these predictors from others: the hashes of their files."""
         return {

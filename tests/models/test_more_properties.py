@@ -154,6 +154,11 @@ def test_temperatures_of_one_name_are_refused():
     assert ShippedPredictors(temperatures=300).temperatures == [300.0]
 
 
+def test_it_says_what_it_is(predictors):
+    assert "more=True, temperatures=[100.0, 300.0]" in repr(predictors)
+    assert "debye_temperature (K)" in repr(predictors)
+
+
 def test_they_travel_to_a_cluster(predictors, frame):
     document = predictors.as_dict()
     there = ShippedPredictors.from_dict(document)
