@@ -16,6 +16,9 @@ from matminer_phonon_tl.units import MOLAR_GAS_CONSTANT, THZ_TO_KELVIN
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
+_DEBYE_GRID = (np.arange(200) + 0.5) / 200
+_NEAR = 1.8
+"""Wave vectors up to so many times the shortest one tell the speeds at the zone centre."""
 Amount = Literal["formula_unit", "atom", "cell"]
 
 
@@ -148,6 +151,10 @@ def heat_capacity_of_mesh(
 ) -> NDArray[np.float64]:
     """Heat capacity of a mole of cells, summed over the modes of a mesh, J/mol/K.
 
+    The acoustic modes of the zone centre have no frequency there. They stand for the waves of its
+    share of the zone, and get these waves' mean by Debye's model: else a few kelvin would give a
+    multiple of the truth.
+
     Parameters
     ----------
     mesh : PhononMesh
@@ -162,7 +169,41 @@ def heat_capacity_of_mesh(
     """
     temperature = np.asarray(temperature, dtype=float)
     modes = np.array([_einstein(mesh.bands.frequencies, t).sum(axis=0) for t in temperature.flat])
+    found = _acoustic_at_centre(mesh)
+    if found is not None:
+        centre, cutoff = found
+        optical = mesh.bands.frequencies[3:, centre]
+        acoustic = cutoff * _DEBYE_GRID**2
+        for row, t in zip(modes, temperature.flat, strict=True):
+            # Points lie densest at low frequencies, which alone count near 0 K.
+            waves = 6.0 * (_DEBYE_GRID**5 * _einstein(acoustic, t)).mean()
+            row[centre] = _einstein(optical, t).sum() + 3.0 * waves
     return MOLAR_GAS_CONSTANT * (modes @ mesh.weights).reshape(temperature.shape)
+
+
+def _acoustic_at_centre(mesh: PhononMesh) -> tuple[int, float] | None:
+    """Find the zone centre, and the cutoff (THz) of the acoustic waves in its share of the zone.
+
+    Their speed is the Debye mean over the wave vectors nearest to it. None where a mesh lacks the
+    centre, or where a wave next to it is imaginary.
+    """
+    bands = mesh.bands
+    if len(bands.gamma_indices) != 1:
+        return None
+    centre = int(bands.gamma_indices[0])
+    offset = bands.q_fractional - np.round(bands.q_fractional)
+    length = np.linalg.norm(offset @ bands.reciprocal_matrix, axis=1)
+    others = np.delete(length, centre)
+    if not len(others):
+        return None
+    near = np.flatnonzero((length > 0) & (length <= _NEAR * others.min()))
+    slopes = bands.frequencies[:3, near] / length[near]
+    if (slopes <= 0).any():
+        return None
+    weights = np.broadcast_to(mesh.weights[near], slopes.shape)
+    slope = np.average(slopes**-3.0, weights=weights) ** (-1 / 3)
+    share = mesh.weights[centre] * abs(np.linalg.det(bands.reciprocal_matrix))
+    return centre, float(slope * (3.0 * share / (4.0 * np.pi)) ** (1 / 3))
 
 
 def _amount(n_atoms: int, structure: "Structure | None", per: str) -> float:

@@ -1,5 +1,7 @@
 """Heat capacity: limits, closed forms, norms, real documents."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from pymatgen.core import Structure
@@ -7,9 +9,11 @@ from pymatgen.phonon.dos import PhononDos
 from scipy.integrate import quad
 
 from matminer_phonon_tl.exceptions import PhononDocumentError, UnstableStructureError
-from matminer_phonon_tl.phonons import debye_dos, heat_capacity
+from matminer_phonon_tl.phonons import debye_dos, debye_temperature, heat_capacity
 from matminer_phonon_tl.units import MOLAR_GAS_CONSTANT as R
 from matminer_phonon_tl.units import THZ_TO_CM1, THZ_TO_KELVIN
+
+ROOT = Path(__file__).parents[2]
 
 
 def debye_law(temperature, cutoff):
@@ -156,3 +160,14 @@ def test_pymatgen_agrees(NaCl):
 def test_batio3_is_refused(BaTiO3):
     with pytest.raises(UnstableStructureError, match=r"1\.32% of its states at imaginary"):
         heat_capacity(BaTiO3[1])
+
+
+def test_near_zero_kelvin_a_mesh_gives_debyes_law():
+    """12 pi^4 / 5 R (T / theta)^3 an atom; the zone centre's own modes would give 60 times it."""
+    pytest.importorskip("phonopy")
+    path = ROOT / "tests/files/GaN_springs"
+    theta = debye_temperature(path)
+    for kelvin in (0.5, 1.0, 2.0, 5.0):
+        law = 12 * np.pi**4 / 5 * R * (kelvin / theta) ** 3
+        assert heat_capacity(path, temperature=kelvin, per="atom") == pytest.approx(law, rel=0.1)
+    assert heat_capacity(path, temperature=0.0) == 0.0
