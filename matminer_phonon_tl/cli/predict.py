@@ -253,8 +253,11 @@ def _draw(
     import pandas as pd
 
     from matminer_phonon_tl.figures import plot_ranking, save_figure
+    from matminer_phonon_tl.models.shipped import domain_of
 
     frame = pd.DataFrame(records)
+    if (domain := domain_of(by)) in frame:
+        frame["in_domain"] = frame[domain]
     frame.attrs["units"] = units
     known = pd.DataFrame(
         [{**each, "row": row} for row, record in enumerate(records) for each in record["known"]]

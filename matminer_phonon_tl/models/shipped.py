@@ -1,5 +1,6 @@
 """The predictors that ship: found by name, and each asked for what it knows."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -49,6 +50,8 @@ PER_GRAM, CONDUCTIVITY = "heat_capacity_per_gram", "lattice_conductivity"
 LEARNT = ("debye_temperature", "largest_gap")
 MORE_UNITS = {name: UNITS[name] for name in LEARNT} | {PER_GRAM: "J/g/K", CONDUCTIVITY: "W/m/K"}
 """Unit of each property that ``more`` adds; what is not learnt follows from other predictions."""
+MORE_DOMAIN = "more_in_domain"
+"""Whether a compound is in the domain of what is learnt besides; what follows from it as well."""
 UNLIKE = "unlike the training compounds of Debye temperature and largest gap: do not trust these"
 """Note of a compound that may well be like those of the other properties."""
 SLACK_SPREAD = 1.0
@@ -192,17 +195,21 @@ class ShippedPredictors:
         """Put what else is predicted in front of what is said of each row."""
         frame, rows, materials = prediction.frame.copy(), prediction.rows, prediction.materials
         new = {name: np.full(len(frame), np.nan) for name in self._more_columns()}
+        within, missing = np.zeros(len(frame), dtype=bool), np.ones(len(frame), dtype=bool)
         if materials is not None and rows is not None and len(rows):
             learnt = others.predict_columns(materials, level=level)
             found = learnt | self._estimates(materials, frame.iloc[rows], learnt, level)
             for name, column in new.items():
                 column[rows] = found[name]
+            is_like = learnt["training_similarity"] >= IN_DOMAIN
+            within[rows], missing[rows] = is_like & frame["in_domain"].iloc[rows], False
             notes = frame["note"].tolist()
-            for row in rows[learnt["training_similarity"] < IN_DOMAIN].tolist():
+            for row in rows[~is_like].tolist():
                 notes[row] = "; ".join(filter(None, [notes[row], UNLIKE]))
             frame["note"] = pd.Series(notes, index=frame.index, dtype=object)
         place = frame.columns.get_loc("training_similarity")
         added = pd.DataFrame(new, index=frame.index)
+        added[MORE_DOMAIN] = pd.arrays.BooleanArray(within, missing)
         joined = pd.concat([frame.iloc[:, :place], added, frame.iloc[:, place:]], axis=1)
         joined.attrs["units"] = self.units | frame.attrs["units"]
         return prediction._replace(frame=joined)
@@ -301,6 +308,18 @@ def at_temperature(kelvin: float) -> str:
     'heat_capacity_100K'
     """
     return f"heat_capacity_{kelvin:g}K"
+
+
+def domain_of(column: str) -> str:
+    """Return the column that says whether a compound is in the domain of a predicted one.
+
+    Examples
+    --------
+    >>> domain_of("speed_of_sound"), domain_of("lattice_conductivity")
+    ('in_domain', 'more_in_domain')
+    """
+    of_more = column.startswith((*LEARNT, CONDUCTIVITY)) or re.match(r"heat_capacity_\d", column)
+    return MORE_DOMAIN if of_more else "in_domain"
 
 
 def _with_ends(name: str, values: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

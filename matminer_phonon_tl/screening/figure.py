@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from matminer_phonon_tl.exceptions import DataWarning
 from matminer_phonon_tl.models import calculated_values
+from matminer_phonon_tl.models.shipped import domain_of
 from matminer_phonon_tl.screening.chunks import STRUCTURE
 from matminer_phonon_tl.screening.columns import (
     as_numbers,
@@ -101,10 +102,13 @@ def draw_first(
     frame = pd.DataFrame({"formula": formulas, by: as_floats(top, column)})
     # of a column of the input, nothing is known but its values
     ends = (f"{prediction}_lower", f"{prediction}_upper") if prediction else ()
-    for part in (*ends, "in_domain"):
+    for part in ends:
         name = name_of(top.schema, part)
         if name is not None and part != by:
             frame[part] = top[name].to_pandas()
+    domain = domain_column(top.schema, prediction)
+    if domain is not None and by != "in_domain":
+        frame["in_domain"] = top[domain].to_pandas()
     frame.attrs["units"] = {by: units_of(top.schema).get(column, "")}
     return plot_ranking(
         frame,
@@ -117,6 +121,11 @@ def draw_first(
         level=level,
         width=width,
     )
+
+
+def domain_column(schema: pa.Schema, prediction: str | None) -> str | None:
+    """Return the column that says which rows a ranked prediction is to be trusted in, if any."""
+    return name_of(schema, domain_of(prediction or ""))
 
 
 def as_floats(table: pa.Table, column: str) -> pd.Series:

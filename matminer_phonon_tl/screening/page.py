@@ -18,6 +18,7 @@ from matminer_phonon_tl.files import write_atomically
 from matminer_phonon_tl.formulas import write_formula
 from matminer_phonon_tl.screening.columns import as_texts, name_of, prediction_of, units_of
 from matminer_phonon_tl.screening.figure import (
+    domain_column,
     draw_first,
     formula_column,
     formulas_of,
@@ -120,6 +121,11 @@ class RankingPage:
         """Name of the column by which rows are ranked; empty where there are none."""
         return self._top.ranking.column(self.schema) if self.n_rows else ""
 
+    @property
+    def _domain(self) -> str | None:
+        """Name of the column that says in which rows the ranked prediction is to be trusted."""
+        return domain_column(self.schema, prediction_of(self.schema.field(self._ranked)))
+
     def _body(self, n_shown: int, n_predicted: int) -> list[str]:
         where = self.about.get("where")
         condition = f" for which <code>{html.escape(where)}</code>" if where else ""
@@ -142,7 +148,7 @@ class RankingPage:
             parts += [
                 f"<h2>{title} by {words}</h2>",
                 TABLE.replace("{by}", by),
-                f'<p class="hint">{UNLIKE}</p>' if name_of(self.schema, "in_domain") else "",
+                f'<p class="hint">{UNLIKE}</p>' if self._domain else "",
             ]
         if self.elements:
             parts += [
@@ -185,7 +191,7 @@ class RankingPage:
             "columns": list(top.columns),
             "shown": self._shown_columns(top),
             "units": units_of(self.schema),
-            "unlike": name_of(self.schema, "in_domain"),
+            "unlike": self._domain,
         }
         # pandas writes what is missing as null
         rows = json.loads(top.to_json(orient="values", double_precision=15, date_format="iso"))

@@ -44,6 +44,11 @@ def test_what_is_unlike_the_training_compounds_of_more_says_so(predictors):
     assert found["in_domain"].tolist() == [True, True]
     unlike = found["note"].str.contains("unlike the training compounds of Debye temperature")
     assert unlike.tolist() == [True, False]
+    assert found["more_in_domain"].tolist() == [False, True]
+    assert predictors.predict(["Xx", "GaN"], warn=False)["more_in_domain"].isna().tolist() == [
+        True,
+        False,
+    ]
     alone = PhononPredictor.from_pretrained(more=True).predict(["BN", "GaN"], warn=False)
     assert alone["in_domain"].tolist() == [False, True]
 
@@ -56,7 +61,8 @@ def test_new_columns_stand_together_and_have_units(frame, predictors):
         "debye_temperature_upper",
         "debye_temperature_std",
     ]
-    assert names[names.index("training_similarity") - 1] == "heat_capacity_300K_upper"
+    last = names.index("training_similarity")
+    assert names[last - 2 : last] == ["heat_capacity_300K_upper", "more_in_domain"]
     assert frame.attrs["units"].items() >= MORE_UNITS.items()
     assert frame.attrs["units"]["heat_capacity_100K"].startswith("J/mol/K")
     assert predictors.units.keys() <= frame.attrs["units"].keys()
