@@ -120,8 +120,8 @@ class ShippedPredictors:
     ... )
     >>> ShippedPredictors().predict(["InN", crystal])["based_on"].tolist()
     ['composition', 'structure']
-    >>> ShippedPredictors(more=True).predict(["Si"])["debye_temperature"].between(500, 800).all()
-    np.True_
+    >>> 800 < float(ShippedPredictors(more=True).predict(["MgO"])["debye_temperature"][0]) < 1000
+    True
     """
 
     labels: ClassVar = None
