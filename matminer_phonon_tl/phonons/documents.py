@@ -21,6 +21,8 @@ _FARTHEST = 1e3
 _LONGEST_BOND = 1.4
 """Shortest distance in a crystal over the sum of covalent radii: at most 1.32 in the crystals of
 the Kyoto database but for rare gases, and 1.9 times as much where bohr are taken for Angstrom."""
+_MOST_PAIRS = 5e7
+"""Pairs of atoms that are looked at for bonds; a document may hold any cell."""
 _DENSEST, _THINNEST = 0.1, 1e5
 """Angstrom^3 an atom, beyond any crystal and any slab in vacuum."""
 
@@ -94,7 +96,7 @@ def has_bonds(structure: "Structure") -> bool:
     ----------
     structure : pymatgen.core.Structure
         The crystal, its lengths in Angstrom. It passes if it holds a rare gas or an element whose
-        radius nobody knows, or is disordered.
+        radius nobody knows, is disordered, or has a cell too large or too flat to look at.
 
     Returns
     -------
@@ -113,7 +115,12 @@ def has_bonds(structure: "Structure") -> bool:
     radii = np.array([CovalentRadius.radius.get(element.symbol, np.nan) for element in elements])
     if np.isnan(radii).any() or any(element.is_noble_gas for element in elements):
         return True
-    first, second, _, distances = structure.get_neighbor_list(2.0 * _LONGEST_BOND * radii.max())
+    reach = 2.0 * _LONGEST_BOND * radii.max()
+    heights = 1.0 / np.linalg.norm(structure.lattice.inv_matrix, axis=0)
+    images = np.prod(2.0 * np.ceil(reach / heights) + 1.0)
+    if images * len(structure) ** 2 > _MOST_PAIRS:  # as of a cell that no crystal has
+        return True
+    first, second, _, distances = structure.get_neighbor_list(reach)
     return bool((distances <= _LONGEST_BOND * (radii[first] + radii[second])).any())
 
 
