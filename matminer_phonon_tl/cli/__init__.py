@@ -20,7 +20,8 @@ import typer
 
 from matminer_phonon_tl._version import __version__
 from matminer_phonon_tl.cli.info import info
-from matminer_phonon_tl.cli.output import AsJson, plain, print_json
+from matminer_phonon_tl.cli.options import AsJson
+from matminer_phonon_tl.cli.output import plain, print_json
 from matminer_phonon_tl.cli.predict import predict
 from matminer_phonon_tl.cli.properties import properties
 from matminer_phonon_tl.cli.screen import screen

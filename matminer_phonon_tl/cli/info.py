@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from matminer_phonon_tl.cli.output import AsJson, print_json
+from matminer_phonon_tl.cli.options import AsJson
+from matminer_phonon_tl.cli.output import print_json
 from matminer_phonon_tl.untrusted_json import in_words
 
 

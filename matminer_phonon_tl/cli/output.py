@@ -2,11 +2,9 @@
 
 import json
 import math
-from typing import Annotated, Any
+from typing import Any
 
 import typer
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 def plain(record: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from matminer_phonon_tl.cli.output import AsJson, plain, print_json
+from matminer_phonon_tl.cli.options import AsJson, Model, More, choose_predictor
+from matminer_phonon_tl.cli.output import plain, print_json
 from matminer_phonon_tl.exceptions import CompositionError, PhononTLWarning, ScreeningError
 
 ROWS_FAILED = 1
@@ -124,21 +125,8 @@ def predict(
     composition: Annotated[
         bool, typer.Option("--composition", help="Use of structures only what they are made of.")
     ] = False,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="A predictor's file, or the name of one that ships (phonon-tl info lists them); "
-            "default: those that ship, each for what it knows."
-        ),
-    ] = None,
-    more: Annotated[
-        bool,
-        typer.Option(
-            "--more",
-            help="Predict Debye temperature, largest gap between any two branches, heat capacity "
-            "per gram and the order of magnitude of the lattice's thermal conductivity too.",
-        ),
-    ] = False,
+    model: Model = None,
+    more: More = False,
     temperature: Annotated[
         str | None,
         typer.Option(
@@ -163,22 +151,15 @@ def predict(
     A compound that is judged to have no acoustic-optical gap gets no value for it. Compounds given
     as structures are asked of the models that use structures, others of those of compositions.
     """
-    from matminer_phonon_tl.models.shipped import ShippedPredictors, is_structure, load_predictor
+    from matminer_phonon_tl.models.shipped import is_structure
 
     temperatures = []
     if temperature is not None:
         from matminer_phonon_tl.cli.properties import parse_temperatures
 
         temperatures = parse_temperatures(temperature)
-    if model is not None and (more or temperatures):
-        raise typer.BadParameter(
-            "expected --more and --temperature without --model, got both: they are of the "
-            "predictors that ship"
-        )
-    predictor: Any = (
-        ShippedPredictors(more=more, temperatures=temperatures, structures=not composition)
-        if model is None
-        else load_predictor(model)
+    predictor = choose_predictor(
+        model, more=more, temperatures=temperatures, structures=not composition
     )
     drawn = _check_plot(plot, by, predictor.units)
     asked = _read_all(compounds, structures=model is not None or not composition)

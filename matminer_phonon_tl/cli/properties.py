@@ -19,7 +19,8 @@ from rich.table import Table
 from rich.text import Text
 from tqdm.auto import tqdm
 
-from matminer_phonon_tl.cli.output import AsJson, plain, print_json
+from matminer_phonon_tl.cli.options import AsJson
+from matminer_phonon_tl.cli.output import plain, print_json
 from matminer_phonon_tl.cli.tables import Column, check_table_path, write_table
 from matminer_phonon_tl.exceptions import PhononTLError, PhononTLWarning
 

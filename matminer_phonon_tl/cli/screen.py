@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from matminer_phonon_tl.cli.options import Model, More, choose_predictor
 from matminer_phonon_tl.exceptions import PhononTLWarning
 
 
@@ -61,21 +62,8 @@ def screen(
             ".pdf."
         ),
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="A predictor's file, or the name of one that ships (phonon-tl info lists them); "
-            "default: those that ship, each for what it knows."
-        ),
-    ] = None,
-    more: Annotated[
-        bool,
-        typer.Option(
-            "--more",
-            help="Predict Debye temperature, largest gap, heat capacity per gram and the order of "
-            "magnitude of the lattice's thermal conductivity too.",
-        ),
-    ] = False,
+    model: Model = None,
+    more: More = False,
     level: Annotated[
         float, typer.Option(help="Share of new compounds that the intervals shall hold.")
     ] = 0.9,
@@ -116,20 +104,15 @@ def screen(
 
     Exit code 0 once every row is written; how many could not be predicted stands on stderr.
     """
-    from matminer_phonon_tl.models.shipped import ShippedPredictors, load_predictor
     from matminer_phonon_tl.screening import screen as run
 
-    if more and model is not None:
-        raise typer.BadParameter(
-            "expected --more without --model, got both: it is of the predictors that ship"
-        )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", PhononTLWarning)
         report = _run(
             run,
             data,
             output,
-            predictor=ShippedPredictors(more=more) if model is None else load_predictor(model),
+            predictor=choose_predictor(model, more=more),
             formula=formula,
             columns=None if columns is None else [name.strip() for name in columns.split(",")],
             where=where,
