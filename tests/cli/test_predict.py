@@ -268,3 +268,20 @@ def test_a_rare_gas_brings_no_warning_of_another_library():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "HeF" in done.stdout
     assert not done.stderr
+
+
+def test_what_is_unlike_the_compounds_of_more_is_drawn_grey(run, tmp_path, monkeypatch):
+    """BN has a speed of sound in phonon_tl, and is not in phonondb_kyoto."""
+    from matminer_phonon_tl import figures
+
+    drawn = {}
+
+    def watched(frame, by, **options):
+        drawn[by] = frame["in_domain"].tolist()
+        return plot_ranking(frame, by, **options)
+
+    plot_ranking = figures.plot_ranking
+    monkeypatch.setattr(figures, "plot_ranking", watched)
+    for by in ("debye_temperature", "speed_of_sound"):
+        run("BN", "GaN", "--more", "--plot", tmp_path / "x.png", "--by", by)
+    assert drawn == {"debye_temperature": [False, True], "speed_of_sound": [True, True]}

@@ -193,6 +193,17 @@ def test_predictions_stand_beside(run, chain, tmp_path):
     )
 
 
+def test_a_prediction_beside_ones_phonons_says_what_it_was_trained_on(run, tmp_path):
+    pytest.importorskip("phonopy", reason="the extra phonopy is not installed")
+    path = ROOT / "tests/files/GaN_springs"
+    _, out, _ = run(path, "--predict")
+    assert "GaN_springs, its prediction: trained on this formula" in " ".join(out.split())
+    assert "trained on" not in run(path)[1]
+    run(path, "--predict", "--out", tmp_path / "x.csv")
+    (row,) = csv.DictReader((tmp_path / "x.csv").read_text().splitlines())
+    assert row["predicted_note"].startswith("trained on this formula")
+
+
 def test_force_constants_of_the_fixture_and_what_readme_shows_of_them(run, monkeypatch):
     pytest.importorskip("phonopy", reason="the extra phonopy is not installed")
     monkeypatch.chdir(ROOT)

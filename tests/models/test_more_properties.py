@@ -9,8 +9,14 @@ import matminer_phonon_tl.models.predictor as predictor_module
 from matminer_phonon_tl.exceptions import ModelFormatError
 from matminer_phonon_tl.models import PhononPredictor, ShippedPredictors
 from matminer_phonon_tl.models.materials import Materials
-from matminer_phonon_tl.models.shipped import CONDUCTIVITY, MORE_UNITS, PER_GRAM
+from matminer_phonon_tl.models.shipped import (
+    CONDUCTIVITY,
+    MORE_UNITS,
+    PER_GRAM,
+    estimate_heat_capacities,
+)
 from matminer_phonon_tl.phonons import heat_capacity_at, slack_conductivity
+from matminer_phonon_tl.phonons.estimates import heat_capacity_spread
 
 FORMULAS = ["GaN", "Mg2O2", "SnSe"]
 
@@ -171,3 +177,18 @@ def test_they_travel_to_a_cluster(predictors, frame):
     pd.testing.assert_frame_equal(there.predict(FORMULAS, warn=False), frame)
     with pytest.raises(ModelFormatError, match="expected the shipped predictors of the same"):
         ShippedPredictors.from_dict({**document, "files": {}})
+
+
+def test_a_curves_lower_end_is_that_of_the_hardest_crystal():
+    """The lower heat capacity at 300 K goes with the upper Debye temperature."""
+    heat, theta, n = np.array([[20.0], [19.0], [21.0]]), np.array([[400.0], [300.0], [550.0]]), [4]
+    found = estimate_heat_capacities([100.0], heat, theta, np.array(n), 0.9)[:, 0, 0]
+    value, lower, upper = (
+        heat_capacity_at([100.0], [c], [t], n)[0, 0]
+        for c, t in ((20.0, 400.0), (19.0, 550.0), (21.0, 300.0))
+    )
+    of_model = 1.6449 * heat_capacity_spread([100.0])[0]
+    assert found[0] == pytest.approx(value)
+    for end, there in ((found[1], lower), (found[2], upper)):
+        together = np.hypot(np.log(there / value), of_model)
+        assert abs(np.log(end / value)) == pytest.approx(together, rel=1e-4)

@@ -12,7 +12,7 @@ from matminer_phonon_tl.exceptions import PhononDocumentError
 from matminer_phonon_tl.phonons import diatomic_chain
 from matminer_phonon_tl.phonons.bands import is_primitive, read_bands
 from matminer_phonon_tl.phonons.density import _highest_occupied, read_dos
-from matminer_phonon_tl.phonons.documents import one_structure
+from matminer_phonon_tl.phonons.documents import has_bonds, one_structure
 from matminer_phonon_tl.units import EV_TO_THZ, THZ_TO_CM1
 
 
@@ -310,3 +310,15 @@ def test_complete_dos_brings_its_structure(debye, chain):
 def test_primitive_cell(chain):
     assert is_primitive(chain.structure) == (True, 2)
     assert is_primitive(chain.structure * [2, 1, 1]) == (False, 2)
+
+
+def test_bonds_are_not_looked_for_in_a_cell_that_no_crystal_has(monkeypatch):
+    """Its neighbours would be counted for hours."""
+    needle = Structure(Lattice.from_parameters(1e5, 1e5, 1e5, 1e-9, 90, 90), ["Ga"], [[0, 0, 0]])
+    with monkeypatch.context() as patch:
+        patch.setattr(Structure, "get_neighbor_list", None)
+        assert has_bonds(needle)
+    apart = Structure(Lattice.cubic(9.0), ["Ga", "N"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    assert not has_bonds(apart)
+    apart.scale_lattice(100.0)
+    assert has_bonds(apart)

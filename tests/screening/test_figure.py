@@ -11,7 +11,13 @@ from matminer_phonon_tl.figures import saving
 from matminer_phonon_tl.screening import figure as module
 from matminer_phonon_tl.screening import screen
 from matminer_phonon_tl.screening.columns import marked
-from matminer_phonon_tl.screening.figure import draw_first, formula_column, formulas_of, labels_of
+from matminer_phonon_tl.screening.figure import (
+    domain_column,
+    draw_first,
+    formula_column,
+    formulas_of,
+    labels_of,
+)
 from matminer_phonon_tl.screening.ranking import Ranking
 
 DOCUMENT = '{"sites": [], "lattice": {}}'
@@ -122,3 +128,14 @@ def test_a_name_of_no_known_format_is_refused_before_anything_is_predicted(quick
     with pytest.raises(ValueError, match=r"expected --plot as a \.png, \.svg or \.pdf file"):
         screen(["InN"], tmp_path / "x.csv", predictor=quick, plot=tmp_path / "x.jpg")
     assert quick.asked == []
+
+
+def test_each_prediction_has_its_own_domain():
+    names = ("debye_temperature", "speed_of_sound", "in_domain", "more_in_domain")
+    columns = {"formula": ["BN"], names[0]: [1.0], names[1]: [1.0], names[2]: [True], "m": [False]}
+    table = table_of(
+        columns, {"formula": "formula", **dict(zip(columns, ("formula", *names), strict=True))}
+    )
+    assert domain_column(table.schema, "debye_temperature") == "m"
+    assert domain_column(table.schema, "speed_of_sound") == "in_domain"
+    assert domain_column(table.schema, None) == "in_domain"
