@@ -118,7 +118,7 @@ def has_bonds(structure: "Structure") -> bool:
     reach = 2.0 * _LONGEST_BOND * radii.max()
     heights = 1.0 / np.linalg.norm(structure.lattice.inv_matrix, axis=0)
     images = np.prod(2.0 * np.ceil(reach / heights) + 1.0)
-    if images * len(structure) ** 2 > _MOST_PAIRS:  # as of a cell that no crystal has
+    if not images * len(structure) ** 2 <= _MOST_PAIRS:  # NaN too: a cell that no crystal has
         return True
     first, second, _, distances = structure.get_neighbor_list(reach)
     return bool((distances <= _LONGEST_BOND * (radii[first] + radii[second])).any())
