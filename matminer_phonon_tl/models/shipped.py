@@ -374,8 +374,9 @@ def _conductivity(
 ) -> NDArray[np.float64]:
     """Estimate value, lower and upper end, shape (3, n_materials)."""
     value = slack_conductivity(theta[0], speed[0], mean_mass, n_atoms)
-    # In logarithms it is twice that of the Debye temperature plus that of the speed.
-    of_theta, of_speed = (np.log(ends[2] / ends[1]) / 2.0 for ends in (theta, speed))
+    # In logarithms it is twice that of the Debye temperature plus that of the speed; a lower end
+    # may be 0.
+    of_theta, of_speed = (np.log(ends[2] / ends[0]) for ends in (theta, speed))
     of_formula = SLACK_SPREAD * ndtri((1.0 + level) / 2.0)
     spread = np.sqrt((2.0 * of_theta) ** 2 + of_speed**2 + of_formula**2)
     return value * np.exp([0.0 * spread, -spread, spread])

@@ -40,7 +40,7 @@ def heat_capacity_at(
     temperature : array_like of shape (n_temperatures,)
         K, 0 or more.
     at_300 : array_like of shape (n_crystals,)
-        Heat capacity at 300 K, J/mol/K per mole of atoms: more than 0, less than 3R.
+        Heat capacity at 300 K, J/mol/K per mole of atoms: from 0 to 3R.
     debye_temperature : array_like of shape (n_crystals,)
         Debye temperature of the speeds of sound, K, as :func:`debye_temperature` computes it.
     n_atoms : array_like of shape (n_crystals,)
@@ -54,7 +54,7 @@ def heat_capacity_at(
     Raises
     ------
     ValueError
-        If a temperature is below 0 or not finite.
+        If a temperature is below 0 or not finite, or a property is one that no crystal has.
 
     Examples
     --------
@@ -70,6 +70,9 @@ def heat_capacity_at(
         np.atleast_1d(np.asarray(values, dtype=float))[:, None]
         for values in (at_300, debye_temperature, n_atoms)
     )
+    _refuse_outside(known, "heat capacities", 0.0, 3.0 * MOLAR_GAS_CONSTANT, "J/mol/K an atom")
+    _refuse_outside(theta, "Debye temperatures", 0.0, np.inf, "K")
+    _refuse_outside(n, "atoms in the primitive cell", np.finfo(float).tiny, np.inf, "")
     acoustic = theta * np.maximum(n, 1.0) ** (-1 / 3)
     # One number u: the optical modes widen from 0 to the widest, and all modes scale beyond.
     low, high = np.full(known.shape, -_WIDEST), np.full(known.shape, 2 * _WIDEST)
@@ -136,7 +139,12 @@ def slack_conductivity(
     Returns
     -------
     ndarray
-        W/m/K.
+        W/m/K; NaN where a number is missing.
+
+    Raises
+    ------
+    ValueError
+        If a number is not above 0.
 
     References
     ----------
@@ -152,11 +160,32 @@ def slack_conductivity(
     True
     """
     theta = np.asarray(debye_temperature, dtype=float)
+    for values, what, unit in (
+        (theta, "Debye temperatures", "K"),
+        (speed_of_sound, "speeds of sound", "km/s"),
+        (mean_mass, "mean masses", "u"),
+        (n_atoms, "atoms in the primitive cell", ""),
+        (temperature, "temperatures", "K"),
+        (gruneisen, "Grueneisen parameters", ""),
+    ):
+        _refuse_outside(np.asarray(values, float), what, np.finfo(float).tiny, np.inf, unit)
     speed = DEBYE_OVER_MEAN * np.asarray(speed_of_sound, dtype=float)
     edge = KM_PER_S_PER_ANGSTROM_TO_KELVIN * (6.0 * np.pi**2) ** (1 / 3) * speed / theta
     factor = 2.43e-6 / (1.0 - 0.514 / gruneisen + 0.228 / gruneisen**2)
     mass, n = np.asarray(mean_mass, dtype=float), np.asarray(n_atoms, dtype=float)
     return np.asarray(factor * mass * theta**3 * edge / (gruneisen**2 * n ** (2 / 3) * temperature))
+
+
+def _refuse_outside(
+    values: NDArray[np.float64], what: str, least: float, most: float, unit: str
+) -> None:
+    """Refuse numbers that cannot be meant; what is missing passes."""
+    bad = (values < least) | (values > most * (1.0 + 1e-9))
+    if bad.any():
+        bounds = f"between 0 and {most:.2f}" if np.isfinite(most) else "above 0"
+        raise ValueError(
+            f"expected {what} {' '.join(filter(None, [bounds, unit]))}, got {values[bad].flat[0]:g}"
+        )
 
 
 def _heat_capacity(

@@ -51,6 +51,19 @@ class TestHeatCapacityAt:
         with pytest.raises(ValueError, match="expected temperatures of 0 K or more"):
             heat_capacity_at([100.0, wrong], [20], [300], [2])
 
+    @pytest.mark.parametrize(
+        ("known", "theta", "n", "sentence"),
+        [
+            (-3, 300, 2, "heat capacities between 0 and 24.94 J/mol/K an atom, got -3"),
+            (30, 300, 2, "heat capacities between 0 and 24.94 J/mol/K an atom, got 30"),
+            (20, -1, 2, "Debye temperatures above 0 K, got -1"),
+            (20, 300, 0, "atoms in the primitive cell above 0, got 0"),
+        ],
+    )
+    def test_what_no_crystal_has_is_refused(self, known, theta, n, sentence):
+        with pytest.raises(ValueError, match=f"expected {sentence}"):
+            heat_capacity_at([100.0], [20, known], [300, theta], [2, n])
+
 
 class TestSlackConductivity:
     def test_silicon_by_hand(self):
@@ -69,3 +82,9 @@ class TestSlackConductivity:
         assert one[0] == pytest.approx(4 * one[1])
         hot = slack_conductivity(500, 5.0, mass, 2, temperature=600)
         assert float(hot) == pytest.approx(one[0] / 2)
+
+    def test_what_no_crystal_has_is_refused_and_what_is_missing_is_not(self):
+        assert np.isnan(slack_conductivity(np.nan, 5.0, 20.0, 2))
+        for wrong in ((0, 5, 20, 2), (300, -5, 20, 2), (300, 5, 0, 2), (300, 5, 20, 0)):
+            with pytest.raises(ValueError, match=r"expected .* above 0"):
+                slack_conductivity(*wrong)
