@@ -97,7 +97,7 @@ class EvaluationData:
             return self.X
         # chosen columns need not include the table's composition or structure
         materials = self.materials if self.features is None else Materials.of(self.X)
-        materials.matrix(estimator.descriptors, use_structure=bool(estimator.use_structure))
+        materials.matrix_for(estimator)
         return materials
 
 

@@ -82,7 +82,7 @@ def train_predictor(
                 truth = table.frame[label].to_numpy()[rows]
                 part = materials.take(rows)
                 # described once for all folds
-                part.matrix(model.descriptors, use_structure=model.use_structure)
+                part.matrix_for(model)
                 scores.append(_score(model, label, truth, part, splits))
         predictor.fit(table.frame, progress=progress)
     first = predictor.classifier_ or next(iter(predictor.regressors_.values()))

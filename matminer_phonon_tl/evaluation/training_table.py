@@ -203,7 +203,7 @@ def _materials(left_out: _LeftOut, *, structure: bool) -> tuple[Materials, NDArr
     )
     placed = np.array(rows, dtype=np.intp)[kept]
     if structure:
-        undescribed = materials.find_errors(["lattice_dynamics", "bond_valence"])
+        undescribed = materials.find_errors([("lattice_dynamics", False), ("bond_valence", True)])
         for place, bad in undescribed.items():
             left_out.add(int(placed[place]), "", "a structure that cannot be described", bad.reason)
         described = np.setdiff1d(np.arange(len(placed)), list(undescribed))

@@ -87,6 +87,11 @@ class LatticeDynamicsDescriptors(CompositionFeaturizer):
     springs : {"covalent", "bond_valence"}
         Spring model behind the last structure columns: springs whose stiffness follows from the
         covalent radii, or bond-valence springs between charged atoms, which predict gaps better.
+    standard_bonds : bool
+        Scale each cell first, so that its bonds are as long as covalent radii say
+        (:func:`at_standard_bonds`). The structure columns, whose names then begin with
+        ``standard_``, do not depend on the volume, which tells more about the density functional
+        that relaxed the cell than about the crystal.
 
     References
     ----------
@@ -100,9 +105,16 @@ class LatticeDynamicsDescriptors(CompositionFeaturizer):
     1.93...
     """
 
-    def __init__(self, *, use_structure: bool = False, springs: str = "covalent") -> None:
+    def __init__(
+        self,
+        *,
+        use_structure: bool = False,
+        springs: str = "covalent",
+        standard_bonds: bool = False,
+    ) -> None:
         self.use_structure = use_structure
         self.springs = springs
+        self.standard_bonds = standard_bonds
 
     def feature_labels(self) -> list[str]:
         """Return the names of the columns."""
@@ -121,7 +133,8 @@ class LatticeDynamicsDescriptors(CompositionFeaturizer):
             raise ValueError(
                 f"expected springs to be one of {tuple(MODEL_COLUMNS)}, got {self.springs!r}"
             )
-        return [*GEOMETRY_COLUMNS, *MODEL_COLUMNS[self.springs]]
+        names = [*GEOMETRY_COLUMNS, *MODEL_COLUMNS[self.springs]]
+        return [f"standard_{name}" for name in names] if self.standard_bonds else names
 
     def _describe(self, flat: FlatCompositions) -> NDArray[np.float64]:
         return _describe_compositions(flat)
@@ -135,7 +148,9 @@ class LatticeDynamicsDescriptors(CompositionFeaturizer):
         n_columns = len(self._structure_columns())
         described = np.full((len(values), n_columns), np.nan)
         good = [row for row in range(len(values)) if first_row + row not in errors]
-        found, refused = describe_structures([values[row] for row in good], self.springs)
+        found, refused = describe_structures(
+            [values[row] for row in good], self.springs, standard_bonds=self.standard_bonds
+        )
         described[good] = found
         for place, error in refused.items():
             row = good[place]
@@ -196,14 +211,58 @@ def _describe_compositions(flat: FlatCompositions) -> NDArray[np.float64]:
     return np.column_stack([columns[name] for name in COMPOSITION_COLUMNS])
 
 
+def at_standard_bonds(structure: Structure) -> Structure:
+    """Scale a structure so that its bonds are, in the mean, as long as covalent radii say.
+
+    An atom's bond is its shortest distance to another atom in units of the sum of the two covalent
+    radii; the mean of these over the atoms becomes 1. Angles and ratios of distances stay.
+
+    Parameters
+    ----------
+    structure : Structure
+        It is not changed.
+
+    Returns
+    -------
+    Structure
+
+    Examples
+    --------
+    >>> from pymatgen.core import Lattice
+    >>> sites = [[0, 0, 0], [0.5, 0.5, 0.5]]
+    >>> salt = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.69), ["Na", "Cl"], sites)
+    >>> round(at_standard_bonds(salt).lattice.a / 2, 2)  # Angstrom: radii of 1.66 and 1.02
+    2.68
+    """
+    radii = site_means(structure, ElementTable.shipped().column("covalent_radius_cordero")[:, None])
+    radius = radii[:, 0] / 100  # pm to Angstrom
+    longest = 2 * radius.max()  # sum of two radii
+    cutoff = 1.5 * (structure.volume / len(structure)) ** (1 / 3)
+    while True:
+        centre, neighbour, _, distance = structure.get_neighbor_list(cutoff)
+        shortest = np.full(len(structure), np.inf)
+        np.minimum.at(shortest, centre, distance / (radius[centre] + radius[neighbour]))
+        if cutoff >= longest * shortest.max():  # no atom farther away can be nearer in these units
+            break
+        cutoff *= 1.5
+    scaled = structure.copy()
+    scaled.scale_lattice(structure.volume / shortest.mean() ** 3)
+    return scaled
+
+
 @one_blas_thread()
 def describe_structures(
-    values: Sequence[Any], springs: str = "covalent", geometry: NDArray[np.float64] | None = None
+    values: Sequence[Any],
+    springs: str = "covalent",
+    geometry: NDArray[np.float64] | None = None,
+    *,
+    standard_bonds: bool = False,
 ) -> tuple[NDArray[np.float64], dict[int, CompositionError]]:
     """Compute ``GEOMETRY_COLUMNS`` and ``MODEL_COLUMNS[springs]`` of many structures.
 
     Rows that cannot be described are NaN, and the dict says why. `geometry` holds the first columns
-    where they are known, NaN in rows that have none.
+    where they are known, NaN in rows that have none. With `standard_bonds` the structures are
+    scaled first.
     """
     describe_model = describe_spring_model if springs == "covalent" else describe_bond_valence_model
     described = np.full((len(values), len(GEOMETRY_COLUMNS) + len(MODEL_COLUMNS[springs])), np.nan)
@@ -217,8 +276,10 @@ def describe_structures(
             )
             continue
         try:
-            shape = describe_geometry(value) if geometry is None else geometry[row]
-            described[row] = [*shape, *describe_model(value)]
+            _check_distances(value)
+            cell = at_standard_bonds(value) if standard_bonds else value
+            shape = describe_geometry(cell) if geometry is None else geometry[row]
+            described[row] = [*shape, *describe_model(cell)]
         except (ValueError, ArithmeticError) as error:  # LinAlgError is a ValueError
             errors[row] = CompositionError(
                 "expected a structure with a lattice to vibrate, got "
@@ -245,11 +306,14 @@ def _space_group(structure: Structure) -> int:
     return int(dataset.number)
 
 
+def _check_distances(structure: Structure) -> None:
+    if not structure.is_valid(tol=SHORTEST_DISTANCE):
+        raise ValueError(f"two atoms are nearer than {SHORTEST_DISTANCE} Angstrom: check the sites")
+
+
 def describe_geometry(structure: Structure) -> list[float]:
     """Compute ``GEOMETRY_COLUMNS`` of one structure."""
     composition = as_composition(structure.composition)
-    if not structure.is_valid(tol=SHORTEST_DISTANCE):
-        raise ValueError(f"two atoms are nearer than {SHORTEST_DISTANCE} Angstrom: check the sites")
     n_sites = len(structure)
     table = ElementTable.shipped()
     radii = site_means(structure, table.column("covalent_radius_cordero")[:, None])[:, 0]

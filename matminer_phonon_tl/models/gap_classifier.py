@@ -55,6 +55,9 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
         compact set with a spring model of charged atoms; it differs only with ``use_structure``.
     use_structure : bool
         Append descriptors of the structure; X must then hold structures.
+    standard_bonds : bool
+        Scale structures first so that their bonds are as long as covalent radii say: the volume of
+        the cell, which differs between density functionals, then does not matter.
     forest : {"random_forest", "extra_trees"}
     balance : {"smote", "class_weight"}
         How the rarity of gaps is made up for: oversampling, or weights in every bootstrap sample.
@@ -105,6 +108,7 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
         *,
         descriptors: str = "xenonpy",
         use_structure: bool = False,
+        standard_bonds: bool = False,
         forest: str = "random_forest",
         balance: str = "smote",
         param_grid: dict[str, Any] | None = None,
@@ -117,6 +121,7 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
     ) -> None:
         self.descriptors = descriptors
         self.use_structure = use_structure
+        self.standard_bonds = standard_bonds
         self.forest = forest
         self.balance = balance
         self.param_grid = param_grid
@@ -186,6 +191,7 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
         best = {
             "descriptors": "bond_valence" if use_structure else "lattice_dynamics",
             "use_structure": use_structure,
+            "standard_bonds": use_structure,
             "forest": "extra_trees",
             "param_grid": {"n_estimators": [200], "max_depth": [None]},
         }
@@ -225,7 +231,11 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
 
     def descriptor_labels(self) -> list[str]:
         """Return the names of the descriptors, in order."""
-        return descriptor_labels(self.descriptors, use_structure=bool(self.use_structure))
+        return descriptor_labels(
+            self.descriptors,
+            use_structure=bool(self.use_structure),
+            standard_bonds=bool(self.standard_bonds),
+        )
 
     def feature_importances(
         self, kind: str = "impurity", X: Any = None, y: Any = None, *, n_repeats: int = 5
@@ -302,7 +312,12 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
         return hasattr(self, "forest_")
 
     def _matrix(self, X: Any) -> NDArray[np.float64]:
-        return descriptor_matrix(X, self.descriptors, use_structure=self.use_structure)
+        return descriptor_matrix(
+            X,
+            self.descriptors,
+            use_structure=self.use_structure,
+            standard_bonds=self.standard_bonds,
+        )
 
     def _check_options(self) -> None:
         """Refuse constructor arguments that mean nothing."""

@@ -237,7 +237,9 @@ class Materials:
         """Reduced formula of each material."""
         return [composition.reduced_formula for composition in self.compositions]
 
-    def matrix(self, name: str, *, use_structure: bool) -> NDArray[np.float64]:
+    def matrix(
+        self, name: str, *, use_structure: bool, standard_bonds: bool = False
+    ) -> NDArray[np.float64]:
         """Describe the materials; nothing is learnt here, so no row can tell another anything.
 
         Parameters
@@ -245,6 +247,8 @@ class Materials:
         name : {"xenonpy", "lattice_dynamics", "both", "bond_valence"}
         use_structure : bool
             Append the structure columns of LatticeDynamicsDescriptors.
+        standard_bonds : bool
+            Scale the structures first, as LatticeDynamicsDescriptors does.
 
         Returns
         -------
@@ -255,23 +259,32 @@ class Materials:
         structures = self.structures if use_structure else None  # says first what is missing
         blocks = [self._describe_compositions(block) for block in _BLOCKS[name]]
         if structures is not None:
-            described, errors = self._describe_structures(_springs(name))
+            described, errors = self._describe_structures(_springs(name), standard_bonds)
             for error in errors.values():
                 raise error
             blocks.append(described)
         return np.hstack(blocks)
 
-    def find_errors(self, names: Iterable[str]) -> dict[int, CompositionError]:
+    def matrix_for(self, model: Any) -> NDArray[np.float64]:
+        """Describe the materials as a model of this package is set to see them."""
+        return self.matrix(
+            model.descriptors,
+            use_structure=bool(model.use_structure),
+            standard_bonds=bool(model.standard_bonds),
+        )
+
+    def find_errors(self, sets: Iterable[tuple[str, bool]]) -> dict[int, CompositionError]:
         """Return the structures that cannot be described, by row.
 
         Parameters
         ----------
-        names : iterable of str
-            Descriptor sets that will be asked for; what is computed on the way is kept.
+        sets : iterable of (str, bool)
+            Descriptor sets that will be asked for, and whether at standard bonds; what is computed
+            on the way is kept.
         """
         errors: dict[int, CompositionError] = {}
-        for name in names:
-            errors |= self._describe_structures(_springs(name))[1]
+        for name, standard_bonds in sets:
+            errors |= self._describe_structures(_springs(name), standard_bonds)[1]
         return dict(sorted(errors.items()))
 
     def _describe_compositions(self, block: str) -> NDArray[np.float64]:
@@ -280,14 +293,16 @@ class Materials:
         return self.once(block, lambda: _FEATURIZERS[block]().featurize_array(self.compositions))
 
     def _describe_structures(
-        self, springs: str
+        self, springs: str, standard_bonds: bool
     ) -> tuple[NDArray[np.float64], dict[int, CompositionError]]:
         """Structure columns with these springs; their geometry is computed for the first only."""
-        key = f"structure, {springs}"
+        key = (springs, standard_bonds)
         if key not in self._known:
-            others = [known for known in self._errors if known in self._known]
+            others = [known for known in self._errors if known[1] == standard_bonds]
             geometry = self._known[others[0]][:, : len(GEOMETRY_COLUMNS)] if others else None
-            described, errors = describe_structures(self.structures, springs, geometry)
+            described, errors = describe_structures(
+                self.structures, springs, geometry, standard_bonds=standard_bonds
+            )
             for other in others:
                 errors |= self._errors[other]
             self._known[key], self._errors[key] = described, errors
@@ -424,17 +439,19 @@ def check_descriptors(name: str) -> None:
         raise ValueError(f"expected descriptors to be one of {DESCRIPTOR_SETS}, got {name!r}")
 
 
-def descriptor_labels(name: str, *, use_structure: bool) -> list[str]:
+def descriptor_labels(name: str, *, use_structure: bool, standard_bonds: bool = False) -> list[str]:
     """Return the names of the columns that :func:`descriptor_matrix` gives."""
     check_descriptors(name)
     labels = XenonPyDescriptors().feature_labels() if name in ("xenonpy", "both") else []
     lattice = LatticeDynamicsDescriptors(
-        use_structure=bool(use_structure), springs=_springs(name)
+        use_structure=bool(use_structure), springs=_springs(name), standard_bonds=standard_bonds
     ).feature_labels()
     return labels + (lattice[len(COMPOSITION_COLUMNS) :] if name == "xenonpy" else lattice)
 
 
-def descriptor_matrix(X: Any, name: str, *, use_structure: bool) -> NDArray[np.float64]:
+def descriptor_matrix(
+    X: Any, name: str, *, use_structure: bool, standard_bonds: bool = False
+) -> NDArray[np.float64]:
     """Describe materials, or check their matrix.
 
     Parameters
@@ -451,7 +468,7 @@ def descriptor_matrix(X: Any, name: str, *, use_structure: bool) -> NDArray[np.f
     """
     if isinstance(X, np.ndarray) and X.ndim == 2:
         return _check_matrix(X, descriptor_labels(name, use_structure=use_structure))
-    return Materials.of(X).matrix(name, use_structure=use_structure)
+    return Materials.of(X).matrix(name, use_structure=use_structure, standard_bonds=standard_bonds)
 
 
 def _check_matrix(X: NDArray[Any], labels: list[str]) -> NDArray[np.float64]:

@@ -65,6 +65,9 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
     descriptors : {"xenonpy", "lattice_dynamics", "both"}
     use_structure : bool
         Append descriptors of the structure; X must then hold structures.
+    standard_bonds : bool
+        Scale structures first so that their bonds are as long as covalent radii say: the volume of
+        the cell, which differs between density functionals, then does not matter.
     analogues : bool
         Append :class:`~matminer_phonon_tl.featurizers.AnalogueDescriptors`: bands of the
         composition in the structures of its nearest relatives, which ``source`` holds. A material
@@ -120,6 +123,7 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         *,
         descriptors: str = "lattice_dynamics",
         use_structure: bool = False,
+        standard_bonds: bool = False,
         analogues: bool = False,
         members: tuple[str, ...] = ("gp25",),
         target_transform: str | None = None,
@@ -131,6 +135,7 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
     ) -> None:
         self.descriptors = descriptors
         self.use_structure = use_structure
+        self.standard_bonds = standard_bonds
         self.analogues = analogues
         self.members = members
         self.target_transform = target_transform
@@ -281,7 +286,11 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
 
     def descriptor_labels(self) -> list[str]:
         """Return the names of the descriptors, in order."""
-        labels = descriptor_labels(self.descriptors, use_structure=bool(self.use_structure))
+        labels = descriptor_labels(
+            self.descriptors,
+            use_structure=bool(self.use_structure),
+            standard_bonds=bool(self.standard_bonds),
+        )
         return labels + (list(ANALOGUE_COLUMNS) if self.analogues else [])
 
     def predict_described(
@@ -315,7 +324,7 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
 
     def _describe(self, materials: Materials) -> NDArray[np.float64]:
         """Describe materials; NaN where one has no relatives."""
-        D = materials.matrix(self.descriptors, use_structure=self.use_structure)
+        D = materials.matrix_for(self)
         if self.relatives_ is None:
             return D
         return np.hstack([D, self._borrow(materials, self.relatives_)])

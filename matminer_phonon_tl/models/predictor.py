@@ -284,7 +284,7 @@ class PhononPredictor(BaseEstimator, JSONModel):
         rows = {label: training_rows(df, label) for label in models}
         for label, model in models.items():
             if len(rows[label]) > len(df) / 2:  # described once for all models of most rows
-                materials.matrix(model.descriptors, use_structure=model.use_structure)
+                materials.matrix_for(model)
         # disable=None shows the bar only on a terminal.
         hidden = None if progress is None else not progress
         self.classifier_, self.regressors_ = None, {}
@@ -568,7 +568,9 @@ class PhononPredictor(BaseEstimator, JSONModel):
         kept = np.array(rows, dtype=np.intp)[good[known]]
         models = [*self.regressors_.values()]
         models += [] if self.classifier_ is None else [self.classifier_]
-        wanted = sorted({model.descriptors for model in models if model.use_structure})
+        wanted = sorted(
+            {(model.descriptors, model.standard_bonds) for model in models if model.use_structure}
+        )
         structures = [cells[place] for place in good[known]] if wanted else None
         materials = Materials(compositions.take(known), structures, flat=flat)
         if self.use_structure and wanted:

@@ -15,6 +15,7 @@ from matminer_phonon_tl.featurizers.lattice_dynamics import (
     GEOMETRY_COLUMNS,
     STRUCTURE_COLUMNS,
     SYMPREC,
+    at_standard_bonds,
     describe_geometry,
     describe_structures,
 )
@@ -113,6 +114,32 @@ def test_an_isolated_heavy_atom_has_a_far_neighbour():
     assert row["coordination"] == 6
 
 
+@pytest.mark.parametrize("springs", ["covalent", "bond_valence"])
+def test_at_standard_bonds_the_volume_does_not_matter(phonon_tl, springs):
+    options = {"use_structure": True, "springs": springs}
+    for structure in phonon_tl["structure"][::150]:
+        larger = structure.copy().scale_lattice(1.06 * structure.volume)
+        free = [described(one, **options, standard_bonds=True) for one in (structure, larger)]
+        assert free[1] == pytest.approx(free[0], rel=1e-5, abs=1e-7)
+        bound = [described(one, **options) for one in (structure, larger)]
+        assert bound[1] != pytest.approx(bound[0], rel=1e-3, abs=1e-3)
+        assert free[0].keys() - bound[0].keys() == {f"standard_{n}" for n in list(bound[0])[16:]}
+
+
+def test_standard_bonds_are_as_long_as_covalent_radii(zincblende_bas):
+    scaled = at_standard_bonds(zincblende_bas)
+    assert scaled.get_distance(0, 1) == pytest.approx(0.84 + 1.19)
+    assert zincblende_bas.lattice.a == pytest.approx(4.777 / np.sqrt(2))
+    # Two H at 0.8 and a lone Kr at 4 Angstrom from its image: the mean of three atoms' bonds.
+    molecule = Structure(
+        Lattice.orthorhombic(4, 30, 30),
+        ["H", "H", "Kr"],
+        [[0, 0, 0], [0.2, 0, 0], [0, 0.5, 0.5]],
+    )
+    mean = np.mean([0.8 / 0.62, 0.8 / 0.62, 4 / 2.32])
+    assert at_standard_bonds(molecule).lattice.a == pytest.approx(4 / mean)
+
+
 def test_wants_structures_when_told_so(zincblende_bas):
     featurizer = LatticeDynamicsDescriptors(use_structure=True)
     with pytest.raises(CompositionError, match=r"^row 1: expected a Structure because"):
@@ -134,7 +161,8 @@ def test_atoms_on_one_another_are_an_error_of_their_row(zincblende_bas):
 
 def test_contract_of_a_featurizer():
     featurizer = LatticeDynamicsDescriptors(use_structure=True)
-    assert clone(featurizer).get_params() == {"use_structure": True, "springs": "covalent"}
+    params = {"use_structure": True, "springs": "covalent", "standard_bonds": False}
+    assert clone(featurizer).get_params() == params
     assert len(featurizer.feature_labels()) == len(COMPOSITION_COLUMNS) + len(STRUCTURE_COLUMNS)
     assert featurizer.citations()
     assert featurizer.implementors()

@@ -124,15 +124,15 @@ def test_structures_that_cannot_be_described_are_named(phonon_tl):
     crushed = phonon_tl["structure"].iloc[0].copy()
     crushed.translate_sites([1], crushed[0].frac_coords - crushed[1].frac_coords + 0.001)
     materials = Materials.of([phonon_tl["structure"].iloc[1], crushed])
-    errors = materials.find_errors(["lattice_dynamics", "bond_valence"])
+    errors = materials.find_errors([("lattice_dynamics", False), ("bond_valence", True)])
     assert list(errors) == [1]
     assert errors[1].row == 1
     with pytest.raises(CompositionError, match=r"^row 1: expected a structure with a lattice"):
         materials.matrix("xenonpy", use_structure=True)
     rest = materials.take(np.array([0]))
-    assert rest.find_errors(["bond_valence"]) == {}
+    assert rest.find_errors([("bond_valence", False)]) == {}
     assert np.isfinite(rest.matrix("xenonpy", use_structure=True)).all()
-    alone = materials.take(np.array([1])).find_errors(["bond_valence"])
+    alone = materials.take(np.array([1])).find_errors([("bond_valence", False)])
     assert alone[0].row == 0
 
 
