@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from matminer_phonon_tl.cli.options import AsJson, Model, More, choose_predictor
-from matminer_phonon_tl.cli.output import plain, print_json
+from matminer_phonon_tl.cli.output import plain, print_json, write_interval
 from matminer_phonon_tl.exceptions import CompositionError, PhononTLWarning, ScreeningError
 
 ROWS_FAILED = 1
@@ -32,16 +32,16 @@ KNOWN_PROPERTIES = (
     "debye_temperature",
     "largest_gap",
 )
-SHORT = {
-    "phonon_bandgap": ("gap", "{:.0f} [{:.0f}, {:.0f}]"),
-    "speed_of_sound": ("mean sound", "{:.2f} [{:.1f}, {:.1f}]"),
-    "heat_capacity": ("Cv", "{:.1f} [{:.0f}, {:.0f}]"),
-    "debye_temperature": ("Debye temperature", "{:.0f} [{:.0f}, {:.0f}]"),
-    "largest_gap": ("largest gap", "{:.0f} [{:.0f}, {:.0f}]"),
-    "heat_capacity_per_gram": ("Cv per gram", "{:.3f} [{:.3f}, {:.3f}]"),
-    "lattice_conductivity": ("conductivity", "{:g} [{:g}, {:g}]"),
+SHORT: dict[str, tuple[str, int]] = {
+    "phonon_bandgap": ("gap", 0),
+    "speed_of_sound": ("mean sound", 2),
+    "heat_capacity": ("Cv", 1),
+    "debye_temperature": ("Debye temperature", 0),
+    "largest_gap": ("largest gap", 0),
+    "heat_capacity_per_gram": ("Cv per gram", 3),
+    "lattice_conductivity": ("conductivity", 0),
 }
-"""Heading of a property's column, and how its value and interval are written."""
+"""Heading of a property's column, and the decimals of its value and interval."""
 
 NOTE = (
     "In round brackets the probability, in square ones the {level:g} % interval. The gap comes "
@@ -316,17 +316,20 @@ def _table(
     headings: list[str], names: list[str], rows: list[list[str]], console: Console
 ) -> Table | None:
     """Draw a table; None where the terminal is too narrow for a row in one line."""
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column(headings[0], overflow="fold")
-    for heading in headings[1:]:
-        table.add_column(Text(heading), justify="right", no_wrap=True)
-    for name, cells in zip(names, rows, strict=True):
-        table.add_row(Text(name), *cells)
-    # Formulas and file names may be folded, numbers and headings may not.
-    table.columns[0].max_width = len(headings[0])
-    needed = Measurement.get(console, console.options.update(max_width=1000), table).maximum
-    table.columns[0].max_width = None
-    return table if needed <= console.width else None
+    for space in (1, 0):  # between columns, beside the one that the table itself has
+        table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, space, 0, 0))
+        table.add_column(headings[0], overflow="fold")
+        for heading in headings[1:]:
+            table.add_column(Text(heading), justify="right", no_wrap=True)
+        for name, cells in zip(names, rows, strict=True):
+            table.add_row(Text(name), *cells)
+        # Formulas and file names may be folded, numbers and headings may not.
+        table.columns[0].max_width = len(headings[0])
+        needed = Measurement.get(console, console.options.update(max_width=1000), table).maximum
+        table.columns[0].max_width = None
+        if needed <= console.width:
+            return table
+    return None
 
 
 def _known_values(
@@ -377,7 +380,7 @@ def _known_polymorphs(
 
 def _calculated(by_set: dict[str, dict[str, Any]], name: str) -> str:
     """Write a calculated value, of each set, as a prediction's is written."""
-    form, said = SHORT[name][1].split(" ")[0], []
+    said = []
     for dataset in KNOWN_SETS:
         values = by_set.get(dataset, {name: None, "is_stable": True})
         value = values[name]
@@ -386,7 +389,8 @@ def _calculated(by_set: dict[str, dict[str, Any]], name: str) -> str:
         elif value is None:
             said.append("-")
         else:
-            said.append("none" if name == "phonon_bandgap" and not value else form.format(value))
+            shown = f"{value:.{SHORT[name][1]}f}"
+            said.append("none" if name == "phonon_bandgap" and not value else shown)
     return " / ".join(said)
 
 
@@ -404,12 +408,12 @@ def _heading(name: str, unit: str) -> str:
     return f"{heading}, {short}" if short != "1" else heading
 
 
-def _short(name: str) -> tuple[str, str]:
-    """Return the heading of a property's column, and how its value and interval are written."""
+def _short(name: str) -> tuple[str, int | None]:
+    """Return the heading of a property's column, and its decimals; None where nobody knows."""
     curve = _CURVE.fullmatch(name)
     if curve and name not in SHORT:
         return f"Cv at {curve[1]} K", SHORT["heat_capacity"][1]
-    return SHORT.get(name, (name, "{:.4g} [{:.3g}, {:.3g}]"))
+    return SHORT.get(name, (name, None))
 
 
 def _cells(record: dict[str, Any], units: dict[str, str]) -> list[str]:
@@ -427,13 +431,13 @@ def _cells(record: dict[str, Any], units: dict[str, str]) -> list[str]:
     return [*cells, f"{record['training_similarity']:.2f}"]
 
 
-def _with_interval(record: dict[str, Any], name: str, form: str) -> str:
+def _with_interval(record: dict[str, Any], name: str, decimals: int | None) -> str:
     if record[name] is None:
         return "-"
     values = [record[f"{name}{part}"] for part in ("", "_lower", "_upper")]
-    if name == "lattice_conductivity":  # no more digits than are meant
-        values = [float(f"{value:.1g}") for value in values]
-    return form.format(*values)
+    if name == "lattice_conductivity":  # an order of magnitude: one digit is meant
+        return "{:g} [{:g}, {:g}]".format(*(float(f"{value:.1g}") for value in values))
+    return write_interval(values, decimals)
 
 
 def _remark(record: dict[str, Any]) -> str:

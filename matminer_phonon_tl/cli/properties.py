@@ -20,7 +20,7 @@ from rich.text import Text
 from tqdm.auto import tqdm
 
 from matminer_phonon_tl.cli.options import AsJson
-from matminer_phonon_tl.cli.output import plain, print_json
+from matminer_phonon_tl.cli.output import plain, print_json, write_interval
 from matminer_phonon_tl.cli.tables import Column, check_table_path, write_table
 from matminer_phonon_tl.exceptions import PhononTLError, PhononTLWarning
 
@@ -36,7 +36,7 @@ MAX_TEMPERATURES = 10_000
 _OVER = {"all directions": "all directions", "path": "the path"}
 _ENDINGS = re.compile(r"(\.(tar|tgz|zip|json|ya?ml|hdf5|gz|xz|lzma|bz2))+$")
 PREDICTED = {
-    "phonon_bandgap": Column("phonon_bandgap", "cm-1", 1),
+    "phonon_bandgap": Column("phonon_bandgap", "cm-1", 0),
     "speed_of_sound": Column("speed_of_sound", "km/s", 2),
     "heat_capacity": Column("heat_capacity", "J/mol/K", 1),
 }
@@ -438,8 +438,7 @@ def _cells(found: dict[str, Any]) -> list[str]:
 
 
 def _predicted_cells(row: _Row) -> list[str]:
-    return [_interval(row.prediction, name, 0 if name == "phonon_bandgap" else 1)
-            for name in PREDICTED]  # fmt: skip
+    return [_interval(row.prediction, name) for name in PREDICTED]
 
 
 def _lines(row: _Row) -> Iterator[str]:
@@ -490,7 +489,7 @@ def _lines(row: _Row) -> Iterator[str]:
 
 def _predicted_line(prediction: dict[str, Any], name: str) -> str:
     is_gap = name == "phonon_bandgap"
-    shown = _interval(prediction, name, 0 if is_gap else 1)
+    shown = _interval(prediction, name)
     if "[" in shown:
         shown += f" {PREDICTED[name].unit}"
     if is_gap and shown != "-":
@@ -517,13 +516,13 @@ def _largest(found: dict[str, Any], unit: str = "") -> str:
     )
 
 
-def _interval(prediction: dict[str, Any] | None, name: str, digits: int) -> str:
+def _interval(prediction: dict[str, Any] | None, name: str) -> str:
     if prediction is None or prediction["error"]:
         return "-"
     if prediction[name] is None:
         return "no gap"
-    value, lower, upper = (prediction[f"{name}{part}"] for part in ("", "_lower", "_upper"))
-    return f"{value:.{digits}f} [{lower:.{digits}f}, {upper:.{digits}f}]"
+    values = [prediction[f"{name}{part}"] for part in ("", "_lower", "_upper")]
+    return write_interval(values, PREDICTED[name].decimals)
 
 
 def _print_curve(rows: list[_Row], temperatures: list[float]) -> None:

@@ -124,8 +124,15 @@ def test_unstable_polymorphs_are_counted(run):
 
 
 def test_a_heat_capacity_is_given_per_atom_too(run):
-    assert re.search(r"37\.1 \[.*18\.6 per atom", run("GaN")[1], re.DOTALL)
-    assert re.search(r"12\d\d\.\d \[12\d\d, 13\d\d\]", run("Ba8Ga16Ge30")[1])
+    assert re.search(r"37\.1 \[3\d\.\d, 3\d\.\d\].*18\.6 per atom", run("GaN")[1], re.DOTALL)
+    assert re.search(r"12\d\d\.\d \[12\d\d\.\d, 13\d\d\.\d\]", run("Ba8Ga16Ge30")[1])
+
+
+def test_a_table_moves_together_before_it_becomes_a_list(run):
+    wide, narrow, narrower = (run("InN", "GaSb", columns=n)[1] for n in ("90", "80", "79"))
+    assert "similarity" in wide.splitlines()[0]
+    assert "similarity" in narrow.splitlines()[0]
+    assert narrower.splitlines()[0] == "InN"
 
 
 def words_of(path):
