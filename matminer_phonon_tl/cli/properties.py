@@ -70,9 +70,9 @@ TABLE = (
     *("Cv, J/mol/K", "mean over"),
 )
 NOTE = (
-    "gap: lowest optical less highest acoustic frequency, negative where they overlap. sound: mean "
-    "over the three waves and over what stands under mean over. Cv at 300 K per mole of reduced "
-    "formula units."
+    "gap: from the highest acoustic to the lowest optical frequency, in brackets; where there is "
+    "none, by how much acoustic and optical overlap. sound: mean over the three waves and over "
+    "what stands under mean over. Cv at 300 K per mole of reduced formula units."
 )
 PREDICTED_NOTE = (
     "predicted: by the models that ship, from the structure alone, with its {level:g} % interval."
@@ -88,7 +88,10 @@ def properties(
     ],
     temperature: Annotated[
         str | None,
-        typer.Option(help="K, of the heat capacity: 300, or FIRST:LAST:STEP for a curve."),
+        typer.Option(
+            help="Give the heat capacity at these temperatures too, in K: 100, or 100,200, or "
+            "FIRST:LAST:STEP; in --out, a column each."
+        ),
     ] = None,
     predict: Annotated[
         bool, typer.Option("--predict", help="Put the prediction for the structure beside.")
@@ -428,7 +431,7 @@ def _cells(found: dict[str, Any]) -> list[str]:
     return [
         found["formula"] or "-",
         "yes" if found["is_stable"] else "no",
-        _range(found, "acoustic_optical_gap", "acoustic_top", "optical_bottom"),
+        _gap_cell(found),
         _largest(found),
         _number(found["speed_of_sound"], 2),
         _number(found["debye_temperature"], 0),
@@ -450,8 +453,7 @@ def _lines(row: _Row) -> Iterator[str]:
     crystal = found["formula"] or "unknown"
     if found["nsites"]:
         crystal += f", {found['nsites']} atoms in {found['volume']:.2f} A3"
-    gap = _range(found, "acoustic_optical_gap", "acoustic_top", "optical_bottom", " cm-1")
-    gap += ", overlap" if (found["acoustic_optical_gap"] or 0.0) < 0.0 else ""
+    gap = _gap_in_words(found)
     if found["is_stable"]:
         stable = f"yes; frequencies {frequencies}"
     else:
@@ -505,6 +507,25 @@ def _range(found: dict[str, Any], name: str, lower: str, upper: str, unit: str =
     if found[name] is None:
         return "-"
     return f"{found[name]:.1f}{unit} ({found[lower]:.1f} to {found[upper]:.1f})"
+
+
+def _gap_cell(found: dict[str, Any]) -> str:
+    """Write the gap for a table; of branches that overlap, by how much."""
+    width = found["acoustic_optical_gap"]
+    if width is not None and width < 0.0:
+        return f"none, overlap {-width:.1f}"
+    return _range(found, "acoustic_optical_gap", "acoustic_top", "optical_bottom")
+
+
+def _gap_in_words(found: dict[str, Any]) -> str:
+    """Write the gap with what lies below and above it, in a line of 80 characters."""
+    width = found["acoustic_optical_gap"]
+    if width is None:
+        return "-"
+    top, bottom = found["acoustic_top"], found["optical_bottom"]
+    if width < 0.0:
+        return f"none: acoustic to {top:.1f} overlaps optical from {bottom:.1f} cm-1"
+    return f"{width:.1f} cm-1: acoustic up to {top:.1f}, optical from {bottom:.1f}"
 
 
 def _largest(found: dict[str, Any], unit: str = "") -> str:
