@@ -81,6 +81,8 @@ MIXED_NOTE = (
 )
 MOST_ROWS = 10_000
 """Largest number of predictions that are printed."""
+MOST_DRAWN = 30
+"""Largest number that a figure shows."""
 
 _CURVE = re.compile(r"heat_capacity_(.+)K")
 """Columns of the heat capacity at a temperature."""
@@ -187,7 +189,8 @@ def predict(
     failed = [record for record in records if record["error"]]
     draws = plot is not None and len(failed) < len(records)
     if plot is not None and draws:
-        _draw(records, prediction.frame.attrs["units"], drawn, level, plot)
+        values = [compound.value for compound in asked]
+        _draw(records, values, prediction.frame.attrs["units"], drawn, level, plot)
     if as_json:
         print_json(records)
     else:
@@ -229,12 +232,18 @@ def _check_plot(plot: Path | None, by: str | None, units: dict[str, str]) -> str
 
 
 def _draw(
-    records: list[dict[str, Any]], units: dict[str, str], by: str, level: float, path: Path
+    records: list[dict[str, Any]],
+    values: list[Any],
+    units: dict[str, str],
+    by: str,
+    level: float,
+    path: Path,
 ) -> None:
     import pandas as pd
 
     from matminer_phonon_tl.figures import plot_ranking, save_figure
     from matminer_phonon_tl.models.shipped import domain_of
+    from matminer_phonon_tl.structures import crystal_name
 
     frame = pd.DataFrame(records)
     if (domain := domain_of(by)) in frame:
@@ -244,6 +253,9 @@ def _draw(
         [{**each, "row": row} for row, record in enumerate(records) for each in record["known"]]
     )
     labels = [_label(record) for record in records]
+    for row in frame[by].astype(float).sort_values(ascending=False).index[:MOST_DRAWN]:
+        if crystal := crystal_name(values[row]):
+            labels[row] = f"{crystal}, {Path(records[row]['file']).name}"
     save_figure(plot_ranking(frame, by, known=known, labels=labels, level=level), path)
 
 

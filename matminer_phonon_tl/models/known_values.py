@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pymatgen.core import Composition
 
 from matminer_phonon_tl.compositions import CompositionArray, composition_values
 from matminer_phonon_tl.datasets.load import KYOTO, NAME, UNITS, find_materials
+from matminer_phonon_tl.formulas import write_formula
 
 _TYPES: dict[str, Any] = {
     "formula": object,
@@ -74,7 +74,7 @@ def calculated_values(X: Any) -> pd.DataFrame:
         {
             "row": rows,
             "as_given": [
-                values[row] if isinstance(values[row], str) else _in_one_word(composition)
+                values[row] if isinstance(values[row], str) else write_formula(composition)
                 for row, composition in zip(rows.tolist(), compositions, strict=True)
             ],
             "formula": [composition.reduced_formula for composition in compositions],
@@ -100,9 +100,5 @@ def _read(name: str, formulas: Iterable[str]) -> pd.DataFrame:
         known["is_stable"] = True
         known.loc[known["lattice_system"] != "cubic", "speed_of_sound"] = np.nan
     known["dataset"] = name
-    known["cell"] = [_in_one_word(composition) for composition in known["composition"]]
+    known["cell"] = [write_formula(composition) for composition in known["composition"]]
     return known.reindex(columns=list(_TYPES)).astype(dict(_TYPES))
-
-
-def _in_one_word(composition: Composition) -> str:
-    return composition.formula.replace(" ", "")

@@ -30,7 +30,7 @@ def test_files_of_one_crystal_agree(run, files):
     code, out, _ = run("--json", *files)
     assert code == 0
     cif, poscar = json.loads(out)
-    assert [cif["formula"], poscar["formula"]] == ["In1N1", "In1N1"]
+    assert [cif["formula"], poscar["formula"]] == ["InN", "InN"]
     assert [cif["file"], poscar["file"]] == list(files)
     assert cif["phonon_bandgap"] == pytest.approx(poscar["phonon_bandgap"], rel=1e-4)
 
@@ -97,7 +97,7 @@ def test_calculated_values_stand_beside_the_prediction(run):
     _, out, _ = run("SnSe", "InN", columns="100")
     lines = [line.split() for line in out.splitlines() if line.startswith("mp-")]
     assert [line[:3] for line in lines] == [
-        ["mp-691", "Sn4Se4", "Pnma"], ["mp-2693", "Sn1Se1", "Fm-3m"],
+        ["mp-691", "Sn4Se4", "Pnma"], ["mp-2693", "SnSe", "Fm-3m"],
         ["mp-8936", "Sn2Se2", "Fm-3m"],
     ]  # fmt: skip
     assert lines[0][4:] == ["none", "/", "-", "2.27", "/", "-", "48.7", "/", "-"]
@@ -148,8 +148,8 @@ def test_a_property_is_drawn_ranked(run, files, tmp_path):
     assert out.splitlines()[-1] == f"written to {path}"
     assert err.count("\n") == 1
     words = words_of(path)
-    shown = [word for word in words if word in ("BN", "GaN", "InN.cif (In1N1)", "InSb", "Qq")]
-    assert shown == ["BN", "GaN", "InN.cif (In1N1)", "InSb"]
+    shown = [word for word in words if word in ("BN", "GaN", "InN, F-43m (216), InN.cif", "InSb", "Qq")]
+    assert shown == ["BN", "GaN", "InN, F-43m (216), InN.cif", "InSb"]
     assert "4 compounds" in words
     assert "speed of sound, km/s" in words
     assert "predicted, 80 % interval" in words

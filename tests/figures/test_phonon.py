@@ -47,7 +47,7 @@ def test_special_points_and_title(chain):
     figure = plot_phonon(chain)
     labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
     assert labels == ["Γ", "X"]
-    assert figure.get_suptitle() == "GaN"
+    assert figure.get_suptitle() == "GaN, P4/mmm (123)"
     assert plot_phonon(chain, title="a chain").get_suptitle() == "a chain"
 
 
