@@ -19,7 +19,12 @@ from rich.text import Text
 
 from matminer_phonon_tl.cli.options import AsJson, Model, More, choose_predictor
 from matminer_phonon_tl.cli.output import plain, print_json, write_interval
-from matminer_phonon_tl.exceptions import CompositionError, PhononTLWarning, ScreeningError
+from matminer_phonon_tl.exceptions import (
+    CompositionError,
+    PhononTLWarning,
+    ScreeningError,
+    did_you_mean,
+)
 
 ROWS_FAILED = 1
 UNLIMITED = 10_000
@@ -226,7 +231,7 @@ def _check_plot(plot: Path | None, by: str | None, units: dict[str, str]) -> str
     if by not in drawable:
         raise ValueError(
             f"expected --by to name a property that is predicted ({', '.join(drawable)}), got "
-            f"{by!r}"
+            f"{by!r}{did_you_mean(by, drawable)}"
         )
     return by
 

@@ -148,7 +148,9 @@ def test_a_property_is_drawn_ranked(run, files, tmp_path):
     assert out.splitlines()[-1] == f"written to {path}"
     assert err.count("\n") == 1
     words = words_of(path)
-    shown = [word for word in words if word in ("BN", "GaN", "InN, F-43m (216), InN.cif", "InSb", "Qq")]
+    shown = [
+        word for word in words if word in ("BN", "GaN", "InN, F-43m (216), InN.cif", "InSb", "Qq")
+    ]
     assert shown == ["BN", "GaN", "InN, F-43m (216), InN.cif", "InSb"]
     assert "4 compounds" in words
     assert "speed of sound, km/s" in words
@@ -174,6 +176,7 @@ def test_the_gap_is_drawn_where_nothing_else_is_asked_for_and_json_stays_json(ru
         (["--plot", "x.jpg"], "expected --plot as a .png, .svg or .pdf file in a folder that"),
         (["--plot", "no/x.png"], "expected --plot as a .png, .svg or .pdf file in a folder that"),
         (["--plot", "x.png", "--by", "note"], "a property that is predicted (phonon_bandgap, "),
+        (["--plot", "x.png", "--by", "sped_of_sound"], "(did you mean 'speed_of_sound'?)"),
         (["--by", "speed_of_sound"], "expected --plot FILE with --by, got none"),
     ],
 )  # fmt: skip
