@@ -475,6 +475,12 @@ def _remark(record: dict[str, Any]) -> str:
     if unstable:
         crystals = "1 polymorph has" if len(unstable) == 1 else f"{len(unstable)} polymorphs have"
         sentences.append(f"{crystals} imaginary modes in phonondb_kyoto (--json lists them).")
+    metals = sorted({each["material_id"] for each in record["known"] if each["bandgap"] == 0})
+    if metals:
+        sentences.append(
+            f"a metal by its calculated electronic band gap ({', '.join(metals)}); nearly all "
+            "training compounds are semiconductors and insulators."
+        )
     return "\n".join(f"{_label(record)}: {sentence}" for sentence in sentences)
 
 

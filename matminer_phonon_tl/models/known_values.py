@@ -26,6 +26,7 @@ _TYPES: dict[str, Any] = {
     "debye_temperature": np.float64,
     "heat_capacity": np.float64,
     "heat_capacity_per_atom": np.float64,
+    "bandgap": np.float64,
 }
 COLUMNS = ("row", *_TYPES)
 """Columns of calculated values, in order."""
@@ -56,7 +57,8 @@ def calculated_values(X: Any) -> pd.DataFrame:
           ``lowest_frequency`` is known, negative if imaginary;
         - ``speed_of_sound``: missing in crystals of ``phonon_tl`` that are not cubic, where the
           paper's speeds are off by 10 to 40 %;
-        - ``heat_capacity``: per mole of the formula in `X`, as in a prediction.
+        - ``heat_capacity``: per mole of the formula in `X`, as in a prediction;
+        - ``bandgap``: electronic, PBE, 0 in a metal; missing where it is not known.
 
         ``df.attrs["units"]`` holds the units.
 

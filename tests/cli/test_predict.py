@@ -123,6 +123,14 @@ def test_unstable_polymorphs_are_counted(run):
     assert sum(line.startswith("mp-") for line in out.splitlines()) == len(stable)
 
 
+def test_a_metal_of_the_sets_is_named(run):
+    assert "NbZn3: a metal by its calculated electronic band gap (mp-953);" in run("NbZn3")[1]
+    known = json.loads(run("NbZn3", "GaN", "--json")[1])
+    assert [each["bandgap"] for each in known[0]["known"]] == [0.0]
+    assert all(each["bandgap"] != 0 for each in known[1]["known"])
+    assert "a metal" not in run("GaN")[1]
+
+
 def test_a_heat_capacity_is_given_per_atom_too(run):
     assert re.search(r"37\.1 \[3\d\.\d, 3\d\.\d\].*18\.6 per atom", run("GaN")[1], re.DOTALL)
     assert re.search(r"12\d\d\.\d \[12\d\d\.\d, 13\d\d\.\d\]", run("Ba8Ga16Ge30")[1])
