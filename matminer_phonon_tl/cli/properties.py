@@ -551,9 +551,9 @@ def _print_curve(rows: list[_Row], temperatures: list[float]) -> None:
     typer.echo("Heat capacity, J/mol/K, per mole of reduced formula units:")
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("T, K", justify="right", no_wrap=True)
-    for row in rows:
-        formula = (row.properties or {})["formula"] or "unknown"
-        name = formula if len(rows) == 1 else f"{formula} ({_short(row.path)})"
+    formulas = [str((row.properties or {})["formula"] or "unknown") for row in rows]
+    for row, formula in zip(rows, formulas, strict=True):
+        name = formula if formulas.count(formula) == 1 else f"{formula} ({_short(row.path)})"
         table.add_column(Text(name), justify="right", overflow="fold")
     curves = [
         (row.properties or {}).get("heat_capacities") or [(row.properties or {})["heat_capacity"]]

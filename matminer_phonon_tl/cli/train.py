@@ -22,8 +22,8 @@ def train(
         list[str] | None,
         typer.Option(
             metavar="COLUMN=UNIT",
-            help="A column to learn and its unit, such as debye_temperature=K (kappa=1 where it "
-            "has none); may be given several times. Default, for datasets: the phonon properties.",
+            help="A column to learn and its unit, such as hardness=GPa (ratio=1 where it has "
+            "none); may be given several times. Default, for datasets: the phonon properties.",
         ),
     ] = None,
     formula: Annotated[

@@ -160,10 +160,10 @@ class _LeftOut:
 def _check_labels(df: pd.DataFrame, labels: Mapping[str, str]) -> None:
     for label, unit in labels.items():
         if label not in df.columns:
+            names = [str(name) for name in df.columns if name not in ("composition", "structure")]
             raise TrainingError(
-                f"expected a column {label!r} to learn, got the columns "
-                f"{', '.join(map(str, df.columns))}"
-                f"{did_you_mean(label, df.columns)}: name one of them"
+                f"expected a column {label!r} to learn, got the columns {', '.join(names)}"
+                f"{did_you_mean(label, names)}: name one of them"
             )
         if not unit and label != HAS_GAP:
             raise TrainingError(

@@ -131,6 +131,13 @@ def test_tables(run, chain, tmp_path, ending):
         assert row["notes"].startswith("heat capacity: it takes a density")
 
 
+def test_a_curve_is_named_by_formula_and_by_path_where_that_is_needed(run, chain, test_data):
+    salt = test_data / "raw_phonons" / "RbI_mp-23302_phonon_doc.json.gz"
+    out = run(chain, salt, "--temperature", "100", columns="60")[1]
+    assert re.search(r"T, K +GaN +RbI *\n", out)
+    assert "GaN (chain)" in run(chain, chain, salt, "--temperature", "100", columns="80")[1]
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet", "xlsx"])
 def test_a_table_has_a_column_for_each_temperature(run, tmp_path, ending):
     path = tmp_path / f"table.{ending}"
