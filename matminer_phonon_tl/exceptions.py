@@ -4,6 +4,8 @@ Every error is one sentence that says what was expected, what came and what to d
 be built from that sentence alone, because matminer re-raises ``type(error)(message)``.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any, Self
 
 
@@ -129,6 +131,21 @@ def way_to_install(extra: str) -> str:
     pip install -c constraints.txt ".[dask]" in the folder of the clone
     """
     return f'pip install -c constraints.txt ".[{extra}]" in the folder of the clone'
+
+
+def did_you_mean(name: object, known: Iterable[object]) -> str:
+    """Return what an error adds behind a wrong name: the nearest known one, if any is near.
+
+    Examples
+    --------
+    >>> did_you_mean("speed_of_snd", ["formula", "speed_of_sound"])
+    " (did you mean 'speed_of_sound'?)"
+    >>> did_you_mean("colour", ["formula", "speed_of_sound"])
+    ''
+    """
+    spelled = {str(each).lower(): str(each) for each in known}
+    near = get_close_matches(str(name).lower(), spelled, n=1)
+    return f" (did you mean {spelled[near[0]]!r}?)" if near else ""
 
 
 class PhononTLWarning(UserWarning):

@@ -115,17 +115,20 @@ def write_formula(composition: Composition) -> str:
     Returns
     -------
     str
-        Elements by electronegativity, each with its amount to eight decimals and never in powers of
-        ten.
+        Elements by electronegativity, each with its amount to eight decimals, never in powers of
+        ten; an amount of 1 is left out.
 
     Examples
     --------
     >>> write_formula(Composition({"Ni": 0.99991, "Fe": 9e-5})), write_formula(Composition("InN"))
-    ('Fe0.00009Ni0.99991', 'In1N1')
+    ('Fe0.00009Ni0.99991', 'InN')
     """
     amounts = composition.get_el_amt_dict()
     symbols = _SYMBOL.findall(composition.formula)
-    parts = [f"{symbol}{amounts[symbol]:.8f}".rstrip("0").rstrip(".") for symbol in symbols]
+    numbers = [f"{amounts[symbol]:.8f}".rstrip("0").rstrip(".") for symbol in symbols]
+    if symbols == ["Na", "N"] and numbers == ["1", "1"]:
+        return "Na1N1"  # readers of tables take NaN for a missing value
+    parts = [f"{symbol}{'' if n == '1' else n}" for symbol, n in zip(symbols, numbers, strict=True)]
     formula = "".join(parts)
     if _DECIMAL_BEFORE_SOLVENT.search(formula):  # Li0.5H2O2 could be meant as an adduct
         formula = "".join(sorted(parts, key=lambda part: "." in part))

@@ -26,6 +26,9 @@ MAX_SITES = 100_000
 FORMATS = "CIF, POSCAR, XSF, extended XYZ, pymatgen's JSON"
 """What people are told to give."""
 
+SYMPREC = 0.01
+"""Angstrom within which a space group is looked for."""
+
 _PARSER = threading.Lock()  # pymatgen warns, and warnings are filtered for the whole process
 _RESCALED = 1.01
 """Largest sum of occupancies that is scaled to 1: 0.3334 + 0.3333 + 0.3334 is meant as 1."""
@@ -662,3 +665,35 @@ def _is_plain(value: Any) -> bool:
 def _check_finite(*arrays: Any) -> None:
     if not all(np.isfinite(array).all() for array in arrays):
         raise ValueError("numbers that are not finite")
+
+
+def crystal_name(value: Any) -> str | None:
+    """Name a crystal for people: reduced formula, symbol and number of the space group.
+
+    Parameters
+    ----------
+    value : as :func:`structure_of` takes
+
+    Returns
+    -------
+    str or None
+        None for what stands for no structure, or for one that cannot be read.
+
+    Examples
+    --------
+    >>> crystal_name(Structure([[4, 0, 0], [0, 4, 0], [0, 0, 4]], ["Po"], [[0, 0, 0]]))
+    'Po, Pm-3m (221)'
+    """
+    import spglib
+
+    try:
+        structure = structure_of(value)
+    except CompositionError:
+        return None
+    if not isinstance(structure, Structure):
+        return None
+    kinds = list(dict.fromkeys(site.species for site in structure))
+    numbers = [kinds.index(site.species) for site in structure]
+    cell = (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), numbers)
+    group = spglib.get_spacegroup(cell, SYMPREC)  # None where it finds none
+    return ", ".join(filter(None, [structure.composition.reduced_formula, group]))

@@ -3,11 +3,21 @@
 import copy
 import pickle
 
+import pandas as pd
 import pytest
 
 from matminer_phonon_tl.compositions import CompositionArray, as_composition
-from matminer_phonon_tl.exceptions import CompositionError, UnknownElementError
+from matminer_phonon_tl.datasets import load_dataset
+from matminer_phonon_tl.exceptions import (
+    CompositionError,
+    PhononTLError,
+    UnknownElementError,
+    did_you_mean,
+)
 from matminer_phonon_tl.featurizers import LatticeDynamicsDescriptors, XenonPyDescriptors
+from matminer_phonon_tl.figures import plot_ranking
+from matminer_phonon_tl.models import PhononGapClassifier, PhononPipe, make_regressor
+from matminer_phonon_tl.models.shipped import load_predictor
 
 
 def test_the_message_is_the_row_and_the_reason():
@@ -17,6 +27,28 @@ def test_the_message_is_the_row_and_the_reason():
     bare = CompositionError("expected elements, got none")
     assert str(bare) == bare.reason == "expected elements, got none"
     assert (bare.row, bare.symbol) == (None, None)
+
+
+def test_the_nearest_of_known_names_is_told():
+    known = ["formula", "speed_of_sound", 3]
+    assert did_you_mean("Speed_of_Snd", known) == " (did you mean 'speed_of_sound'?)"
+    assert [did_you_mean(name, known) for name in ("colour", "", None)] == [""] * 3
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        lambda: load_dataset("phonontl"),
+        lambda: make_regressor("speed_of_snd"),
+        lambda: load_predictor("predictor_structur.json.gz"),
+        lambda: PhononGapClassifier(descriptors="xenonpi").fit(["GaN"], [True]),
+        lambda: plot_ranking(pd.DataFrame({"formula": ["GaN"], "gap": [1.0]}), "gapp"),
+        lambda: PhononPipe().fit(pd.DataFrame({"formula": ["GaN"], "gap": [1.0]}), "gapp"),
+    ],
+)
+def test_wherever_a_name_out_of_a_known_list_is_refused(refused):
+    with pytest.raises((ValueError, PhononTLError), match=r"\(did you mean '"):
+        refused()
 
 
 def test_an_error_moves_to_another_row():

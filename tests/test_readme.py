@@ -5,10 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from matminer_phonon_tl.cli.output import write_interval
+from matminer_phonon_tl.cli.predict import SHORT
 from matminer_phonon_tl.models import PhononPredictor
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PARTS = ("", "_lower", "_upper")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
 
 
@@ -39,12 +42,8 @@ def test_the_table_shows_what_ships():
         (line,) = re.findall(rf"^\| {row['formula']} \|.*$", README, re.MULTILINE)
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         expected = [
-            f"{{{name}:{digits}}} [{{{name}_lower:{ends}}}, {{{name}_upper:{ends}}}]".format(**row)
-            for name, digits, ends in (
-                ("phonon_bandgap", ".0f", ".0f"),
-                ("speed_of_sound", ".2f", ".1f"),
-                ("heat_capacity", ".1f", ".0f"),
-            )
+            write_interval([row[f"{name}{part}"] for part in PARTS], SHORT[name][1])
+            for name in ("phonon_bandgap", "speed_of_sound", "heat_capacity")
         ]
         if not row["has_phonon_bandgap"]:
             expected[0] = "none"

@@ -44,7 +44,7 @@ def info(
     if as_json:
         print_json(content)
     else:
-        for line in _info_lines(content):
+        for line in _info_lines(content) if file else _package_lines(content):
             typer.echo(line)
 
 
@@ -78,6 +78,14 @@ def _package_info() -> dict[str, Any]:
         "models": SHIPPED,
         "versions": library_versions(),
     }
+
+
+def _package_lines(content: dict[str, dict[str, str]]) -> Iterator[str]:
+    """Yield a heading for each kind of thing, and below it a line for each of them."""
+    for kind, members in content.items():
+        yield f"{kind}:"
+        space = max(map(len, members)) + 2
+        yield from (f"  {name:<{space}}{said}" for name, said in members.items())
 
 
 def _info_lines(content: dict[str, Any]) -> Iterator[str]:

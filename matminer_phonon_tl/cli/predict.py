@@ -18,8 +18,13 @@ from rich.table import Table
 from rich.text import Text
 
 from matminer_phonon_tl.cli.options import AsJson, Model, More, choose_predictor
-from matminer_phonon_tl.cli.output import plain, print_json
-from matminer_phonon_tl.exceptions import CompositionError, PhononTLWarning, ScreeningError
+from matminer_phonon_tl.cli.output import plain, print_json, write_interval
+from matminer_phonon_tl.exceptions import (
+    CompositionError,
+    PhononTLWarning,
+    ScreeningError,
+    did_you_mean,
+)
 
 ROWS_FAILED = 1
 UNLIMITED = 10_000
@@ -32,16 +37,16 @@ KNOWN_PROPERTIES = (
     "debye_temperature",
     "largest_gap",
 )
-SHORT = {
-    "phonon_bandgap": ("gap", "{:.0f} [{:.0f}, {:.0f}]"),
-    "speed_of_sound": ("mean sound", "{:.2f} [{:.1f}, {:.1f}]"),
-    "heat_capacity": ("Cv", "{:.1f} [{:.0f}, {:.0f}]"),
-    "debye_temperature": ("Debye temperature", "{:.0f} [{:.0f}, {:.0f}]"),
-    "largest_gap": ("largest gap", "{:.0f} [{:.0f}, {:.0f}]"),
-    "heat_capacity_per_gram": ("Cv per gram", "{:.3f} [{:.3f}, {:.3f}]"),
-    "lattice_conductivity": ("conductivity", "{:g} [{:g}, {:g}]"),
+SHORT: dict[str, tuple[str, int]] = {
+    "phonon_bandgap": ("gap", 0),
+    "speed_of_sound": ("mean sound", 2),
+    "heat_capacity": ("Cv", 1),
+    "debye_temperature": ("Debye temperature", 0),
+    "largest_gap": ("largest gap", 0),
+    "heat_capacity_per_gram": ("Cv per gram", 3),
+    "lattice_conductivity": ("conductivity", 0),
 }
-"""Heading of a property's column, and how its value and interval are written."""
+"""Heading of a property's column, and the decimals of its value and interval."""
 
 NOTE = (
     "In round brackets the probability, in square ones the {level:g} % interval. The gap comes "
@@ -81,6 +86,8 @@ MIXED_NOTE = (
 )
 MOST_ROWS = 10_000
 """Largest number of predictions that are printed."""
+MOST_DRAWN = 30
+"""Largest number that a figure shows."""
 
 _CURVE = re.compile(r"heat_capacity_(.+)K")
 """Columns of the heat capacity at a temperature."""
@@ -187,7 +194,8 @@ def predict(
     failed = [record for record in records if record["error"]]
     draws = plot is not None and len(failed) < len(records)
     if plot is not None and draws:
-        _draw(records, prediction.frame.attrs["units"], drawn, level, plot)
+        values = [compound.value for compound in asked]
+        _draw(records, values, prediction.frame.attrs["units"], drawn, level, plot)
     if as_json:
         print_json(records)
     else:
@@ -223,18 +231,24 @@ def _check_plot(plot: Path | None, by: str | None, units: dict[str, str]) -> str
     if by not in drawable:
         raise ValueError(
             f"expected --by to name a property that is predicted ({', '.join(drawable)}), got "
-            f"{by!r}"
+            f"{by!r}{did_you_mean(by, drawable)}"
         )
     return by
 
 
 def _draw(
-    records: list[dict[str, Any]], units: dict[str, str], by: str, level: float, path: Path
+    records: list[dict[str, Any]],
+    values: list[Any],
+    units: dict[str, str],
+    by: str,
+    level: float,
+    path: Path,
 ) -> None:
     import pandas as pd
 
     from matminer_phonon_tl.figures import plot_ranking, save_figure
     from matminer_phonon_tl.models.shipped import domain_of
+    from matminer_phonon_tl.structures import crystal_name
 
     frame = pd.DataFrame(records)
     if (domain := domain_of(by)) in frame:
@@ -244,6 +258,9 @@ def _draw(
         [{**each, "row": row} for row, record in enumerate(records) for each in record["known"]]
     )
     labels = [_label(record) for record in records]
+    for row in frame[by].astype(float).sort_values(ascending=False).index[:MOST_DRAWN]:
+        if crystal := crystal_name(values[row]):
+            labels[row] = f"{crystal}, {Path(records[row]['file']).name}"
     save_figure(plot_ranking(frame, by, known=known, labels=labels, level=level), path)
 
 
@@ -316,17 +333,20 @@ def _table(
     headings: list[str], names: list[str], rows: list[list[str]], console: Console
 ) -> Table | None:
     """Draw a table; None where the terminal is too narrow for a row in one line."""
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column(headings[0], overflow="fold")
-    for heading in headings[1:]:
-        table.add_column(Text(heading), justify="right", no_wrap=True)
-    for name, cells in zip(names, rows, strict=True):
-        table.add_row(Text(name), *cells)
-    # Formulas and file names may be folded, numbers and headings may not.
-    table.columns[0].max_width = len(headings[0])
-    needed = Measurement.get(console, console.options.update(max_width=1000), table).maximum
-    table.columns[0].max_width = None
-    return table if needed <= console.width else None
+    for space in (1, 0):  # between columns, beside the one that the table itself has
+        table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, space, 0, 0))
+        table.add_column(headings[0], overflow="fold")
+        for heading in headings[1:]:
+            table.add_column(Text(heading), justify="right", no_wrap=True)
+        for name, cells in zip(names, rows, strict=True):
+            table.add_row(Text(name), *cells)
+        # Formulas and file names may be folded, numbers and headings may not.
+        table.columns[0].max_width = len(headings[0])
+        needed = Measurement.get(console, console.options.update(max_width=1000), table).maximum
+        table.columns[0].max_width = None
+        if needed <= console.width:
+            return table
+    return None
 
 
 def _known_values(
@@ -377,7 +397,7 @@ def _known_polymorphs(
 
 def _calculated(by_set: dict[str, dict[str, Any]], name: str) -> str:
     """Write a calculated value, of each set, as a prediction's is written."""
-    form, said = SHORT[name][1].split(" ")[0], []
+    said = []
     for dataset in KNOWN_SETS:
         values = by_set.get(dataset, {name: None, "is_stable": True})
         value = values[name]
@@ -386,7 +406,8 @@ def _calculated(by_set: dict[str, dict[str, Any]], name: str) -> str:
         elif value is None:
             said.append("-")
         else:
-            said.append("none" if name == "phonon_bandgap" and not value else form.format(value))
+            shown = f"{value:.{SHORT[name][1]}f}"
+            said.append("none" if name == "phonon_bandgap" and not value else shown)
     return " / ".join(said)
 
 
@@ -404,12 +425,12 @@ def _heading(name: str, unit: str) -> str:
     return f"{heading}, {short}" if short != "1" else heading
 
 
-def _short(name: str) -> tuple[str, str]:
-    """Return the heading of a property's column, and how its value and interval are written."""
+def _short(name: str) -> tuple[str, int | None]:
+    """Return the heading of a property's column, and its decimals; None where nobody knows."""
     curve = _CURVE.fullmatch(name)
     if curve and name not in SHORT:
         return f"Cv at {curve[1]} K", SHORT["heat_capacity"][1]
-    return SHORT.get(name, (name, "{:.4g} [{:.3g}, {:.3g}]"))
+    return SHORT.get(name, (name, None))
 
 
 def _cells(record: dict[str, Any], units: dict[str, str]) -> list[str]:
@@ -427,13 +448,13 @@ def _cells(record: dict[str, Any], units: dict[str, str]) -> list[str]:
     return [*cells, f"{record['training_similarity']:.2f}"]
 
 
-def _with_interval(record: dict[str, Any], name: str, form: str) -> str:
+def _with_interval(record: dict[str, Any], name: str, decimals: int | None) -> str:
     if record[name] is None:
         return "-"
     values = [record[f"{name}{part}"] for part in ("", "_lower", "_upper")]
-    if name == "lattice_conductivity":  # no more digits than are meant
-        values = [float(f"{value:.1g}") for value in values]
-    return form.format(*values)
+    if name == "lattice_conductivity":  # an order of magnitude: one digit is meant
+        return "{:g} [{:g}, {:g}]".format(*(float(f"{value:.1g}") for value in values))
+    return write_interval(values, decimals)
 
 
 def _remark(record: dict[str, Any]) -> str:
@@ -454,6 +475,12 @@ def _remark(record: dict[str, Any]) -> str:
     if unstable:
         crystals = "1 polymorph has" if len(unstable) == 1 else f"{len(unstable)} polymorphs have"
         sentences.append(f"{crystals} imaginary modes in phonondb_kyoto (--json lists them).")
+    metals = sorted({each["material_id"] for each in record["known"] if each["bandgap"] == 0})
+    if metals:
+        sentences.append(
+            f"a metal by its calculated electronic band gap ({', '.join(metals)}); nearly all "
+            "training compounds are semiconductors and insulators."
+        )
     return "\n".join(f"{_label(record)}: {sentence}" for sentence in sentences)
 
 

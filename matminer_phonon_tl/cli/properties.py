@@ -20,7 +20,7 @@ from rich.text import Text
 from tqdm.auto import tqdm
 
 from matminer_phonon_tl.cli.options import AsJson
-from matminer_phonon_tl.cli.output import plain, print_json
+from matminer_phonon_tl.cli.output import plain, print_json, write_interval
 from matminer_phonon_tl.cli.tables import Column, check_table_path, write_table
 from matminer_phonon_tl.exceptions import PhononTLError, PhononTLWarning
 
@@ -36,7 +36,7 @@ MAX_TEMPERATURES = 10_000
 _OVER = {"all directions": "all directions", "path": "the path"}
 _ENDINGS = re.compile(r"(\.(tar|tgz|zip|json|ya?ml|hdf5|gz|xz|lzma|bz2))+$")
 PREDICTED = {
-    "phonon_bandgap": Column("phonon_bandgap", "cm-1", 1),
+    "phonon_bandgap": Column("phonon_bandgap", "cm-1", 0),
     "speed_of_sound": Column("speed_of_sound", "km/s", 2),
     "heat_capacity": Column("heat_capacity", "J/mol/K", 1),
 }
@@ -70,9 +70,9 @@ TABLE = (
     *("Cv, J/mol/K", "mean over"),
 )
 NOTE = (
-    "gap: lowest optical less highest acoustic frequency, negative where they overlap. sound: mean "
-    "over the three waves and over what stands under mean over. Cv at 300 K per mole of reduced "
-    "formula units."
+    "gap: from the highest acoustic to the lowest optical frequency, in brackets; where there is "
+    "none, by how much acoustic and optical overlap. sound: mean over the three waves and over "
+    "what stands under mean over. Cv at 300 K per mole of reduced formula units."
 )
 PREDICTED_NOTE = (
     "predicted: by the models that ship, from the structure alone, with its {level:g} % interval."
@@ -88,7 +88,10 @@ def properties(
     ],
     temperature: Annotated[
         str | None,
-        typer.Option(help="K, of the heat capacity: 300, or FIRST:LAST:STEP for a curve."),
+        typer.Option(
+            help="Give the heat capacity at these temperatures too, in K: 100, or 100,200, or "
+            "FIRST:LAST:STEP; in --out, a column each."
+        ),
     ] = None,
     predict: Annotated[
         bool, typer.Option("--predict", help="Put the prediction for the structure beside.")
@@ -428,7 +431,7 @@ def _cells(found: dict[str, Any]) -> list[str]:
     return [
         found["formula"] or "-",
         "yes" if found["is_stable"] else "no",
-        _range(found, "acoustic_optical_gap", "acoustic_top", "optical_bottom"),
+        _gap_cell(found),
         _largest(found),
         _number(found["speed_of_sound"], 2),
         _number(found["debye_temperature"], 0),
@@ -438,8 +441,7 @@ def _cells(found: dict[str, Any]) -> list[str]:
 
 
 def _predicted_cells(row: _Row) -> list[str]:
-    return [_interval(row.prediction, name, 0 if name == "phonon_bandgap" else 1)
-            for name in PREDICTED]  # fmt: skip
+    return [_interval(row.prediction, name) for name in PREDICTED]
 
 
 def _lines(row: _Row) -> Iterator[str]:
@@ -451,8 +453,7 @@ def _lines(row: _Row) -> Iterator[str]:
     crystal = found["formula"] or "unknown"
     if found["nsites"]:
         crystal += f", {found['nsites']} atoms in {found['volume']:.2f} A3"
-    gap = _range(found, "acoustic_optical_gap", "acoustic_top", "optical_bottom", " cm-1")
-    gap += ", overlap" if (found["acoustic_optical_gap"] or 0.0) < 0.0 else ""
+    gap = _gap_in_words(found)
     if found["is_stable"]:
         stable = f"yes; frequencies {frequencies}"
     else:
@@ -490,7 +491,7 @@ def _lines(row: _Row) -> Iterator[str]:
 
 def _predicted_line(prediction: dict[str, Any], name: str) -> str:
     is_gap = name == "phonon_bandgap"
-    shown = _interval(prediction, name, 0 if is_gap else 1)
+    shown = _interval(prediction, name)
     if "[" in shown:
         shown += f" {PREDICTED[name].unit}"
     if is_gap and shown != "-":
@@ -508,6 +509,25 @@ def _range(found: dict[str, Any], name: str, lower: str, upper: str, unit: str =
     return f"{found[name]:.1f}{unit} ({found[lower]:.1f} to {found[upper]:.1f})"
 
 
+def _gap_cell(found: dict[str, Any]) -> str:
+    """Write the gap for a table; of branches that overlap, by how much."""
+    width = found["acoustic_optical_gap"]
+    if width is not None and width < 0.0:
+        return f"none, overlap {-width:.1f}"
+    return _range(found, "acoustic_optical_gap", "acoustic_top", "optical_bottom")
+
+
+def _gap_in_words(found: dict[str, Any]) -> str:
+    """Write the gap with what lies below and above it, in a line of 80 characters."""
+    width = found["acoustic_optical_gap"]
+    if width is None:
+        return "-"
+    top, bottom = found["acoustic_top"], found["optical_bottom"]
+    if width < 0.0:
+        return f"none: acoustic to {top:.1f} overlaps optical from {bottom:.1f} cm-1"
+    return f"{width:.1f} cm-1: acoustic up to {top:.1f}, optical from {bottom:.1f}"
+
+
 def _largest(found: dict[str, Any], unit: str = "") -> str:
     if not found["largest_gap"]:
         return "-" if found["largest_gap"] is None else "none"
@@ -517,13 +537,13 @@ def _largest(found: dict[str, Any], unit: str = "") -> str:
     )
 
 
-def _interval(prediction: dict[str, Any] | None, name: str, digits: int) -> str:
+def _interval(prediction: dict[str, Any] | None, name: str) -> str:
     if prediction is None or prediction["error"]:
         return "-"
     if prediction[name] is None:
         return "no gap"
-    value, lower, upper = (prediction[f"{name}{part}"] for part in ("", "_lower", "_upper"))
-    return f"{value:.{digits}f} [{lower:.{digits}f}, {upper:.{digits}f}]"
+    values = [prediction[f"{name}{part}"] for part in ("", "_lower", "_upper")]
+    return write_interval(values, PREDICTED[name].decimals)
 
 
 def _print_curve(rows: list[_Row], temperatures: list[float]) -> None:
@@ -531,9 +551,9 @@ def _print_curve(rows: list[_Row], temperatures: list[float]) -> None:
     typer.echo("Heat capacity, J/mol/K, per mole of reduced formula units:")
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("T, K", justify="right", no_wrap=True)
-    for row in rows:
-        formula = (row.properties or {})["formula"] or "unknown"
-        name = formula if len(rows) == 1 else f"{formula} ({_short(row.path)})"
+    formulas = [str((row.properties or {})["formula"] or "unknown") for row in rows]
+    for row, formula in zip(rows, formulas, strict=True):
+        name = formula if formulas.count(formula) == 1 else f"{formula} ({_short(row.path)})"
         table.add_column(Text(name), justify="right", overflow="fold")
     curves = [
         (row.properties or {}).get("heat_capacities") or [(row.properties or {})["heat_capacity"]]

@@ -45,7 +45,12 @@ def screen(
         ),
     ] = None,
     top: Annotated[
-        int | None, typer.Option(min=1, help="Write only this many rows, the first by --by.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Write only this many rows, the first by --by, ranked; a number above that of the "
+            "rows ranks them all.",
+        ),
     ] = None,
     by: Annotated[
         str | None,

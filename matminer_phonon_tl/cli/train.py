@@ -22,8 +22,8 @@ def train(
         list[str] | None,
         typer.Option(
             metavar="COLUMN=UNIT",
-            help="A column to learn and its unit, such as debye_temperature=K (kappa=1 where it "
-            "has none); may be given several times. Default, for datasets: the phonon properties.",
+            help="A column to learn and its unit, such as hardness=GPa (ratio=1 where it has "
+            "none); may be given several times. Default, for datasets: the phonon properties.",
         ),
     ] = None,
     formula: Annotated[
@@ -43,7 +43,8 @@ def train(
     numbers is learnt by Gaussian processes.
 
     Rows that are left out are counted, and listed with the reason in NAME.left_out.csv beside the
-    model. Each label needs some 25 materials, a gap as many that have one.
+    model. Each label needs 25 materials, so that the score's five folds leave 20 to fit to; a gap
+    needs as many that have one.
 
     The files that ship are made by: phonon-tl train --out predictor.json.gz; with --label
     debye_temperature=K --label largest_gap=cm-1, more_properties.json.gz; each with --structure
@@ -51,7 +52,7 @@ def train(
     """
     from matminer_phonon_tl.datasets import load_dataset, load_training_set
     from matminer_phonon_tl.evaluation.training import train_predictor
-    from matminer_phonon_tl.evaluation.training_table import TrainingTable
+    from matminer_phonon_tl.evaluation.training_table import TrainingTable, columns_of_numbers
     from matminer_phonon_tl.models import save_model
     from matminer_phonon_tl.screening import read_table
 
@@ -65,9 +66,12 @@ def train(
     unreadable: dict[int, str] = {}
     if labels is None:
         if table is not None and not table.endswith((".json", ".json.gz")):
+            names = columns_of_numbers(read_table(table, formula, structure=structure)[0])
             raise typer.BadParameter(
-                "expected --label for each column to learn, such as --label speed_of_sound=km/s, "
-                "got none"
+                f"expected --label for each column to learn, such as --label {names[0]}=UNIT, got "
+                f"none: columns of numbers in {table} are {', '.join(names)}"
+                if names
+                else f"expected a column of numbers to learn in {table}, got none: add one"
             )
         df = load_training_set() if table is None else load_dataset(path=table)
     elif table is None:

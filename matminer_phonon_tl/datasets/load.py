@@ -19,7 +19,7 @@ from pymatgen.core import Composition, Structure
 from tqdm.auto import tqdm
 
 from matminer_phonon_tl.compositions import as_composition
-from matminer_phonon_tl.exceptions import DatasetIntegrityError
+from matminer_phonon_tl.exceptions import DatasetIntegrityError, did_you_mean
 from matminer_phonon_tl.files import sha256_of
 from matminer_phonon_tl.structures import decode_structure
 from matminer_phonon_tl.untrusted_json import parse_json, unpack
@@ -112,8 +112,9 @@ def load_dataset(
         return read_frame(Path(path), _hash_beside(Path(path)), pbar=pbar)
     if name not in dataset_metadata():
         raise ValueError(
-            f"expected one of the datasets {sorted(dataset_metadata())}, got {name!r}: matminer's "
-            "own sets are loaded with matminer.datasets.load_dataset"
+            f"expected one of the datasets {sorted(dataset_metadata())}, got {name!r}"
+            f"{did_you_mean(name, dataset_metadata())}: matminer's own sets are loaded with "
+            "matminer.datasets.load_dataset"
         )
     with as_file(files(__package__) / f"{name}.json.gz") as shipped:
         return read_frame(shipped, dataset_metadata()[name]["hash"], way_out=REINSTALL, pbar=pbar)

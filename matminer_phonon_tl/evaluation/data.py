@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 
 from matminer_phonon_tl.datasets.load import UNITS
-from matminer_phonon_tl.exceptions import CompositionError
+from matminer_phonon_tl.exceptions import CompositionError, did_you_mean
 from matminer_phonon_tl.files import data_hash
 from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
 from matminer_phonon_tl.models.materials import Materials, holds_compositions
@@ -167,7 +167,9 @@ def _visible(df: pd.DataFrame, target: str, features: Sequence[str] | None) -> p
         return df.drop(columns=[c for c in (target, *PHONON_LABELS) if c in df.columns])
     missing = [name for name in features if name not in df.columns]
     if missing or target in features:
-        what = f"no column {missing[0]!r}" if missing else "the target among them"
+        what = "the target among them"
+        if missing:
+            what = f"no column {missing[0]!r}{did_you_mean(missing[0], df.columns)}"
         raise ValueError(
             f"expected features to be columns of the DataFrame other than the target, got {what}: "
             "choose others"

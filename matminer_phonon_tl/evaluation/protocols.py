@@ -22,6 +22,7 @@ from matminer_phonon_tl.evaluation.data import EvaluationData, read_data, take
 from matminer_phonon_tl.evaluation.result import PROTOCOLS, CrossValidationResult
 from matminer_phonon_tl.evaluation.source_hygiene import SourceTasks, without_formulas
 from matminer_phonon_tl.evaluation.splits import Split, SplitPlan
+from matminer_phonon_tl.exceptions import did_you_mean
 from matminer_phonon_tl.files import library_versions
 from matminer_phonon_tl.models.source_tasks import FROM_CONSTRUCTOR
 from matminer_phonon_tl.networks.transfer import TransferMLPRegressor
@@ -188,7 +189,7 @@ class ProtocolRun:
         if protocol not in PROTOCOLS:
             raise ValueError(
                 f"expected protocol to be one of {', '.join(map(repr, PROTOCOLS))}, got "
-                f"{protocol!r}"
+                f"{protocol!r}{did_you_mean(protocol, PROTOCOLS)}"
             )
         if protocol == "published" and not isinstance(estimator, TransferMLPRegressor):
             raise ValueError(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from matminer_phonon_tl.evaluation.scores import Score, average_rounds, score_predictions
 from matminer_phonon_tl.evaluation.splits import Split
-from matminer_phonon_tl.exceptions import ModelFormatError
+from matminer_phonon_tl.exceptions import ModelFormatError, did_you_mean
 from matminer_phonon_tl.files import write_atomically
 
 PROTOCOLS: Mapping[str, str] = {
@@ -126,6 +126,7 @@ class CrossValidationResult:
         if name not in self.scores:
             raise AttributeError(
                 f"expected one of the scores {', '.join(self.scores)} of a {self.task}, got {name}"
+                f"{did_you_mean(name, self.scores)}"
             )
         return self.scores[name]
 

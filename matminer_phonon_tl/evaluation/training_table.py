@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from matminer_phonon_tl.compositions import CompositionArray, composition_values
 from matminer_phonon_tl.datasets.load import UNITS
-from matminer_phonon_tl.exceptions import CompositionError, TrainingError, UnitError
+from matminer_phonon_tl.exceptions import CompositionError, TrainingError, UnitError, did_you_mean
 from matminer_phonon_tl.featurizers.element_table import ElementTable
 from matminer_phonon_tl.models.cells import read_cell
 from matminer_phonon_tl.models.materials import Materials
@@ -120,6 +120,17 @@ class TrainingTable:
         ]
 
 
+def columns_of_numbers(df: pd.DataFrame) -> list[str]:
+    """Return the columns that could be labels: half of their values or more are numbers."""
+    found = []
+    for name in df.columns:
+        known = df[name].dropna().astype(str)
+        numbers = pd.to_numeric(known, errors="coerce").astype(float)
+        if len(known) and np.isfinite(numbers).sum() >= len(known) / 2:
+            found.append(str(name))
+    return found
+
+
 class _LeftOut:
     """Collect what is left out of a table, and why.
 
@@ -149,9 +160,10 @@ class _LeftOut:
 def _check_labels(df: pd.DataFrame, labels: Mapping[str, str]) -> None:
     for label, unit in labels.items():
         if label not in df.columns:
+            names = [str(name) for name in df.columns if name not in ("composition", "structure")]
             raise TrainingError(
-                f"expected a column {label!r} to learn, got the columns "
-                f"{', '.join(map(str, df.columns))}: name one of them"
+                f"expected a column {label!r} to learn, got the columns {', '.join(names)}"
+                f"{did_you_mean(label, names)}: name one of them"
             )
         if not unit and label != HAS_GAP:
             raise TrainingError(

@@ -5,6 +5,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from matminer_phonon_tl.exceptions import did_you_mean
+
 
 def plot_learning_curve(curve: Mapping[float, Any], score: str | None = None) -> Figure:
     """Plot how a score changes with the number of training rows.
@@ -43,7 +45,7 @@ def plot_learning_curve(curve: Mapping[float, Any], score: str | None = None) ->
     if name not in names:
         raise ValueError(
             f"expected one of the scores {', '.join(names) or '(none: the curve is empty)'}, got "
-            f"{score!r}"
+            f"{score!r}{did_you_mean(score, names)}"
         )
     n_rows = [sum(len(s.train) for s in result.splits) / len(result.splits) for result in results]
     scores = [result.scores[name] for result in results]

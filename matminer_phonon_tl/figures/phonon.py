@@ -19,6 +19,7 @@ from matminer_phonon_tl.phonons.sound import (
     gamma_segments,
     sound_velocities_of,
 )
+from matminer_phonon_tl.structures import crystal_name
 from matminer_phonon_tl.units import THZ_ANGSTROM_TO_KM_PER_S, THZ_TO_CM1
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def plot_phonon(
     structure : pymatgen.core.Structure, optional
         The crystal, for documents without one.
     title : str, optional
-        Title; the reduced formula if not given.
+        Title; reduced formula and space group if not given.
 
     Returns
     -------
@@ -132,7 +133,7 @@ def plot_phonon(
             zorder=5,
         )
     if title is None and bands.structure is not None:
-        title = bands.structure.composition.reduced_formula
+        title = crystal_name(bands.structure)
     if title:
         figure.suptitle(title)
     return figure

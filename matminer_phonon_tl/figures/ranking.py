@@ -8,6 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from matminer_phonon_tl.exceptions import did_you_mean
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -91,7 +93,10 @@ def plot_ranking(
     ['BN', 'BAs']
     """
     if by not in frame:
-        raise ValueError(f"expected a column {by!r} to draw, got {', '.join(map(str, frame))}")
+        raise ValueError(
+            f"expected a column {by!r} to draw, got {', '.join(map(str, frame))}"
+            f"{did_you_mean(by, frame)}"
+        )
     unit = frame.attrs.get("units", {}).get(by, "").replace("cm-1", "cm\u207b\u00b9")
     names = frame["formula"] if labels is None else labels
     rows = frame.assign(label=[_short(str(name)) for name in names], place=np.arange(len(frame)))

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from matminer_phonon_tl.exceptions import ModelFormatError, TrainingError
+from matminer_phonon_tl.exceptions import ModelFormatError, TrainingError, did_you_mean
 from matminer_phonon_tl.featurizers import XenonPyDescriptors
 from matminer_phonon_tl.files import data_hash
 from matminer_phonon_tl.models.forest import Forest, mean_of_trees
@@ -325,6 +325,7 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
             if getattr(self, name) not in allowed:
                 raise ValueError(
                     f"expected {name} to be one of {allowed}, got {getattr(self, name)!r}"
+                    f"{did_you_mean(getattr(self, name), allowed)}"
                 )
         self.descriptor_labels()  # names what is no set of descriptors
         if not _is_number(self.threshold) or not 0 <= float(self.threshold) <= 1:

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pymatgen.core import Composition
 
 from matminer_phonon_tl.compositions import CompositionArray, composition_values
 from matminer_phonon_tl.datasets.load import KYOTO, NAME, UNITS, find_materials
+from matminer_phonon_tl.formulas import write_formula
 
 _TYPES: dict[str, Any] = {
     "formula": object,
@@ -26,6 +26,7 @@ _TYPES: dict[str, Any] = {
     "debye_temperature": np.float64,
     "heat_capacity": np.float64,
     "heat_capacity_per_atom": np.float64,
+    "bandgap": np.float64,
 }
 COLUMNS = ("row", *_TYPES)
 """Columns of calculated values, in order."""
@@ -56,7 +57,8 @@ def calculated_values(X: Any) -> pd.DataFrame:
           ``lowest_frequency`` is known, negative if imaginary;
         - ``speed_of_sound``: missing in crystals of ``phonon_tl`` that are not cubic, where the
           paper's speeds are off by 10 to 40 %;
-        - ``heat_capacity``: per mole of the formula in `X`, as in a prediction.
+        - ``heat_capacity``: per mole of the formula in `X`, as in a prediction;
+        - ``bandgap``: electronic, PBE, 0 in a metal; missing where it is not known.
 
         ``df.attrs["units"]`` holds the units.
 
@@ -74,7 +76,7 @@ def calculated_values(X: Any) -> pd.DataFrame:
         {
             "row": rows,
             "as_given": [
-                values[row] if isinstance(values[row], str) else _in_one_word(composition)
+                values[row] if isinstance(values[row], str) else write_formula(composition)
                 for row, composition in zip(rows.tolist(), compositions, strict=True)
             ],
             "formula": [composition.reduced_formula for composition in compositions],
@@ -100,9 +102,5 @@ def _read(name: str, formulas: Iterable[str]) -> pd.DataFrame:
         known["is_stable"] = True
         known.loc[known["lattice_system"] != "cubic", "speed_of_sound"] = np.nan
     known["dataset"] = name
-    known["cell"] = [_in_one_word(composition) for composition in known["composition"]]
+    known["cell"] = [write_formula(composition) for composition in known["composition"]]
     return known.reindex(columns=list(_TYPES)).astype(dict(_TYPES))
-
-
-def _in_one_word(composition: Composition) -> str:
-    return composition.formula.replace(" ", "")

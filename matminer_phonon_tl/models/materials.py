@@ -14,7 +14,12 @@ from sklearn.utils.validation import validate_data
 
 from matminer_phonon_tl.atoms import is_atoms
 from matminer_phonon_tl.compositions import CompositionArray, FlatCompositions, composition_values
-from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError, TrainingError
+from matminer_phonon_tl.exceptions import (
+    CompositionError,
+    ModelFormatError,
+    TrainingError,
+    did_you_mean,
+)
 from matminer_phonon_tl.featurizers.element_table import ElementTable
 from matminer_phonon_tl.featurizers.lattice_dynamics import (
     COMPOSITION_COLUMNS,
@@ -436,7 +441,10 @@ def check_target(y: Any, n_rows: int, name: str) -> NDArray[np.float64]:
 def check_descriptors(name: str) -> None:
     """Raise ValueError where there is no descriptor set of that name."""
     if name not in DESCRIPTOR_SETS:
-        raise ValueError(f"expected descriptors to be one of {DESCRIPTOR_SETS}, got {name!r}")
+        raise ValueError(
+            f"expected descriptors to be one of {DESCRIPTOR_SETS}, got {name!r}"
+            f"{did_you_mean(name, DESCRIPTOR_SETS)}"
+        )
 
 
 def descriptor_labels(name: str, *, use_structure: bool, standard_bonds: bool = False) -> list[str]:

@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from matminer_phonon_tl.compositions import composition_values
-from matminer_phonon_tl.exceptions import ModelFormatError, TrainingError
+from matminer_phonon_tl.exceptions import ModelFormatError, TrainingError, did_you_mean
 from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
 from matminer_phonon_tl.models.phonon_regressor import PhononRegressor
 from matminer_phonon_tl.models.regressor_choice import regressor_of
@@ -148,4 +148,5 @@ def _check_column(df: Any, target: str) -> None:
     if target not in df.columns:
         raise TrainingError(
             f"expected a column {target!r} to learn, got the columns {list(df.columns)}"
+            f"{did_you_mean(target, df.columns)}"
         )

@@ -25,6 +25,7 @@ from matminer_phonon_tl.exceptions import (
     DataWarning,
     ModelFormatError,
     TrainingError,
+    did_you_mean,
 )
 from matminer_phonon_tl.featurizers.element_table import ElementTable
 from matminer_phonon_tl.formulas import short, write_formula
@@ -769,6 +770,7 @@ def check_columns(df: pd.DataFrame, needed: list[str]) -> None:
     if missing:
         raise ValueError(
             f"expected a DataFrame with the columns {needed}, got none named {missing}"
+            f"{did_you_mean(missing[0], df.columns)}"
         )
 
 
@@ -802,7 +804,8 @@ def training_rows(df: pd.DataFrame, label: str) -> NDArray[np.intp]:
     if label != HAS_GAP and len(rows) < LEAST_ROWS:
         raise TrainingError(
             f"expected at least {LEAST_ROWS} materials with {which}, got {len(rows)} in "
-            f"{len(df)} rows: give more, or leave this label out"
+            f"{len(df)} rows: give more (25 and more to phonon-tl train, which scores by five "
+            "folds), or leave this label out"
         )
     missing = int((candidates & ~known).sum())
     if missing:

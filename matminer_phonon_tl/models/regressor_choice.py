@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from matminer_phonon_tl.exceptions import did_you_mean
 from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
 from matminer_phonon_tl.models.phonon_regressor import PhononRegressor
 
@@ -65,7 +66,10 @@ def make_regressor(
     'einstein'
     """
     if target not in SETTINGS:
-        raise ValueError(f"expected target to be one of {tuple(SETTINGS)}, got {target!r}")
+        raise ValueError(
+            f"expected target to be one of {tuple(SETTINGS)}, got {target!r}"
+            f"{did_you_mean(target, SETTINGS)}"
+        )
     settings = {**SETTINGS[target], "target": target, "random_state": random_state}
     if structure:  # a structure at hand leaves nothing to borrow
         settings |= {"use_structure": True, "analogues": False}

@@ -17,7 +17,7 @@ from scipy.special import ndtri
 
 from matminer_phonon_tl.compositions import composition_values, is_missing
 from matminer_phonon_tl.datasets.load import UNITS
-from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError
+from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError, did_you_mean
 from matminer_phonon_tl.files import file_hash
 from matminer_phonon_tl.models.known_values import OF_THE_FORMULA
 from matminer_phonon_tl.models.materials import Materials
@@ -69,7 +69,7 @@ def model_file(name: str | Path) -> Iterator[Path]:
     if not Path(name).exists() and Path(name).name == str(name):
         raise ModelFormatError(
             f"expected a model file or the name of a predictor that ships ({', '.join(SHIPPED)}), "
-            f"found no {name}: check the name"
+            f"found no {name}{did_you_mean(name, SHIPPED)}: check the name"
         )
     yield Path(name)
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import exprel
 
+from matminer_phonon_tl.exceptions import did_you_mean
 from matminer_phonon_tl.models.materials import Materials
 from matminer_phonon_tl.units import MOLAR_GAS_CONSTANT
 
@@ -27,6 +28,7 @@ def check_transform(name: Any) -> str:
     if name not in TARGET_TRANSFORMS:
         raise ValueError(
             f"expected target_transform to be one of {', '.join(TARGET_TRANSFORMS)}, got {name!r}"
+            f"{did_you_mean(name, TARGET_TRANSFORMS)}"
         )
     return name
 

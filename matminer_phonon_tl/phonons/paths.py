@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 _POINTS = 400  # over all lines
 _FEWEST = 8  # on one of them
-_NEXT_TO_END = 1e-4  # of a line
+_NEXT_TO_END = 3e-4
+"""1/Angstrom, of which 2 pi is part. What is nearer to Gamma than 1e-5, without 2 pi and in the
+calculator's unit (1/bohr for some), phonopy takes for Gamma, where polar branches know no
+direction."""
 _OTHER_CELL = {
     r"\Gamma": [0.0, 0.0, 0.0],
     "a*/2": [0.5, 0.0, 0.0],
@@ -54,8 +57,8 @@ def bands_along_lines(phonons: ForceConstantPhonons) -> PhononBands:
     exact = [a + np.outer(f, b - a) for f, (a, b) in zip(fractions, segments, strict=True)]
     # polar branches at Gamma are those that the line leads to
     inside = [
-        a + np.outer(f.clip(_NEXT_TO_END, 1.0 - _NEXT_TO_END), b - a)
-        for f, (a, b) in zip(fractions, segments, strict=True)
+        a + np.outer(f.clip(_NEXT_TO_END / length, 1.0 - _NEXT_TO_END / length), b - a)
+        for f, length, (a, b) in zip(fractions, lengths, segments, strict=True)
     ]
     q = np.concatenate(exact)
     return replace(

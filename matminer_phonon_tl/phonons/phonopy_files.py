@@ -23,7 +23,12 @@ from matminer_phonon_tl.exceptions import (
 )
 from matminer_phonon_tl.phonons.calculation import PhononCalculation
 from matminer_phonon_tl.phonons.force_constants import ForceConstantPhonons, PhononMesh
-from matminer_phonon_tl.phonons.phonopy_results import as_bands, read_hdf5, read_points
+from matminer_phonon_tl.phonons.phonopy_results import (
+    as_bands,
+    read_hdf5,
+    read_points,
+    warn_of_contradiction,
+)
 from matminer_phonon_tl.phonons.phonopy_settings import (
     SETTINGS,
     primitive_matrix,
@@ -153,9 +158,10 @@ class _FolderReader:
     def __init__(self, folder: Path, unpacked: str) -> None:
         self.folder, self.unpacked = folder, Path(unpacked)
         self.read_files: list[str] = []
+        self.sources: list[Path] = []  # each holds forces or force constants
 
-    def read(self) -> PhononCalculation:
-        """Take force constants, or else what was computed from them."""
+    def read(self, named: Path | None = None) -> PhononCalculation:
+        """Take force constants, those in the file that was named, or else what came of them."""
         parameters = [path for name in PARAMETERS if (path := self.find(name))]
         if not parameters:  # such as phonopy_params_NaCl.yaml.xz
             parameters = sorted(
@@ -163,14 +169,15 @@ class _FolderReader:
                 for path in self.folder.glob("phonopy*.yaml*")
                 if plain_name(path).endswith(".yaml")
             )[:1]
-        forces = self.newest(*FORCES)
+        forces = named or self.newest(*FORCES)
         if parameters or forces:
-            found = self._force_constants(parameters, forces)
+            found = self._force_constants(parameters, forces, is_named=named is not None)
             if found is not None:
-                return found
+                return found if named else _with_equally_old(found, self.sources)
         bands, mesh = self.newest(*BANDS), self.newest(*MESHES)
         if bands or mesh:
-            return self._computed(bands, mesh)
+            found = self._computed(bands, mesh)
+            return _with_equally_old(found, self.all_of(*BANDS), self.all_of(*MESHES))
         if forces:
             raise MissingPhononsError(
                 f"expected the cell that {forces.name} in {self.folder.name} belongs to "
@@ -190,7 +197,7 @@ class _FolderReader:
         """Read one file, with those beside it that phonopy needs for it."""
         name = plain_name(path)
         if name in {*FORCES, CHARGES}:
-            return self.read()
+            return self.read(path if name in FORCES else None)
         if name.endswith(".hdf5"):
             import h5py
 
@@ -231,8 +238,12 @@ class _FolderReader:
 
     def newest(self, *names: str) -> Path | None:
         """Return the newest of these files; of those of one age the one that is named first."""
-        found = [path for name in names if (path := self.find(name))]
+        found = self.all_of(*names)
         return _newest(found) if found else None
+
+    def all_of(self, *names: str) -> list[Path]:
+        """Return those of these files that exist, compressed or not."""
+        return [path for name in names if (path := self.find(name))]
 
     def plain(self, path: Path) -> Path:
         """Return a file as it is, or unpacked: phonopy's readers differ in what they unpack."""
@@ -289,14 +300,16 @@ class _FolderReader:
         return document
 
     def _force_constants(
-        self, parameters: list[Path], forces: Path | None
+        self, parameters: list[Path], forces: Path | None, *, is_named: bool = False
     ) -> PhononCalculation | None:
-        """Return the newest whole source of force constants, if there is any."""
+        """Return the newest whole source of force constants, or the named one, if there is any."""
         headers = {path: self._header(path) for path in parameters}
         whole = [path for path in parameters if headers[path].is_whole]
         settings = [path for path in parameters if "unit_cell" in headers[path].keys]
         self.read_files.clear()
-        if whole and (forces is None or not _is_newer(forces, _newest(whole)) or not settings):
+        self.sources = [*whole, *self.all_of(*FORCES)]
+        wins = forces is not None and (is_named or not whole or _is_newer(forces, _newest(whole)))
+        if whole and not (wins and settings):
             return self._from_parameters(_newest(whole), None)
         if forces and settings:
             return self._from_parameters(_newest(settings), forces)
@@ -534,6 +547,9 @@ class _FolderReader:
             else:
                 found.bands_document = read
             found.given_structure = read.structure
+        if bands and mesh and found.bands_document and found.mesh_document:
+            both = found.bands_document, found.mesh_document.bands
+            warn_of_contradiction(*both, bands.name, mesh.name)
         densities = self.find(DENSITY) if bands is not None else None
         if densities is not None:
             grid, total = np.loadtxt(self.plain(densities), unpack=True)[:2]
@@ -573,6 +589,29 @@ def _newest(paths: list[Path]) -> Path:
         if _is_newer(path, newest):
             newest = path
     return newest
+
+
+def _with_equally_old(found: PhononCalculation, *kinds: list[Path]) -> PhononCalculation:
+    """Say in the source what was passed over of each kind, though it is as old as what was read.
+
+    A folder that was copied without its times holds such files.
+    """
+    left = [
+        path.name
+        for paths in kinds
+        for path in paths
+        if path.name not in found.files
+        and any(
+            other.name in found.files and not _is_newer(path, other) and not _is_newer(other, path)
+            for other in paths
+        )
+    ]
+    if left:
+        found.source += (
+            f" (by a fixed order, for {', '.join(left)} {'is' if len(left) == 1 else 'are'} as "
+            "old: name a file to read it)"
+        )
+    return found
 
 
 def _check_supercell(matrix: Any, n_atoms: int, where: str) -> None:

@@ -1,12 +1,14 @@
 """Bands and meshes that phonopy computed before: band.yaml, mesh.yaml and their HDF5 forms."""
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from matminer_phonon_tl.exceptions import PhononDocumentError
+from matminer_phonon_tl.exceptions import DataWarning, PhononDocumentError
 from matminer_phonon_tl.phonons.bands import PhononBands, read_bands
 from matminer_phonon_tl.phonons.documents import has_bonds
 from matminer_phonon_tl.units import BOHR_ANGSTROM
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 _MAX_NUMBERS = 10**8  # in an array of an HDF5 file
+_STEPS = 100_000  # along a reciprocal lattice vector
+_ALLOWED = 0.02  # of the highest frequency
 _BOHR = {"au", "bohr", "a.u."}
 
 
@@ -98,6 +102,59 @@ def as_bands(
         structure=structure,
     )
     return replace(bands, from_force_constants=True), factor
+
+
+def warn_of_contradiction(
+    bands: PhononBands, mesh: PhononBands, bands_name: str, mesh_name: str
+) -> None:
+    """Warn where bands and mesh have different frequencies at a wave vector that both hold.
+
+    At Gamma, bands of a polar crystal may know a direction that a mesh does not: each branch then
+    lies between two of the mesh (a correction of rank 1), which is no contradiction.
+
+    Parameters
+    ----------
+    bands, mesh : PhononBands
+    bands_name, mesh_name : str
+        Their files.
+
+    Raises
+    ------
+    PhononDocumentError
+        They have different numbers of branches.
+    """
+    if len(bands.frequencies) != len(mesh.frequencies):
+        raise PhononDocumentError(
+            f"expected {bands_name} and {mesh_name} of one crystal, got {len(bands.frequencies)} "
+            f"and {len(mesh.frequencies)} branches; compute both anew, or name the one to read"
+        )
+    allowed = _ALLOWED * float(max(bands.frequencies.max(), mesh.frequencies.max()))
+    place = {point: column for column, point in enumerate(_in_zone(mesh.q_fractional))}
+    for column, point in enumerate(_in_zone(bands.q_fractional)):
+        if point not in place:
+            continue
+        of_bands, of_mesh = bands.frequencies[:, column], mesh.frequencies[:, place[point]]
+        differences = np.abs(of_bands - of_mesh)
+        if not any(point):  # Gamma
+            above = np.append(of_bands[:-1] - of_mesh[1:], 0.0)
+            differences = np.maximum(of_mesh - of_bands, above)
+        branch = int(np.argmax(differences))
+        if differences[branch] > allowed:
+            q = ", ".join(f"{x:g}" for x in bands.q_fractional[column])
+            warnings.warn(
+                f"{bands_name} and {mesh_name} contradict each other, as files of two calculations "
+                f"do: branch {branch + 1} has {of_bands[branch]:.3f} and {of_mesh[branch]:.3f} THz "
+                f"at the wave vector ({q}); compute both anew, or name the one to read.",
+                DataWarning,
+                stacklevel=2,
+            )
+            return
+
+
+def _in_zone(q_fractional: NDArray[np.float64]) -> list[tuple[int, ...]]:
+    """Return wave vectors without reciprocal lattice vectors, in steps that tell them apart."""
+    steps = np.rint(q_fractional * _STEPS).astype(int) % _STEPS
+    return list(map(tuple, steps.tolist()))
 
 
 def _structure(

@@ -20,7 +20,7 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from matminer_phonon_tl.evaluation.checks import check_client, check_whole
-from matminer_phonon_tl.exceptions import DatasetIntegrityError, MissingExtraError
+from matminer_phonon_tl.exceptions import DatasetIntegrityError, MissingExtraError, did_you_mean
 from matminer_phonon_tl.files import data_hash, library_versions, write_atomically
 from matminer_phonon_tl.reproduction.paper import (
     N_REPEATS,
@@ -409,7 +409,7 @@ def _check_experiments(experiments: Sequence[str] | None) -> Sequence[str]:
     if unknown or not experiments:
         raise ValueError(
             f"expected experiments among {', '.join(EXPERIMENTS)}, got "
-            f"{unknown[0] if unknown else 'none'}"
+            f"{unknown[0] + did_you_mean(unknown[0], EXPERIMENTS) if unknown else 'none'}"
         )
     return experiments
 

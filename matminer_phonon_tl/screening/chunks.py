@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from matminer_phonon_tl.compositions import is_missing
-from matminer_phonon_tl.exceptions import DataWarning, ScreeningError
+from matminer_phonon_tl.exceptions import DataWarning, ScreeningError, did_you_mean
 from matminer_phonon_tl.screening.columns import clean_text, plain_value
 from matminer_phonon_tl.structures import is_document
 
@@ -97,8 +97,9 @@ class MaterialColumns:
         if not found:
             expected = repr(wanted) if wanted else "'composition', 'formula' or 'structure'"
             raise ScreeningError(
-                f"expected a column {expected} in {name}, got the columns {_listed(columns)}: "
-                "name the one that holds the formulas with --formula"
+                f"expected a column {expected} in {name}, got the columns {_listed(columns)}"
+                f"{did_you_mean(wanted, columns) if wanted else ''}: name the one that holds the "
+                "formulas with --formula"
             )
         if wanted:
             return cls(STRUCTURE, None) if wanted == STRUCTURE else cls(None, wanted)

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from matminer_phonon_tl.exceptions import DataWarning
+from matminer_phonon_tl.formulas import read_formula
 from matminer_phonon_tl.models import calculated_values
 from matminer_phonon_tl.models.shipped import domain_of
 from matminer_phonon_tl.screening.chunks import STRUCTURE
@@ -19,7 +20,7 @@ from matminer_phonon_tl.screening.columns import (
     units_of,
 )
 from matminer_phonon_tl.screening.ranking import Ranking, TopRows
-from matminer_phonon_tl.structures import may_be_formula
+from matminer_phonon_tl.structures import crystal_name, may_be_formula
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -158,11 +159,21 @@ def _formula_columns(schema: pa.Schema) -> list[str]:
 
 
 def labels_of(table: pa.Table, formulas: list[str]) -> list[str]:
-    """Name the rows: by formula, those of structure files by the file too."""
-    if table.schema.names[:2] != ["file", "entry"]:
+    """Name the rows: by formula, structures as chemists name them, their files too."""
+    if table.schema.names[:2] == ["file", "entry"]:
+        places = zip(table["file"].to_pylist(), table["entry"].to_pylist(), strict=True)
+        return [
+            f"{_reduced(formula)} ({PurePosixPath(str(file)).name}{f' {entry}' if entry else ''})"
+            for formula, (file, entry) in zip(formulas, places, strict=True)
+        ]
+    if STRUCTURE not in table.column_names:
         return formulas
-    places = zip(table["file"].to_pylist(), table["entry"].to_pylist(), strict=True)
     return [
-        f"{formula} ({PurePosixPath(str(file)).name}{f' {entry}' if entry else ''})"
-        for formula, (file, entry) in zip(formulas, places, strict=True)
+        crystal_name(value) or formula
+        for formula, value in zip(formulas, table[STRUCTURE].to_pylist(), strict=True)
     ]
+
+
+def _reduced(formula: str) -> str:
+    """Reduce the formula of a cell, which is empty where nothing could be read."""
+    return str(read_formula(formula).reduced_formula) if formula else ""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from matminer_phonon_tl.exceptions import ScreeningError
+from matminer_phonon_tl.exceptions import ScreeningError, did_you_mean
 from matminer_phonon_tl.screening.chunks import Chunk
 from matminer_phonon_tl.screening.columns import marked
 from matminer_phonon_tl.screening.ranking import RANKED_BY
@@ -119,5 +119,5 @@ def _check(names: Sequence[str], known: Sequence[str], option: str) -> None:
     if unknown:
         raise ScreeningError(
             f"expected {option} to name columns of the result ({', '.join(known)}), got "
-            f"{unknown[0]!r}"
+            f"{unknown[0]!r}{did_you_mean(unknown[0], known)}"
         )

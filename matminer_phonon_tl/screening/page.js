@@ -13,18 +13,27 @@
   const isNumber = parts.map(([i]) => rows.some((row) => typeof row[i] === "number"));
   let sorted = { column: null, descending: true };
 
-  const text = (value) => {
+  const text = (value, digits = 4) => {
     if (value === null) return "";
     if (Number.isInteger(value)) return String(value);
     if (typeof value === "number") {
-      return String(Number(Math.abs(value) < 1000 ? value.toPrecision(4) : value.toFixed(1)));
+      const small = Math.abs(value) < 1000;
+      return String(Number(small ? value.toPrecision(digits) : value.toFixed(digits - 3)));
     }
     if (typeof value === "boolean") return value ? "yes" : "no";
     return String(value);
   };
+  const exponent = (x) => Math.floor(Math.log10(Math.abs(x)));
+  // As write_interval of the command: more digits where an interval's width would not show.
+  const digitsOf = (a, b) => {
+    if (!(Math.abs(a - b) > 0)) return 4;
+    const size = Math.max(Math.abs(a), Math.abs(b));
+    return Math.min(8, Math.max(4, exponent(size) - exponent(a - b) + 1));
+  };
   const cellText = (row, [one, other]) => {
     if (other === undefined || row[one] === null) return text(row[one]);
-    return `${text(row[one])} \u2013 ${text(row[other])}`;
+    const digits = digitsOf(row[one], row[other]);
+    return `${text(row[one], digits)} \u2013 ${text(row[other], digits)}`;
   };
 
   // "phonon_bandgap > 150", or any text.

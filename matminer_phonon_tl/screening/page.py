@@ -11,11 +11,9 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-from pymatgen.core import Element, Structure
+from pymatgen.core import Element
 
-from matminer_phonon_tl.exceptions import CompositionError
 from matminer_phonon_tl.files import write_atomically
-from matminer_phonon_tl.formulas import write_formula
 from matminer_phonon_tl.screening.columns import as_texts, name_of, prediction_of, units_of
 from matminer_phonon_tl.screening.figure import (
     domain_column,
@@ -25,7 +23,7 @@ from matminer_phonon_tl.screening.figure import (
     predicted_rows,
 )
 from matminer_phonon_tl.screening.ranking import RANKED_BY, Ranking, TopRows
-from matminer_phonon_tl.structures import may_be_formula, structure_of
+from matminer_phonon_tl.structures import crystal_name, may_be_formula
 
 TABLE_ROWS = 1000
 MOST_BYTES = 800_000
@@ -34,8 +32,6 @@ LONGEST = 300
 """Characters of a cell."""
 DIGITS = 8
 """Significant, of numbers in the table."""
-SYMPREC = 0.01
-"""Angstrom."""
 FIGURE_WIDTH = 4.4
 """Inches; read on a phone, and larger on a screen."""
 
@@ -266,30 +262,9 @@ def _readable(value: Any) -> Any:
     """Name a structure, and cut a long text."""
     if not isinstance(value, str):
         return value
-    if not may_be_formula(value):
-        try:
-            found = structure_of(value)
-        except CompositionError:
-            found = None
-        if isinstance(found, Structure):
-            return ", ".join(filter(None, [write_formula(found.composition), space_group(found)]))
+    if not may_be_formula(value) and (crystal := crystal_name(value)):
+        return crystal
     return value if len(value) <= LONGEST else f"{value[: LONGEST - 1]}\u2026"
-
-
-def space_group(structure: Structure) -> str:
-    """Return symbol and number of a crystal's space group, empty where none is found.
-
-    Examples
-    --------
-    >>> space_group(Structure([[4, 0, 0], [0, 4, 0], [0, 0, 4]], ["Po"], [[0, 0, 0]]))
-    'Pm-3m (221)'
-    """
-    import spglib
-
-    kinds = list(dict.fromkeys(site.species for site in structure))
-    numbers = [kinds.index(site.species) for site in structure]
-    cell = (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), numbers)
-    return spglib.get_spacegroup(cell, SYMPREC) or ""
 
 
 def _as_numbers(column: "pd.Series[Any]") -> "pd.Series[Any]":

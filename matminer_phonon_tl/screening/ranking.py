@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from matminer_phonon_tl.exceptions import ScreeningError
+from matminer_phonon_tl.exceptions import ScreeningError, did_you_mean
 from matminer_phonon_tl.screening.columns import as_numbers, cast, name_of, unified
 
 RANKED_BY = "phonon_bandgap"
@@ -33,7 +33,7 @@ class Ranking:
         if name is None or name not in schema.names:
             raise ScreeningError(
                 f"expected a column {self.by or RANKED_BY!r} to rank by, got the columns "
-                f"{', '.join(schema.names)}"
+                f"{', '.join(schema.names)}{did_you_mean(self.by or RANKED_BY, schema.names)}"
             )
         return name
 

@@ -66,8 +66,9 @@ class ScreeningSettings:
             )
         if (self.by is not None or self.ascending) and self.top is None:
             raise ScreeningError(
-                "expected --top with --by and --ascending, got none: without it all rows are "
-                "written, in the input's order; --top N writes the first N, ranked"
+                "expected --top with --by and --ascending, got none: add --top 100 for the first "
+                f"100 rows, ranked, or --top {MOST_ROWS} for all, as far as they fit into memory "
+                "(without --by and --ascending all rows are written, in the input's order)"
             )
         self.condition  # noqa: B018 (a condition that cannot be read is refused here)
 

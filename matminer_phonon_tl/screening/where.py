@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, NoReturn
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from matminer_phonon_tl.exceptions import ScreeningError
+from matminer_phonon_tl.exceptions import ScreeningError, did_you_mean
 from matminer_phonon_tl.screening.columns import as_numbers, clean_text, is_number, is_text
 
 MAX_LENGTH = 10_000
@@ -315,6 +315,7 @@ def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
     if name not in table.column_names:
         raise ScreeningError(
             f"expected a condition on the columns {', '.join(table.column_names)}, got {name!r}"
+            f"{did_you_mean(name, table.column_names)}"
         )
     return table[name]
 

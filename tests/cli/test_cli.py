@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from itertools import pairwise
@@ -169,7 +170,8 @@ def test_info_knows_the_models_that_ship(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, out, _ = run("info")
     assert code == 0
-    assert "models: predictor.json.gz for compositions, predictor_structure.json.gz for" in out
+    assert re.search(r"^models:\n  predictor\.json\.gz +for compositions\n", out, re.MULTILINE)
+    assert re.search(r"^  phonon_tl +1245 rows, sha256 [0-9a-f]{64}\n", out, re.MULTILINE)
     code, out, _ = run("info", "predictor.json.gz")
     assert code == 0
     assert "model: PhononPredictor\n" in out

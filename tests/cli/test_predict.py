@@ -30,7 +30,7 @@ def test_files_of_one_crystal_agree(run, files):
     code, out, _ = run("--json", *files)
     assert code == 0
     cif, poscar = json.loads(out)
-    assert [cif["formula"], poscar["formula"]] == ["In1N1", "In1N1"]
+    assert [cif["formula"], poscar["formula"]] == ["InN", "InN"]
     assert [cif["file"], poscar["file"]] == list(files)
     assert cif["phonon_bandgap"] == pytest.approx(poscar["phonon_bandgap"], rel=1e-4)
 
@@ -97,7 +97,7 @@ def test_calculated_values_stand_beside_the_prediction(run):
     _, out, _ = run("SnSe", "InN", columns="100")
     lines = [line.split() for line in out.splitlines() if line.startswith("mp-")]
     assert [line[:3] for line in lines] == [
-        ["mp-691", "Sn4Se4", "Pnma"], ["mp-2693", "Sn1Se1", "Fm-3m"],
+        ["mp-691", "Sn4Se4", "Pnma"], ["mp-2693", "SnSe", "Fm-3m"],
         ["mp-8936", "Sn2Se2", "Fm-3m"],
     ]  # fmt: skip
     assert lines[0][4:] == ["none", "/", "-", "2.27", "/", "-", "48.7", "/", "-"]
@@ -123,9 +123,24 @@ def test_unstable_polymorphs_are_counted(run):
     assert sum(line.startswith("mp-") for line in out.splitlines()) == len(stable)
 
 
+def test_a_metal_of_the_sets_is_named(run):
+    assert "NbZn3: a metal by its calculated electronic band gap (mp-953);" in run("NbZn3")[1]
+    known = json.loads(run("NbZn3", "GaN", "--json")[1])
+    assert [each["bandgap"] for each in known[0]["known"]] == [0.0]
+    assert all(each["bandgap"] != 0 for each in known[1]["known"])
+    assert "a metal" not in run("GaN")[1]
+
+
 def test_a_heat_capacity_is_given_per_atom_too(run):
-    assert re.search(r"37\.1 \[.*18\.6 per atom", run("GaN")[1], re.DOTALL)
-    assert re.search(r"12\d\d\.\d \[12\d\d, 13\d\d\]", run("Ba8Ga16Ge30")[1])
+    assert re.search(r"37\.1 \[3\d\.\d, 3\d\.\d\].*18\.6 per atom", run("GaN")[1], re.DOTALL)
+    assert re.search(r"12\d\d\.\d \[12\d\d\.\d, 13\d\d\.\d\]", run("Ba8Ga16Ge30")[1])
+
+
+def test_a_table_moves_together_before_it_becomes_a_list(run):
+    wide, narrow, narrower = (run("InN", "GaSb", columns=n)[1] for n in ("90", "80", "79"))
+    assert "similarity" in wide.splitlines()[0]
+    assert "similarity" in narrow.splitlines()[0]
+    assert narrower.splitlines()[0] == "InN"
 
 
 def words_of(path):
@@ -141,8 +156,10 @@ def test_a_property_is_drawn_ranked(run, files, tmp_path):
     assert out.splitlines()[-1] == f"written to {path}"
     assert err.count("\n") == 1
     words = words_of(path)
-    shown = [word for word in words if word in ("BN", "GaN", "InN.cif (In1N1)", "InSb", "Qq")]
-    assert shown == ["BN", "GaN", "InN.cif (In1N1)", "InSb"]
+    shown = [
+        word for word in words if word in ("BN", "GaN", "InN, F-43m (216), InN.cif", "InSb", "Qq")
+    ]
+    assert shown == ["BN", "GaN", "InN, F-43m (216), InN.cif", "InSb"]
     assert "4 compounds" in words
     assert "speed of sound, km/s" in words
     assert "predicted, 80 % interval" in words
@@ -167,6 +184,7 @@ def test_the_gap_is_drawn_where_nothing_else_is_asked_for_and_json_stays_json(ru
         (["--plot", "x.jpg"], "expected --plot as a .png, .svg or .pdf file in a folder that"),
         (["--plot", "no/x.png"], "expected --plot as a .png, .svg or .pdf file in a folder that"),
         (["--plot", "x.png", "--by", "note"], "a property that is predicted (phonon_bandgap, "),
+        (["--plot", "x.png", "--by", "sped_of_sound"], "(did you mean 'speed_of_sound'?)"),
         (["--by", "speed_of_sound"], "expected --plot FILE with --by, got none"),
     ],
 )  # fmt: skip

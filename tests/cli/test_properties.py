@@ -7,6 +7,7 @@ import re
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from matminer_phonon_tl.cli.properties import parse_temperatures
@@ -33,7 +34,7 @@ def test_one_calculation_is_a_list(run, chain):
     code, out, err = run(chain)
     assert (code, err) == (0, "")
     assert out.splitlines()[0] == str(chain)
-    assert "  gap                 210.4 cm-1 (170.9 to 381.3)\n" in out
+    assert "  gap                 210.4 cm-1: acoustic up to 170.9, optical from 381.3\n" in out
     assert "  speed of sound      5.88 km/s, mean over the path" in out
     assert "  units               THz (inferred)\n" in out
     assert max(map(len, out.splitlines()[1:])) <= 80  # the first is the path
@@ -128,6 +129,26 @@ def test_tables(run, chain, tmp_path, ending):
         assert row["speed_of_sound [km/s]"] == "5.8758"
         assert row["heat_capacity_20K [J/mol/K]"] == ""
         assert row["notes"].startswith("heat capacity: it takes a density")
+
+
+def test_a_curve_is_named_by_formula_and_by_path_where_that_is_needed(run, chain, test_data):
+    salt = test_data / "raw_phonons" / "RbI_mp-23302_phonon_doc.json.gz"
+    out = run(chain, salt, "--temperature", "100", columns="60")[1]
+    assert re.search(r"T, K +GaN +RbI *\n", out)
+    assert "GaN (chain)" in run(chain, chain, salt, "--temperature", "100", columns="80")[1]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "xlsx"])
+def test_a_table_has_a_column_for_each_temperature(run, tmp_path, ending):
+    path = tmp_path / f"table.{ending}"
+    code, _, _ = run(GAN, "--out", path, "--temperature", "100:300:100")
+    assert code == 0
+    readers = {"csv": pd.read_csv, "parquet": pd.read_parquet, "xlsx": pd.read_excel}
+    (row,) = readers[ending](path).to_dict("records")
+    unit = "" if ending == "parquet" else " [J/mol/K]"
+    found = [row[f"heat_capacity_{t}K{unit}"] for t in (100, 200, 300)]  # as predict names them
+    assert found == pytest.approx([15.772, 27.496, 35.749], abs=2e-3)
+    assert row[f"heat_capacity{unit}"] == pytest.approx(found[-1])
 
 
 @pytest.mark.parametrize(
@@ -240,5 +261,7 @@ def test_documents_of_the_materials_project(run, test_data):
     path = test_data / "raw_phonons" / "RbI_mp-23302_phonon_doc.json.gz"
     code, out, _ = run(path)
     assert code == 0
-    assert "  gap                 -15.8 cm-1 (61.3 to 45.5), overlap\n" in out
+    assert "  gap                 none: acoustic to 61.3 overlaps optical from 45.5 cm-1\n" in out
+    table = run(path, path, columns="200")[1]
+    assert table.count("none, overlap 15.8") == 2
     assert gzip.decompress(path.read_bytes())[:1] == b"{"

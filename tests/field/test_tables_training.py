@@ -118,6 +118,26 @@ def test_decimal_commas_are_named(table):
     assert "mass: left out 60 rows with a decimal comma in place of a point" in read.summary()
 
 
+def test_without_a_label_the_columns_that_could_be_are_listed(run, table, tmp_path):
+    table.assign(note="x", rough=["~3", *["4"] * 59]).to_csv(tmp_path / "t.csv", index=False)
+    code, _, err = run("train", "t.csv", "--out", "m.json")
+    assert code
+    said = " ".join(err.replace("\u2502", " ").split())
+    numbers = [name for name in table.columns if name != "formula"]
+    assert f"such as --label {numbers[0]}=UNIT, got none" in said
+    assert f"columns of numbers in t.csv are {', '.join([*numbers, 'rough'])}" in said
+    table[["formula"]].to_csv(tmp_path / "t.csv", index=False)
+    err = run("train", "t.csv", "--out", "m.json")[2]
+    assert "expected a column of numbers to learn in t.csv, got none" in " ".join(
+        err.replace("\u2502", " ").split()
+    )
+
+
+def test_a_wrong_label_has_the_nearest_column_beside(table):
+    with pytest.raises(TrainingError, match=r"\(did you mean 'speed_of_sound'\?\): name one"):
+        TrainingTable.read(table, {"speed_of_snd": "km/s"})
+
+
 def test_a_label_given_twice_is_refused(run, table, tmp_path):
     """The last unit won without a word."""
     table.to_csv(tmp_path / "t.csv", index=False)

@@ -30,7 +30,9 @@ def test_every_composition_comes_back(amounts):
     ("amounts", "written"),
     [
         ({"Fe": 9e-5, "Ni": 0.99991}, "Fe0.00009Ni0.99991"),  # was Fe9e-05Ni0.99991
-        ({"In": 1, "N": 1}, "In1N1"),
+        ({"In": 1, "N": 1}, "InN"),
+        ({"Be": 2, "C": 1}, "Be2C"),
+        ({"Na": 1, "N": 1}, "Na1N1"),  # NaN is a missing value to readers of tables
         ({"Fe2+": 1, "Fe3+": 2, "O2-": 4}, "Fe3O4"),
         # An amount before a solvent is refused, for an adduct may be meant: whole amounts first.
         ({"Li": 0.5, "H": 2, "O": 2}, "H2O2Li0.5"),

@@ -8,7 +8,12 @@ import pytest
 from matplotlib.figure import Figure
 
 from matminer_phonon_tl.figures import plot_phonon
-from matminer_phonon_tl.phonons import diatomic_chain, largest_gap, sound_velocities
+from matminer_phonon_tl.phonons import (
+    diatomic_chain,
+    largest_gap,
+    sound_velocities,
+    zincblende_springs,
+)
 from matminer_phonon_tl.units import THZ_ANGSTROM_TO_KM_PER_S, THZ_TO_CM1
 
 
@@ -43,11 +48,35 @@ def test_gap_and_slopes_are_those_of_the_functions(chain, dos):
         assert slope == pytest.approx(velocity.speed)
 
 
+def test_polar_branches_reach_gamma_whatever_the_unit_of_length():
+    """Within 1e-5 of Gamma, in units of the force calculator, phonopy leaves the direction out."""
+    phonopy = pytest.importorskip("phonopy", reason="the extra phonopy is not installed")
+    from phonopy.interface.calculator import get_calculator_physical_units
+
+    vasp = zincblende_springs(edge=6.0)
+    units, of_vasp = (get_calculator_physical_units(code) for code in ("qe", None))
+    cell = vasp.unitcell.copy()
+    cell.cell = cell.cell / units.distance_to_A
+    qe = phonopy.Phonopy(cell, vasp.supercell_matrix, np.eye(3), calculator="qe")
+    qe.force_constants = vasp.force_constants * (of_vasp.factor / units.factor) ** 2
+    charges = {"born": np.array([np.eye(3), -np.eye(3)]) * 1.3, "dielectric": 5.0 * np.eye(3)}
+    for phonon, of_code in ((vasp, of_vasp), (qe, units)):
+        phonon.nac_params = {**charges, "factor": of_code.nac_factor}
+    drawn = []
+    for phonon in (vasp, qe):
+        axes = plot_phonon(phonon).axes[0]
+        lines = [line for line in axes.lines if len(line.get_xdata()) > 2]
+        drawn.append(np.concatenate([line.get_ydata() for line in lines]))
+        steps = [np.abs(np.diff(line.get_ydata())).max() for line in lines]
+        assert max(steps) < 30.0  # cm-1; longitudinal and transverse are 60 apart at Gamma
+    np.testing.assert_allclose(*drawn, rtol=1e-3, atol=0.5)
+
+
 def test_special_points_and_title(chain):
     figure = plot_phonon(chain)
     labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
     assert labels == ["Γ", "X"]
-    assert figure.get_suptitle() == "GaN"
+    assert figure.get_suptitle() == "GaN, P4/mmm (123)"
     assert plot_phonon(chain, title="a chain").get_suptitle() == "a chain"
 
 

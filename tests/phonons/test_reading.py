@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import tarfile
+import warnings
 import zipfile
 
 import numpy as np
@@ -319,6 +320,70 @@ def test_the_newest_of_each_kind_wins_packed_or_not(tmp_path, older, newer, besi
         assert first not in found.source
         highest[second] = found.max_frequency
     assert highest[newer] > 1.05 * highest[older]  # stiff above soft
+
+
+@pytest.mark.parametrize(
+    ("names", "taken", "passed_over"),
+    [
+        (("phonopy_params.yaml", "phonopy.yaml"), "phonopy_params.yaml", "phonopy.yaml is"),
+        (("phonopy_params.yaml", "FORCE_CONSTANTS", "phonopy.yaml"), "phonopy_params.yaml",
+         "phonopy.yaml, FORCE_CONSTANTS are"),
+        (("phonopy_disp.yaml", "FORCE_CONSTANTS", "force_constants.hdf5"), "FORCE_CONSTANTS",
+         "force_constants.hdf5 is"),
+        (("band.yaml", "band.hdf5", "phonopy_disp.yaml"), "band.yaml", "band.hdf5 is"),
+        (("mesh.hdf5", "mesh.yaml", "phonopy_disp.yaml"), "mesh.yaml", "mesh.hdf5 is"),
+    ],
+)  # fmt: skip
+def test_of_equally_old_sources_the_source_says_which_were_passed_over(
+    tmp_path, names, taken, passed_over
+):
+    (tmp_path / "all").mkdir()
+    both_springs(tmp_path / "all")
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    for name in names:
+        shutil.copy(tmp_path / "all" / name, folder)
+        os.utime(folder / name, (1e9, 1e9))
+    said = f" (by a fixed order, for {passed_over} as old: name a file to read it)"
+    found = phonon_properties(folder).source
+    assert found.endswith(said)
+    assert taken in found.removesuffix(said)
+    for name in passed_over.removesuffix(" is").removesuffix(" are").split(", "):
+        found = phonon_properties(folder / name).source
+        assert name in found
+        assert "as old" not in found
+    os.utime(folder / taken, (2e9, 2e9))
+    assert "as old" not in phonon_properties(folder).source
+
+
+@pytest.mark.parametrize("polar", [True, False])
+def test_bands_and_mesh_of_two_calculations_are_noticed(tmp_path, polar):
+    whole = polar_springs() if polar else zincblende_springs(supercell=2)
+    other = zincblende_springs(springs=(160.0, 18.0), supercell=2)
+    whole.run_band_structure([np.linspace([0.5, 0, 0.5], [0, 0, 0], 11)])
+    whole.band_structure.write_yaml(filename=tmp_path / "band.yaml")
+    for phonon, is_other in ((whole, False), (other, True)):
+        for divisions in ([4, 4, 4], [3, 3, 3]):  # the second holds Gamma alone of the line
+            phonon.run_mesh(divisions, is_gamma_center=True)
+            phonon.mesh.write_yaml(filename=tmp_path / "mesh.yaml")
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                phonon_properties(tmp_path)
+            said = [str(each.message) for each in caught if each.category is DataWarning]
+            assert len(said) == is_other
+            if is_other:
+                assert said[0].startswith("band.yaml and mesh.yaml contradict each other, as files")
+
+
+def test_bands_and_mesh_of_two_crystals_are_refused(folders, tmp_path):
+    shutil.copy(folders / "band" / "band.yaml", tmp_path)
+    document = yaml.safe_load((folders / "mesh" / "mesh.yaml").read_text())
+    del document["points"][1:]
+    for point in document["phonon"]:
+        point["band"] = point["band"][:3]
+    (tmp_path / "mesh.yaml").write_text(yaml.safe_dump(document))
+    with pytest.raises(PhononDocumentError, match=r"of one crystal, got 6 and 3 branches"):
+        phonon_properties(tmp_path)
 
 
 def test_folders_are_found_through_links_once_each(folders, tmp_path):

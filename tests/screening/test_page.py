@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from pymatgen.core import Composition
 
 from matminer_phonon_tl.screening import page as module
 from matminer_phonon_tl.screening import screen
@@ -176,6 +177,28 @@ def test_a_phone_shows_formula_ranked_value_and_interval(by_speed, tmp_path, sch
     }[scheme]
 
 
+INTERVALS = """
+<script>
+document.body.insertAdjacentHTML("beforeend", "<pre id=shown></pre>");
+document.getElementById("shown").textContent = JSON.stringify(
+  [...document.querySelectorAll("tbody tr td:nth-child(3)")].map((cell) => cell.textContent));
+</script>
+"""
+
+
+@needs_browser
+def test_the_ends_of_a_narrow_interval_tell_its_width(tmp_path):
+    names = ["formula", *(f"heat_capacity{part}" for part in ("", "_lower", "_upper"))]
+    kinds = [pa.string(), *[pa.float64()] * 3]
+    fields = zip(names, kinds, strict=True)
+    schema = pa.schema([marked(pa.field(*field), field[0]) for field in fields])
+    page = RankingPage(tmp_path / "x.html", Ranking("heat_capacity"), {})
+    page.add(pa.table([["A", "B"], [24.9401, 2.5], [24.93971, 1.0], [24.94049, 4.0]], schema))
+    page.write(2)
+    shown, _ = act(tmp_path / "x.html", INTERVALS, tmp_path)
+    assert shown == ["24.9397 \u2013 24.9405", "1 \u2013 4"]
+
+
 @needs_browser
 @pytest.mark.parametrize("width", [1200, 400])
 def test_a_screenshot_has_a_figure_and_a_table(result, tmp_path, width):
@@ -196,8 +219,9 @@ def test_what_was_ranked_is_drawn_and_structures_are_named(by_speed):
     assert "<h2>Ranked by speed of sound, highest first</h2>" in text
     assert "The highest 10 of 12 rows of a DataFrame" in text
     assert re.search(r"<text[^>]*>speed of sound, km/s</text>", text)
-    drawn = re.findall(r"<text[^>]*>([A-Z][A-Za-z0-9()]*)</text>", text)
-    assert drawn == frame["formula"].tolist()
+    drawn = re.findall(r"<text[^>]*>([A-Z][A-Za-z0-9()]*), \S+ \(\d+\)</text>", text)
+    assert drawn == [Composition(formula).reduced_formula for formula in frame["formula"]]
+    assert drawn != frame["formula"].tolist()  # which are of whole cells
     rows = content_of(text)
     shown = [names[0] for names in rows["shown"]]
     assert shown[:5] == [
