@@ -51,8 +51,9 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
     Parameters
     ----------
     descriptors : {"xenonpy", "lattice_dynamics", "both", "bond_valence"}
-        The 290 descriptors of the paper, the compact physics set, or both. "bond_valence" is the
-        compact set with a spring model of charged atoms; it differs only with ``use_structure``.
+        The 290 descriptors of the paper, the compact physics set, or both; "bond_valence" is the
+        compact set too. The structure columns of "both" and "bond_valence" come from charged atoms
+        on bond-valence springs, those of the others from springs of the covalent radii.
     use_structure : bool
         Append descriptors of the structure; X must then hold structures.
     standard_bonds : bool

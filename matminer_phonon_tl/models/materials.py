@@ -37,7 +37,8 @@ _BLOCKS = {
     "both": ("xenonpy", "lattice_dynamics"),
     "bond_valence": ("lattice_dynamics",),
 }
-"""Composition columns of each set; bond_valence has another spring model of the structure."""
+"""Composition columns of each set; both and bond_valence have charged atoms on bond-valence springs
+in their structure columns, the others springs of the covalent radii."""
 DESCRIPTOR_SETS = tuple(_BLOCKS)
 
 _WHOLE = Composition.amount_tolerance
@@ -84,7 +85,7 @@ class Materials:
         self._values = values
         self._columns = columns
         self._known: dict[Hashable, NDArray[Any]] = {}
-        self._errors: dict[str, dict[int, CompositionError]] = {}
+        self._errors: dict[tuple[str, bool], dict[int, CompositionError]] = {}
         if flat is not None:
             self.flat = flat
 
@@ -496,7 +497,7 @@ def _check_matrix(X: NDArray[Any], labels: list[str]) -> NDArray[np.float64]:
 
 
 def _springs(name: str) -> str:
-    return "bond_valence" if name == "bond_valence" else "covalent"
+    return "bond_valence" if name in ("both", "bond_valence") else "covalent"
 
 
 def _is_special(flat: FlatCompositions, starts: NDArray[np.intp]) -> NDArray[np.bool_]:
