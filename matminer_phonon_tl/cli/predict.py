@@ -70,19 +70,14 @@ SIMILARITY_NOTE = (
     "similarity: how like the training compounds it is, from 1 (one of them) to 0 (unlike them "
     "all): the share of them that were, held out, at least as far from the others."
 )
-CELLS_NOTE = (
-    "These were trained on cells as PBEsol relaxes them. A cell of PBE, as in the Materials "
-    "Project, is some 5 % larger, and its heat capacity comes out too high and its speed of sound "
-    "too low by more than the interval: relax it, or scale it by 0.95 in volume."
-)
-STRUCTURE_NOTE = f"All are structures, so the models that know structures were asked. {CELLS_NOTE}"
+STRUCTURE_NOTE = "All are structures, so the models that know structures were asked."
 CELL_NOTE = (
     "; this is read as the cell that is written (--n-formula-units, or a structure file, says "
     "otherwise)"
 )
 MIXED_NOTE = (
     "Structures were asked of the models that know structures, formulas of those that know "
-    f"compositions. {CELLS_NOTE.replace('These', 'The first')}"
+    "compositions."
 )
 MOST_ROWS = 10_000
 """Largest number of predictions that are printed."""
