@@ -56,8 +56,16 @@ class PhononBands:
     @property
     def gamma_indices(self) -> NDArray[np.intp]:
         """Positions of the zone centre (or a copy of it) among the wave vectors."""
-        offset = self.q_fractional - np.round(self.q_fractional)
-        return np.flatnonzero(np.all(np.abs(offset) < 1e-6, axis=1))
+        return np.flatnonzero(np.all(np.abs(self._offset) < 1e-6, axis=1))
+
+    @property
+    def distance_to_gamma(self) -> NDArray[np.float64]:
+        """Distance of each wave vector to the nearest zone centre, 1/Angstrom."""
+        return np.asarray(np.linalg.norm(self._offset @ self.reciprocal_matrix, axis=1))
+
+    @property
+    def _offset(self) -> NDArray[np.float64]:
+        return self.q_fractional - np.round(self.q_fractional)
 
     @property
     def jumps(self) -> NDArray[np.bool_]:
@@ -85,32 +93,13 @@ class PhononBands:
 def read_bands(
     bs: Any, *, unit: str | None = None, structure: "Structure | None" = None
 ) -> PhononBands:
-    """Read and check a phonon band structure.
+    """Read and check a phonon band structure: bands in THz.
 
-    Parameters
-    ----------
-    bs : PhononBandStructure, dict or emmet.core.phonon.PhononBS
-        The band structure; frequencies of shape (n_branches, n_q).
-    unit : str, optional
-        Unit of the frequencies, see
-        :func:`~matminer_phonon_tl.phonons.frequencies.establish_unit`.
-    structure : pymatgen.core.Structure, optional
-        The crystal, for a document without one.
+    The document's frequencies have the shape (n_branches, n_q). ``unit`` is their unit, established
+    from the content if not given; ``structure`` is the crystal, for a document without one. Raises
+    PhononDocumentError where the document is corrupt or incomplete, UnitError where its unit cannot
+    be established.
 
-    Returns
-    -------
-    PhononBands
-        The bands in THz.
-
-    Raises
-    ------
-    PhononDocumentError
-        The document is corrupt or incomplete.
-    UnitError
-        Its unit cannot be established.
-
-    Examples
-    --------
     >>> from matminer_phonon_tl.phonons import diatomic_chain
     >>> read_bands(diatomic_chain()).frequencies.shape
     (6, 41)
@@ -148,18 +137,7 @@ def read_bands(
 
 
 def joined_bands(first: PhononBands, *others: PhononBands) -> PhononBands:
-    """Join the bands of one crystal at several sets of wave vectors.
-
-    Parameters
-    ----------
-    first, *others : PhononBands
-        Bands of the same primitive cell.
-
-    Returns
-    -------
-    PhononBands
-        All wave vectors, in the order given.
-    """
+    """Join the bands of one primitive cell at several sets of wave vectors, in the order given."""
     every = (first, *others)
     return replace(
         first,
@@ -172,18 +150,8 @@ def joined_bands(first: PhononBands, *others: PhononBands) -> PhononBands:
 def is_primitive(structure: "Structure") -> tuple[bool, int]:
     """Return whether a cell is primitive, and the number of atoms of the primitive cell.
 
-    Parameters
-    ----------
-    structure : pymatgen.core.Structure
-        The cell; symmetry is searched with a tolerance of 0.01 Angstrom.
+    Symmetry is searched with a tolerance of 0.01 Angstrom.
 
-    Returns
-    -------
-    tuple of bool and int
-        Whether it is, and the primitive cell's number of atoms.
-
-    Examples
-    --------
     >>> from matminer_phonon_tl.phonons import diatomic_chain
     >>> is_primitive(diatomic_chain().structure)
     (True, 2)

@@ -121,18 +121,7 @@ class PhononCalculation:
         return joined_bands(*parts)
 
     def require_force_constants(self) -> ForceConstantPhonons:
-        """Return the force constants, or raise.
-
-        Returns
-        -------
-        ForceConstantPhonons
-            Phonons at any wave vector.
-
-        Raises
-        ------
-        PhononDocumentError
-            There are none.
-        """
+        """Return the force constants, or raise PhononDocumentError."""
         if self.force_constants is None:
             raise PhononDocumentError(
                 f"expected force constants, got {self.source}, which holds none; pass a "
@@ -141,18 +130,7 @@ class PhononCalculation:
         return self.force_constants
 
     def require_structure(self) -> "Structure":
-        """Return the crystal, or raise.
-
-        Returns
-        -------
-        pymatgen.core.Structure
-            In the cell of the phonons.
-
-        Raises
-        ------
-        PhononDocumentError
-            The source holds none.
-        """
+        """Return the crystal in the cell of the phonons, or raise PhononDocumentError."""
         if self.structure is None:
             raise PhononDocumentError(
                 f"expected a structure in {self.source}, found none; pass structure="

@@ -49,33 +49,13 @@ class PhononDensity:
 def read_dos(
     dos: Any, *, unit: str | None = None, structure: "Structure | None" = None
 ) -> PhononDensity:
-    """Read, check and normalise a phonon density of states.
+    """Read and check a phonon density of states, and normalise it to three states an atom.
 
-    Parameters
-    ----------
-    dos : PhononDos, CompletePhononDos, dict or emmet.core.phonon.PhononDOS
-        The density of states.
-    unit : str, optional
-        Unit of the frequencies, see
-        :func:`~matminer_phonon_tl.phonons.frequencies.establish_unit`.
-    structure : pymatgen.core.Structure, optional
-        The crystal, for a document without one. Without any, the number of atoms is a third of
-        the integral.
+    ``unit`` is the unit of its frequencies, established from the content if not given;
+    ``structure`` is the crystal, for a document without one. Without any, the number of atoms is a
+    third of the integral. Raises PhononDocumentError where the document is corrupt or its integral
+    is not three states an atom, UnitError where its unit cannot be established.
 
-    Returns
-    -------
-    PhononDensity
-        The density in states per THz.
-
-    Raises
-    ------
-    PhononDocumentError
-        The document is corrupt, or its integral is not three states an atom.
-    UnitError
-        Its unit cannot be established.
-
-    Examples
-    --------
     >>> from matminer_phonon_tl.phonons import debye_dos
     >>> read_dos(debye_dos(n_atoms=2)).n_atoms
     2

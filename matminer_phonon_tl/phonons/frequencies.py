@@ -50,25 +50,10 @@ _DENSITY_RATIO_TOLERANCE = 0.03
 
 
 def canonical_unit(unit: str) -> str:
-    """Return the package's spelling of a frequency unit.
+    """Return the package's spelling of a frequency unit, or raise UnitError.
 
-    Parameters
-    ----------
-    unit : str
-        A unit's name in any case; ``cm^-1`` and ``1/cm`` mean ``cm-1``.
+    The case does not matter; ``cm^-1`` and ``1/cm`` mean ``cm-1``.
 
-    Returns
-    -------
-    str
-        ``"THz"``, ``"eV"``, ``"meV"`` or ``"cm-1"``.
-
-    Raises
-    ------
-    UnitError
-        The unit is none of these.
-
-    Examples
-    --------
     >>> canonical_unit("thz")
     'THz'
     """
@@ -82,25 +67,8 @@ def canonical_unit(unit: str) -> str:
 
 
 def unit_in_thz(unit: str) -> float:
-    """Return how many THz one ``unit`` is.
+    """Return how many THz one ``unit`` is; UnitError where :func:`canonical_unit` does not know it.
 
-    Parameters
-    ----------
-    unit : str
-        A unit that :func:`canonical_unit` knows.
-
-    Returns
-    -------
-    float
-        THz per unit.
-
-    Raises
-    ------
-    UnitError
-        The unit is unknown.
-
-    Examples
-    --------
     >>> round(unit_in_thz("eV"), 2)
     241.8
     """
@@ -150,15 +118,7 @@ def highest_frequency_bounds(
 
 
 def warn_of_highest(in_thz: float, document: str) -> None:
-    """Warn of a highest frequency that no crystal has, whoever stated the unit.
-
-    Parameters
-    ----------
-    in_thz : float
-        Highest frequency, THz.
-    document : str
-        What to call the document.
-    """
+    """Warn of a highest frequency, THz, that no crystal has, whoever stated the unit."""
     low, high = PLAUSIBLE_HIGHEST
     if not low <= in_thz <= high:
         warnings.warn(

@@ -67,25 +67,10 @@ _LATER = 1.0  # seconds between two files that were written one after the other
 def read_phonopy(path: Path) -> PhononCalculation:
     """Read a calculation of phonopy's, whatever force calculator was behind it.
 
-    Parameters
-    ----------
-    path : Path
-        A folder, of which the newest whole source of force constants is taken, or else bands and
-        meshes computed before; or one file of it.
-
-    Returns
-    -------
-    PhononCalculation
-        Its ``source`` names the files that were read.
-
-    Raises
-    ------
-    MissingPhononsError
-        There is no calculation, or it has no forces.
-    PhononDocumentError
-        A file is corrupt.
-    MissingExtraError
-        phonopy is not installed.
+    Of a folder, the newest whole source of force constants is taken, or else bands and meshes
+    computed before; ``path`` may be one file of it too. Raises MissingPhononsError where there is
+    no calculation or it has no forces, PhononDocumentError where a file is corrupt,
+    MissingExtraError where phonopy is not installed.
     """
     with TemporaryDirectory() as unpacked:
         try:
