@@ -80,14 +80,9 @@ class Checkpoint:
         self._base.close()
 
     def add(self, line: dict[str, Any], content: bytes | None = None) -> None:
-        """Write an entry, in place of an earlier one of its key.
+        """Write an entry, in place of an earlier one of its ``key``.
 
-        Parameters
-        ----------
-        line : dict
-            JSON-compatible; the entry's name is its ``key``.
-        content : bytes, optional
-            What is too large for a line.
+        ``content`` is what is too large for a line.
         """
         with self._in_one_sentence():
             self._base.execute(

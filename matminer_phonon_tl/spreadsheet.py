@@ -39,13 +39,7 @@ class Column(NamedTuple):
 
 
 def check_spreadsheets() -> None:
-    """Refuse a spreadsheet before anything is computed, where what writes it is missing.
-
-    Raises
-    ------
-    MissingExtraError
-        There is no openpyxl.
-    """
+    """Raise MissingExtraError before anything is computed where openpyxl is missing."""
     try:
         import openpyxl  # noqa: F401
     except ImportError as error:

@@ -103,25 +103,9 @@ class _Unpacked(RawIOBase):
 def open_unpacked(path: Path, limit: int) -> BinaryIO:
     """Open a file for reading, unpacked if its first bytes are those of gzip, bzip2, xz or lzma.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    limit : int
-        Largest size of the content, bytes.
+    Raises UnpackingError where the file is larger than ``limit`` bytes; so does reading it where it
+    is damaged or grows beyond the limit.
 
-    Returns
-    -------
-    binary file
-        Reading it raises UnpackingError where the file is damaged or grows beyond the limit.
-
-    Raises
-    ------
-    UnpackingError
-        The file itself is larger than the limit.
-
-    Examples
-    --------
     >>> import gzip, tempfile
     >>> path = Path(tempfile.mkdtemp()) / "FORCE_SETS.gz"
     >>> _ = path.write_bytes(gzip.compress(b"64"))

@@ -235,24 +235,9 @@ class PhononDatasetBuilder:
 def process_entry(source: PhononSource, entry: Entry) -> dict[str, Any]:
     """Return an entry's line of the checkpoint: its row, or why there is none.
 
-    Parameters
-    ----------
-    source : PhononSource
-        The entry's source.
-    entry : Entry
-        The entry.
-
-    Returns
-    -------
-    dict
-        ``key`` and ``row``, or ``key``, ``reason`` and ``message``.
-
-    Raises
-    ------
-    MissingExtraError
-        The source needs a package that is not installed.
-    SourceUnavailableError
-        The source does not answer.
+    A dictionary of ``key`` and ``row``, or of ``key``, ``reason`` and ``message``.
+    MissingExtraError and SourceUnavailableError, which the other entries would meet too, are passed
+    on.
     """
     try:
         _, derive = DERIVATIONS[source.form]

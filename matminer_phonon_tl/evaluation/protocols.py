@@ -152,11 +152,9 @@ class ProtocolRun:
     Attributes
     ----------
     estimator : scikit-learn regressor or binary classifier
-    data : EvaluationData
     inputs : Materials, DataFrame, list or ndarray
         The materials as the estimator takes them, described where it lets them be.
     protocol : {"leak_free", "strict", "published"}
-    source_tasks : SourceTasks
     n_jobs, client, progress
         As in :func:`cross_validate`.
     """

@@ -335,22 +335,10 @@ def estimate_heat_capacities(
 ) -> NDArray[np.float64]:
     """Estimate value, lower and upper end of heat capacities from those of what is known.
 
-    Parameters
-    ----------
-    temperatures : sequence of float
-        K.
-    per_atom, theta : ndarray of shape (3, n_materials)
-        Heat capacity at 300 K, J/mol/K per mole of atoms, and Debye temperature, K: value, lower
-        and upper end.
-    n_atoms : ndarray of shape (n_materials,)
-        Atoms in the primitive cell.
-    level : float
-        Share of materials that the intervals are to hold.
-
-    Returns
-    -------
-    ndarray of shape (3, n_materials, n_temperatures)
-        Per mole of atoms.
+    ``per_atom`` (heat capacity at 300 K, J/mol/K per mole of atoms) and ``theta`` (Debye
+    temperature, K) have the shape (3, n_materials), ``n_atoms`` counts those of the primitive cell,
+    and the intervals are to hold a share ``level``. Returns heat capacities per mole of atoms,
+    shape (3, n_materials, n_temperatures).
     """
     # A crystal has the lower end if it is as hard as both intervals allow.
     value, lower, upper = (

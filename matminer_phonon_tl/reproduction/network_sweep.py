@@ -31,7 +31,6 @@ class NetworkTask:
     architectures : tuple of tuple of int
     first : int
         Number of the first architecture; it is added to the seed.
-    n_repeats : int
     parameters : tuple of (str, value)
         Parameters of TransferMLPRegressor that differ from the paper's.
     rows : {"gapped", "all"}

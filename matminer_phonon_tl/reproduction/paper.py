@@ -69,7 +69,6 @@ class Scale:
 
     Attributes
     ----------
-    name : str
     n_architectures, n_repeats : int
         Architectures and rounds of the transfer experiment.
     n_side_architectures, n_side_repeats : int

@@ -74,18 +74,10 @@ class MaterialColumns:
     def find(
         cls, columns: Sequence[str], wanted: str | None, name: str, *, structures: bool = False
     ) -> "MaterialColumns":
-        """Choose the columns.
+        """Choose the columns of an input, whose ``name`` is for the error.
 
-        Parameters
-        ----------
-        columns : sequence of str
-            The input's columns.
-        wanted : str or None
-            The name that the user asked for.
-        name : str
-            The input's name, for the error.
-        structures : bool
-            Prefer structures to formulas.
+        ``wanted`` is the column that the user asked for; ``structures`` prefers structures to
+        formulas.
         """
         twice = sorted({column for column in columns if list(columns).count(column) > 1})
         if twice:
@@ -113,13 +105,7 @@ class MaterialColumns:
         return [name for name in (self.structure, self.formula) if name is not None]
 
     def values(self, cells: Callable[[str], Sequence[Any]]) -> list[Any]:
-        """Return what the predictor gets for each row.
-
-        Parameters
-        ----------
-        cells : callable
-            Gives the cells of a column by its name.
-        """
+        """Return what the predictor gets for each row; ``cells`` gives a column's by its name."""
         columns = [[material_value(cell) for cell in cells(name)] for name in self.names]
         if len(columns) == 1:
             return columns[0]

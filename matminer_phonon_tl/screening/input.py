@@ -76,22 +76,12 @@ class Input:
 def open_input(
     data: Any, *, formula: str | None, chunk_rows: int, structures: bool = False
 ) -> Input:
-    """Find out what the input is, and refuse one that cannot be read.
+    """Find out what the input is, or raise ScreeningError where it cannot be read.
 
-    Parameters
-    ----------
-    data : path, "-", DataFrame, dask DataFrame, or iterable
-        A path may be a table, a file of structures, or a folder of either.
-    formula : str or None
-        Column of the formulas.
-    chunk_rows : int
-        Rows read at a time; of structure files at most 200.
-    structures : bool
-        Take structures, where a table has both them and formulas.
-
-    Raises
-    ------
-    ScreeningError
+    It is a path (of a table, a file of structures, or a folder of either), "-", a DataFrame, a dask
+    DataFrame, or an iterable. ``formula`` is the column of the formulas; ``structures`` takes
+    structures where a table has both. ``chunk_rows`` rows are read at a time; of structure files at
+    most 200.
     """
     if isinstance(data, str) and data == "-":
         return _guarded(_standard_input(formula, chunk_rows, structures=structures))

@@ -164,13 +164,8 @@ def _cell_value(cell: str) -> Any:
 def dict_of_text(text: str) -> Any:
     """Read a composition or a structure that a cell holds, in JSON or as Python prints a dict.
 
-    Returns
-    -------
-    dict or str
-        The text where it is neither.
+    Returns the text where it is neither.
 
-    Examples
-    --------
     >>> dict_of_text("{'In': 1.0, 'N': 1.0}"), dict_of_text("{'In': open('x')}")
     ({'In': 1.0, 'N': 1.0}, "{'In': open('x')}")
     """

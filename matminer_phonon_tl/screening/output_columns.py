@@ -74,11 +74,7 @@ class OutputColumns:
     def rows(self, chunk: Chunk, predicted: pa.Table) -> tuple[pa.Table, dict[str, int]]:
         """Join a chunk with its predictions, and keep the rows that are asked for.
 
-        Returns
-        -------
-        table : pyarrow.Table
-        counts : dict
-            ``rows`` of the chunk, how many ``failed``, how many are ``kept``.
+        Counted are ``rows`` of the chunk, how many ``failed``, how many are ``kept``.
         """
         errors = predicted["error"].to_pylist()
         for row, sentence in chunk.errors.items():

@@ -43,7 +43,6 @@ class TopRows:
 
     Parameters
     ----------
-    n_rows : int
     ranking : Ranking
         Text is ranked by the numbers that it holds. Missing values come last; rows of equal rank
         keep the input's order.

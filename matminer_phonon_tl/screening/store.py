@@ -80,16 +80,8 @@ class ChunkStore:
     def finished(self, number: int, input_sha256: str) -> dict[str, Any] | None:
         """Return the facts of a finished chunk; None where the chunk is still to do.
 
-        Parameters
-        ----------
-        number : int
-        input_sha256 : str
-            Hash of the chunk's rows as they are in the input now.
-
-        Raises
-        ------
-        ScreeningError
-            If other rows stood there when the chunk was done.
+        ``input_sha256`` is of the chunk's rows as they are in the input now. Raises ScreeningError
+        where other rows stood there when the chunk was done.
         """
         line = self._lines.get(number)
         if line is None:
@@ -107,17 +99,7 @@ class ChunkStore:
     def add(
         self, number: int, input_sha256: str, table: pa.Table, counts: dict[str, int]
     ) -> dict[str, Any]:
-        """Write a chunk.
-
-        Parameters
-        ----------
-        number : int
-        input_sha256 : str
-        table : pyarrow.Table
-            Rows of the output.
-        counts : dict of str to int
-            Numbers of its rows, to be added up when a run goes on.
-        """
+        """Write a chunk of the output; ``counts`` are added up when a run goes on."""
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink)
         content = sink.getvalue().to_pybytes()

@@ -78,17 +78,9 @@ class KyotoSource(PhononSource):
         self.path = Path(path)
 
     def entries(self) -> Iterator[Entry]:
-        """Yield each archive, and each folder that holds a calculation.
+        """Yield each archive, and each folder that holds a calculation, by name without ending.
 
-        Yields
-        ------
-        Entry
-            The name without its ending, and the path.
-
-        Raises
-        ------
-        FileNotFoundError
-            There is nothing of that name, or nothing to read in it.
+        Raises FileNotFoundError where there is nothing of that name, or nothing to read in it.
         """
         for path in self._paths():
             yield Entry(path.name.removesuffix(_ARCHIVE), path)
@@ -96,24 +88,10 @@ class KyotoSource(PhononSource):
     def read(self, entry: Entry) -> ForceConstantRecord:
         """Compute the force constants of one calculation.
 
-        Parameters
-        ----------
-        entry : Entry
-            One of :meth:`entries`.
-
-        Returns
-        -------
-        ForceConstantRecord
-            Force constants that obey the acoustic sum rule, and how far they broke it before.
-
-        Raises
-        ------
-        SkippedEntryError
-            A file is missing.
-        PhononDocumentError
-            The archive or a file in it is corrupt, or they do not belong together.
-        MissingExtraError
-            phonopy is not installed.
+        They obey the acoustic sum rule; the record says how far they broke it before. Raises
+        SkippedEntryError where a file is missing, PhononDocumentError where the archive or a file
+        in it is corrupt or they do not belong together, MissingExtraError where phonopy is not
+        installed.
         """
         path: Path = entry.payload
         files, folder = _read_folder(path) if path.is_dir() else _read_archive(path)
@@ -143,23 +121,11 @@ class KyotoSource(PhononSource):
             ) from error
 
     def fingerprint(self) -> dict[str, Any]:
-        """Return the path.
-
-        Returns
-        -------
-        dict
-            ``path``.
-        """
+        """Return the path."""
         return {"path": str(self.path.resolve())}
 
     def count(self) -> int | None:
-        """Return the number of archives and folders.
-
-        Returns
-        -------
-        int
-            Entries.
-        """
+        """Return the number of archives and folders."""
         return len(self._paths())
 
     def _paths(self) -> list[Path]:

@@ -59,26 +59,11 @@ class RetryingClient:
         self._clients = threading.local()
 
     def call(self, request: Callable[[Any], Result]) -> Result:
-        """Make a request, again and again while the trouble is of the passing kind.
+        """Return what ``request`` makes of an ``MPRester``, tried again while the trouble passes.
 
-        Parameters
-        ----------
-        request : callable
-            Takes an ``MPRester``.
-
-        Returns
-        -------
-        object
-            What ``request`` returns.
-
-        Raises
-        ------
-        SourceUnavailableError
-            The key is missing or refused, or there was no answer in ``max_tries`` tries.
-        MissingExtraError
-            mp-api is not installed.
-        Exception
-            What the client raises for other reasons.
+        Raises SourceUnavailableError where the key is missing or refused or there was no answer in
+        ``max_tries`` tries, MissingExtraError where mp-api is not installed, and what the client
+        raises for other reasons.
         """
         pause = self.pause
         for attempt in range(1, self.max_tries + 1):
