@@ -17,11 +17,9 @@ from matminer_phonon_tl.exceptions import (
     MissingExtraError,
     PotentialError,
 )
+from matminer_phonon_tl.featurizers.lattice_dynamics import SHORTEST_DISTANCE
 from matminer_phonon_tl.phonons import PhononProperties, phonon_properties
 from matminer_phonon_tl.phonons.heat_capacity import formula_units
-
-SHORTEST_DISTANCE = 0.3
-"""No two atoms of a solid are nearer than this, Angstrom; H2 has 0.74."""
 
 _LABELS = [
     "highest acoustic frequency [cm-1]",

@@ -30,8 +30,6 @@ class PhononBands:
         THz, ascending at each wave vector; imaginary ones negative.
     q_fractional : ndarray of shape (n_q, 3)
         Wave vectors in units of the reciprocal lattice vectors.
-    q_cartesian : ndarray of shape (n_q, 3)
-        The same in 1/Angstrom, including the factor 2 pi.
     reciprocal_matrix : ndarray of shape (3, 3)
         Reciprocal lattice vectors as rows, 1/Angstrom, including the factor 2 pi.
     labels : dict of str to ndarray of shape (3,)
@@ -46,12 +44,16 @@ class PhononBands:
 
     frequencies: NDArray[np.float64]
     q_fractional: NDArray[np.float64]
-    q_cartesian: NDArray[np.float64]
     reciprocal_matrix: NDArray[np.float64]
     labels: dict[str, NDArray[np.float64]]
     structure: "Structure | None"
     from_force_constants: bool = False
     document_unit: str = "THz"
+
+    @property
+    def q_cartesian(self) -> NDArray[np.float64]:
+        """Wave vectors in 1/Angstrom, including the factor 2 pi, shape (n_q, 3)."""
+        return self.q_fractional @ self.reciprocal_matrix
 
     @property
     def gamma_indices(self) -> NDArray[np.intp]:
@@ -128,7 +130,6 @@ def read_bands(
     return PhononBands(
         frequencies=frequencies * unit_in_thz(established),
         q_fractional=q,
-        q_cartesian=q @ reciprocal,
         reciprocal_matrix=reciprocal,
         labels=_labels(fields["labels_dict"]),
         structure=structure,
@@ -143,7 +144,6 @@ def joined_bands(first: PhononBands, *others: PhononBands) -> PhononBands:
         first,
         frequencies=np.concatenate([bands.frequencies for bands in every], axis=1),
         q_fractional=np.concatenate([bands.q_fractional for bands in every]),
-        q_cartesian=np.concatenate([bands.q_cartesian for bands in every]),
     )
 
 

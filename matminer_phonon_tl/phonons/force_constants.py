@@ -189,7 +189,6 @@ class ForceConstantPhonons:
         return PhononBands(
             frequencies=np.sort(frequencies, axis=1).T * self._to_thz,
             q_fractional=q_fractional,
-            q_cartesian=q_fractional @ self.reciprocal_matrix,
             reciprocal_matrix=self.reciprocal_matrix,
             labels={},
             structure=self.structure,

@@ -192,22 +192,6 @@ def establish_unit(
     ...
     matminer_phonon_tl.exceptions.UnitError: expected frequencies of one possible unit in ...
     """
-    established = _establish(
-        max_frequency, unit, known_unit, structure, dos_integral, n_atoms, document
-    )
-    warn_of_highest(max_frequency * unit_in_thz(established), document)
-    return established
-
-
-def _establish(
-    max_frequency: float,
-    unit: str | None,
-    known_unit: str | None,
-    structure: "Structure | None",
-    dos_integral: float | None,
-    n_atoms: int | None,
-    document: str,
-) -> str:
     masses = None
     if structure is not None:
         masses = [float(mass) for e in structure.composition.elements if (mass := e.atomic_mass)]
@@ -217,35 +201,39 @@ def _establish(
     low, high = highest_frequency_bounds(masses, rare_gas=rare_gas)
     candidates = [u for u in INFERRED_UNITS if low <= max_frequency * unit_in_thz(u) <= high]
 
-    for stated, origin in ((unit, "unit"), (known_unit, "the document's field says")):
-        if stated is not None:
-            return _checked(canonical_unit(stated), origin, candidates, max_frequency, (low, high))
-
+    named = None
     if dos_integral is not None and n_atoms:
         named = _unit_named_by_integral(dos_integral / (3.0 * n_atoms))
-        # a density normalised to 1 names a unit by chance: 1/33 of 11 atoms is THz in cm-1
-        if named in candidates:
-            return named
-    if len(candidates) == 1:
-        return candidates[0]
-    hint = "" if structure is not None else ", or the structure"
-    raise _ambiguity(candidates, max_frequency, (low, high), document, hint)
+    stated, origin = (known_unit, "the document's field says") if unit is None else (unit, "unit")
+    if stated is not None:
+        established = canonical_unit(stated)
+        _check_stated(established, origin, candidates, max_frequency, (low, high))
+    # a density normalised to 1 names a unit by chance: 1/33 of 11 atoms is THz in cm-1
+    elif named in candidates:
+        established = named
+    elif len(candidates) == 1:
+        established = candidates[0]
+    else:
+        hint = "" if structure is not None else ", or the structure"
+        raise _ambiguity(candidates, max_frequency, (low, high), document, hint)
+    warn_of_highest(max_frequency * unit_in_thz(established), document)
+    return established
 
 
-def _checked(
+def _check_stated(
     unit: str,
     origin: str,
     candidates: list[str],
     max_frequency: float,
     bounds: tuple[float, float],
-) -> str:
-    """Return the stated unit unless only another one is physical."""
+) -> None:
+    """Refuse the stated unit if only another one is physical."""
     low, high = bounds
     in_thz = max_frequency * unit_in_thz(unit)
     # a model crystal may be softer or stiffer than anything real: then no unit fits, and the
     # caller's word stands
     if low <= in_thz <= high or not candidates:
-        return unit
+        return
     raise UnitError(
         f"{origin}={unit!r} contradicts the content: it puts the highest frequency at "
         f"{in_thz:.4g} THz, outside the physical {low:.2f} to {high:.0f} THz, while "

@@ -48,12 +48,8 @@ def bands_along_lines(phonons: ForceConstantPhonons) -> PhononBands:
         a + np.outer(f.clip(_NEXT_TO_END / length, 1.0 - _NEXT_TO_END / length), b - a)
         for f, length, (a, b) in zip(fractions, lengths, segments, strict=True)
     ]
-    q = np.concatenate(exact)
     return replace(
-        phonons.at(np.concatenate(inside)),
-        q_fractional=q,
-        q_cartesian=q @ phonons.reciprocal_matrix,
-        labels=points,
+        phonons.at(np.concatenate(inside)), q_fractional=np.concatenate(exact), labels=points
     )
 
 

@@ -346,10 +346,10 @@ def gamma_segments(bands: PhononBands) -> Iterator[GammaSegment]:
 
     By geometry and not by labels, which old documents lack or give to one end only.
     """
-    jumps = bands.jumps
+    jumps, q_cartesian = bands.jumps, bands.q_cartesian
     rounding = _PRINTED * np.linalg.norm(bands.reciprocal_matrix, axis=1).max()
     for gamma in bands.gamma_indices:
-        offsets = bands.q_cartesian - bands.q_cartesian[gamma]
+        offsets = q_cartesian - q_cartesian[gamma]
         for outwards in (-1, 1):
             run = _run_from(int(gamma), offsets, jumps, outwards, rounding)
             if len(run) == 1:

@@ -1,7 +1,6 @@
 """Open what is predicted or screened: files, folders, standard input, DataFrames, iterators."""
 
 import codecs
-import gzip
 import hashlib
 import io
 import os
@@ -32,7 +31,7 @@ from matminer_phonon_tl.screening.input_structures import (
 )
 from matminer_phonon_tl.structures import FORMATS as STRUCTURE_FORMATS
 from matminer_phonon_tl.structures import phonons_error
-from matminer_phonon_tl.unpacking import open_unpacked
+from matminer_phonon_tl.unpacking import open_unpacked, unpacked
 
 FORMATS = {
     ".csv": "csv",
@@ -48,7 +47,6 @@ FORMATS = {
 
 _BLOCK = 2**20
 _TABLE_ROWS = 5_000
-_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -222,15 +220,15 @@ def _kind_without_ending(path: Path) -> str:
 
 
 def _standard_input(formula: str | None, chunk_rows: int, *, structures: bool) -> Input:
-    """Read JSON lines where the first character is a brace, else CSV; gzipped or not."""
+    """Read JSON lines where the first character is a brace, else CSV; packed or not."""
 
     def chunks() -> Iterator[Chunk]:
         if sys.stdin is None:
             raise ScreeningError("expected rows from standard input, which is closed")
-        file = sys.stdin.buffer
-        peeked = file.peek(2) if hasattr(file, "peek") else b""
-        if peeked[:2] == _GZIP:
-            file = io.BufferedReader(gzip.GzipFile(fileobj=file))
+        file: Any = sys.stdin.buffer
+        peeked = b""
+        if hasattr(file, "peek"):
+            file = unpacked(file, NO_LIMIT, "standard input")
             peeked = file.peek(1)
         begins = peeked.removeprefix(codecs.BOM_UTF8).lstrip()
         kind = "jsonl" if begins[:1] == b"{" else "csv"
@@ -250,9 +248,6 @@ def _read_bytes(
 ) -> Iterator[Chunk]:
     with file:
         start = file.peek(FIRST_BYTES) if hasattr(file, "peek") else b""
-        if start[:2] == _GZIP:
-            file = io.BufferedReader(gzip.GzipFile(fileobj=file))
-            start = file.peek(FIRST_BYTES)
         encoding = text_encoding(start[:FIRST_BYTES], name)
         if kind == "csv" and start.lstrip()[:2] in (b'{"', b"[{", b'["'):
             raise ScreeningError(f"expected {name} to be CSV, got JSON: name it .jsonl or .json")
