@@ -22,8 +22,6 @@ def is_atoms(value: Any) -> bool:
 
     Whoever has such an object has imported its class, so that nothing else is taken for one.
 
-    Examples
-    --------
     >>> is_atoms("InN")
     False
     """

@@ -54,8 +54,6 @@ def as_composition(value: Any) -> Composition:
     UnknownElementError for a symbol that is no chemical element, or an isotope, which no descriptor
     table covers, and CompositionError for anything else.
 
-    Examples
-    --------
     >>> as_composition("In2N2")
     Composition('In2 N2')
     >>> as_composition("H2O)")

@@ -125,8 +125,6 @@ class MissingExtraError(PhononTLError, ImportError):
 def way_to_install(extra: str) -> str:
     """Return the command that installs an extra, as README has it until there is a release.
 
-    Examples
-    --------
     >>> print(way_to_install("dask"))
     pip install -c constraints.txt ".[dask]" in the folder of the clone
     """

@@ -72,8 +72,6 @@ def _refuse(constant: str) -> NoReturn:
 def in_words(value: Any) -> str:
     r"""Write nested JSON in one line, without characters that would steer a terminal.
 
-    Examples
-    --------
     >>> in_words({"rows": 2, "elements": ["In", "N"], "name": "\x1b[2J"})
     'rows 2, elements In; N, name \\x1b[2J'
     """

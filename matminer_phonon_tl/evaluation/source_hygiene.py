@@ -122,8 +122,6 @@ def without_formulas(table: Any, formulas: Sequence[str]) -> Any:
 
     A table that does not name its formulas, or that loses all its rows, is a ValueError.
 
-    Examples
-    --------
     >>> table = pd.DataFrame({"composition": ["In2N2", "GaAs"], "bandgap": [0.7, 1.4]})
     >>> without_formulas(table, ["InN"])["composition"].tolist()
     ['GaAs']

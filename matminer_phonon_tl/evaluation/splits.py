@@ -124,8 +124,6 @@ class SplitPlan:
 def group_labels(X: Any, groups: Any, n_rows: int) -> NDArray[Any] | None:
     """Return the group each row belongs to: by name, or as given, one label for each row.
 
-    Examples
-    --------
     >>> group_labels(["In2N2", "InN", "In2O3"], "formula", 3).tolist()
     ['InN', 'InN', 'In2O3']
     >>> group_labels(["Fe2O3", "FeO", "NiO"], "chemical_system", 3).tolist()

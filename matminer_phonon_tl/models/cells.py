@@ -111,8 +111,6 @@ class KnownCell(NamedTuple):
     def words(self) -> str:
         """Say what was trained on, which vouches for no other polymorph; empty for nothing.
 
-        Examples
-        --------
         >>> KnownCell(4, {2: [216], 4: []}).words()
         'trained on this formula in cells of 2 atoms (space group 216) and 4 atoms'
         >>> KnownCell(4, {2: [216, 225]}).words()

@@ -199,8 +199,6 @@ class Materials:
     def formula_units(self) -> NDArray[np.float64]:
         """Reduced formula units in each composition, as pymatgen counts them.
 
-        Examples
-        --------
         >>> Materials.of(["Fe4O6", "O2", "Li0.5CoO2"]).formula_units
         array([2., 1., 1.])
         """
@@ -323,8 +321,6 @@ def holds_compositions(X: Any) -> bool:
 
     One entry that is meant as a composition is enough: the others are then refused by their rows.
 
-    Examples
-    --------
     >>> holds_compositions(["InN", "GaSb"]), holds_compositions([[1.0, 2.0], [3.0, 4.0]])
     (True, False)
     """

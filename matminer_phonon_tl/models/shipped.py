@@ -77,8 +77,6 @@ def model_file(name: str | Path) -> Iterator[Path]:
 def load_predictor(name: str | Path) -> PhononPredictor:
     """Load a predictor from a file, or a shipped one by its name.
 
-    Examples
-    --------
     >>> load_predictor("predictor_structure.json.gz").use_structure
     True
     """
@@ -302,8 +300,6 @@ def _temperatures(given: float | Sequence[float]) -> list[float]:
 def at_temperature(kelvin: float) -> str:
     """Return the column of the heat capacity at a temperature.
 
-    Examples
-    --------
     >>> at_temperature(100.0)
     'heat_capacity_100K'
     """
@@ -313,8 +309,6 @@ def at_temperature(kelvin: float) -> str:
 def domain_of(column: str) -> str:
     """Return the column that says whether a compound is in the domain of a predicted one.
 
-    Examples
-    --------
     >>> domain_of("speed_of_sound"), domain_of("lattice_conductivity")
     ('in_domain', 'more_in_domain')
     """

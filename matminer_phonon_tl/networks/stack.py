@@ -40,8 +40,6 @@ def dropout_threshold(probability: float) -> float:
     to zero is a single vectorised operation (ReLU's derivative). The 0.4 % of bit patterns that are
     NaN count as kept, and the threshold allows for them.
 
-    Examples
-    --------
     >>> bits = np.random.default_rng(0).integers(0, 2**32, 100_000, dtype=np.uint32)
     >>> round(float((bits.view(np.float32) <= dropout_threshold(0.1)).mean()), 2)
     0.1

@@ -103,8 +103,6 @@ def draw_architectures(number: int, random_state: int = 0) -> list[tuple[int, in
 
     With the same seed, fewer architectures are the first of more.
 
-    Examples
-    --------
     >>> len(set(draw_architectures(250))), draw_architectures(3) == draw_architectures(250)[:3]
     (250, True)
     """

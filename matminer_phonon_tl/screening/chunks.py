@@ -4,7 +4,7 @@ import hashlib
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -55,6 +55,16 @@ class Chunk:
         return digest.hexdigest()
 
 
+class Reading(NamedTuple):
+    """How the rows of an input are read."""
+
+    formula: str | None
+    """Column of the formulas that the user asked for."""
+    chunk_rows: int
+    structures: bool = False
+    """Prefer structures to formulas."""
+
+
 @dataclass(frozen=True)
 class MaterialColumns:
     """Which columns of a table hold its materials.
@@ -71,14 +81,9 @@ class MaterialColumns:
     formula: str | None
 
     @classmethod
-    def find(
-        cls, columns: Sequence[str], wanted: str | None, name: str, *, structures: bool = False
-    ) -> "MaterialColumns":
-        """Choose the columns of an input, whose ``name`` is for the error.
-
-        ``wanted`` is the column that the user asked for; ``structures`` prefers structures to
-        formulas.
-        """
+    def find(cls, columns: Sequence[str], how: Reading, name: str) -> "MaterialColumns":
+        """Choose the columns of an input, whose ``name`` is for the error."""
+        wanted = how.formula
         twice = sorted({column for column in columns if list(columns).count(column) > 1})
         if twice:
             raise ScreeningError(
@@ -96,7 +101,7 @@ class MaterialColumns:
         if wanted:
             return cls(STRUCTURE, None) if wanted == STRUCTURE else cls(None, wanted)
         formula = next((column for column in found if column != STRUCTURE), None)
-        has_structures = STRUCTURE in found and (structures or formula is None)
+        has_structures = STRUCTURE in found and (how.structures or formula is None)
         return cls(STRUCTURE if has_structures else None, formula)
 
     @property

@@ -235,8 +235,6 @@ def check_place(path: Path, what: str) -> None:
 def harmless(text: str) -> str:
     """Put an apostrophe before what a spreadsheet would run as a formula.
 
-    Examples
-    --------
     >>> harmless("=HYPERLINK(A1)"), harmless("-1.5"), harmless("-1,5"), harmless("InN")
     ("'=HYPERLINK(A1)", '-1.5', '-1,5', 'InN')
     """
