@@ -16,21 +16,14 @@ _WIDEST = 40
 
 
 class Column(NamedTuple):
-    """A column of a table.
-
-    Attributes
-    ----------
-    name : str
-        Key of the records.
-    unit : str
-        Empty where there is none.
-    decimals : int or None
-        Digits after the point that a spreadsheet shows; None leaves it to the spreadsheet.
-    """
+    """A column of a table."""
 
     name: str
+    """Key of the records."""
     unit: str = ""
+    """Empty where there is none."""
     decimals: int | None = 0
+    """Digits after the point that a spreadsheet shows; None leaves it to the spreadsheet."""
 
     @property
     def heading(self) -> str:

@@ -83,19 +83,13 @@ _PROPERTY = re.compile(r"""([A-Za-z_][\w\-]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|\{([^
 
 @dataclass(frozen=True)
 class StructureText:
-    """One structure as the text of a file, not read yet.
-
-    Parameters
-    ----------
-    format : str
-        As :func:`find_format` names it.
-    name : str
-        File, and which of its structures.
-    """
+    """One structure as the text of a file, not read yet."""
 
     text: str
     format: str
+    """As :func:`find_format` names it."""
     name: str
+    """File, and which of its structures."""
 
     def __str__(self) -> str:
         return self.name

@@ -51,18 +51,13 @@ Predict = Callable[[NDArray[np.intp], NDArray[np.intp]], Predicted]
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Held-out scores and distances of training materials, by distance.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_scores,)
-        Held-out error over predicted spread.
-    distances : ndarray of shape (n_scores,)
-        From each material to the nearest of those that it was predicted from; ascending.
-    """
+    """Held-out scores and distances of training materials, by distance."""
 
     scores: NDArray[np.float64]
+    """Held-out error over predicted spread; shape (n_scores,)."""
     distances: NDArray[np.float64]
+    """From each material to the nearest of those that it was predicted from; ascending; shape
+    (n_scores,)."""
 
     @classmethod
     def none(cls) -> Self:

@@ -22,33 +22,22 @@ _JUMP = 3.0
 
 @dataclass(frozen=True, eq=False)
 class PhononBands:
-    """Phonon bands in fixed units.
-
-    Attributes
-    ----------
-    frequencies : ndarray of shape (n_branches, n_q)
-        THz, ascending at each wave vector; imaginary ones negative.
-    q_fractional : ndarray of shape (n_q, 3)
-        Wave vectors in units of the reciprocal lattice vectors.
-    reciprocal_matrix : ndarray of shape (3, 3)
-        Reciprocal lattice vectors as rows, 1/Angstrom, including the factor 2 pi.
-    labels : dict of str to ndarray of shape (3,)
-        Names of special points.
-    structure : pymatgen.core.Structure or None
-        The crystal.
-    from_force_constants : bool
-        Whether they are interpolated by the force constants of a finite supercell.
-    document_unit : str
-        Unit of the frequencies in the document that was read.
-    """
+    """Phonon bands in fixed units."""
 
     frequencies: NDArray[np.float64]
+    """THz, ascending at each wave vector; imaginary ones negative; shape (n_branches, n_q)."""
     q_fractional: NDArray[np.float64]
+    """Wave vectors in units of the reciprocal lattice vectors; shape (n_q, 3)."""
     reciprocal_matrix: NDArray[np.float64]
+    """Reciprocal lattice vectors as rows, 1/Angstrom, including the factor 2 pi; shape (3, 3)."""
     labels: dict[str, NDArray[np.float64]]
+    """Wave vector of each special point that has a name, shape (3,)."""
     structure: "Structure | None"
+    """The crystal."""
     from_force_constants: bool = False
+    """Whether they are interpolated by the force constants of a finite supercell."""
     document_unit: str = "THz"
+    """Unit of the frequencies in the document that was read."""
 
     @property
     def q_cartesian(self) -> NDArray[np.float64]:

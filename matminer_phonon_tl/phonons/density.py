@@ -20,30 +20,20 @@ _NEGATIVE_DENSITY_TOLERANCE = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class PhononDensity:
-    """A phonon density of states in fixed units, normalised to three modes an atom.
-
-    Attributes
-    ----------
-    frequencies : ndarray of shape (n,)
-        THz, ascending.
-    densities : ndarray of shape (n,)
-        States per THz and cell; their integral is ``3 * n_atoms``.
-    n_atoms : int
-        Atoms in the cell.
-    structure : pymatgen.core.Structure or None
-        The crystal.
-    imaginary_fraction : float
-        Share of the states at negative (imaginary) frequencies.
-    document_unit : str
-        Unit of the frequencies in the document that was read.
-    """
+    """A phonon density of states in fixed units, normalised to three modes an atom."""
 
     frequencies: NDArray[np.float64]
+    """THz, ascending; shape (n,)."""
     densities: NDArray[np.float64]
+    """States per THz and cell; their integral is ``3 * n_atoms``; shape (n,)."""
     n_atoms: int
+    """Atoms in the cell."""
     structure: "Structure | None"
+    """The crystal."""
     imaginary_fraction: float
+    """Share of the states at negative (imaginary) frequencies."""
     document_unit: str = "THz"
+    """Unit of the frequencies in the document that was read."""
 
 
 def read_dos(

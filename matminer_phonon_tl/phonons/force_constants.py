@@ -32,18 +32,12 @@ lattice vector."""
 
 @dataclass(frozen=True, eq=False)
 class PhononMesh:
-    """Phonons on a mesh of wave vectors that holds Gamma and the zone boundary.
-
-    Attributes
-    ----------
-    bands : PhononBands
-        Frequencies (THz) at the wave vectors that symmetry leaves different.
-    weights : ndarray of shape (n_q,)
-        Share of the zone that each of them stands for; their sum is 1.
-    """
+    """Phonons on a mesh of wave vectors that holds Gamma and the zone boundary."""
 
     bands: PhononBands
+    """Frequencies (THz) at the wave vectors that symmetry leaves different."""
     weights: NDArray[np.float64]
+    """Share of the zone that each of them stands for; their sum is 1; shape (n_q,)."""
 
 
 class ForceConstantPhonons:

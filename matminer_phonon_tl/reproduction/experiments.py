@@ -63,22 +63,15 @@ FROZEN: dict[str, tuple[int, ...]] = {
 
 @dataclass(frozen=True)
 class Job:
-    """Part of an experiment that is done, and kept, as a whole.
-
-    Attributes
-    ----------
-    experiment, name : str
-        Name the file of the result, DIR/parts/EXPERIMENT--NAME.json.
-    cost : float
-        Expected cost in fits of 500 epochs on 100 rows.
-    work : callable
-        Does the job and returns what is written.
-    """
+    """Part of an experiment that is done, and kept, as a whole."""
 
     experiment: str
     name: str
+    """Name the file of the result, DIR/parts/EXPERIMENT--NAME.json."""
     cost: float
+    """Expected cost in fits of 500 epochs on 100 rows."""
     work: Callable[[], dict[str, Any]]
+    """Does the job and returns what is written."""
 
 
 def run(

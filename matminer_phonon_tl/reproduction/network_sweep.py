@@ -21,42 +21,29 @@ N_SPLITS = 5
 
 @dataclass(frozen=True)
 class NetworkTask:
-    """Batch of architectures and what they are scored on.
-
-    Attributes
-    ----------
-    experiment, model, protocol : str
-        Names that stand in scores.json.
-    targets : tuple of str
-    architectures : tuple of tuple of int
-    first : int
-        Number of the first architecture; it is added to the seed.
-    parameters : tuple of (str, value)
-        Parameters of TransferMLPRegressor that differ from the paper's.
-    rows : {"gapped", "all"}
-    holdout : bool
-        Whether to take random 60/40 splits in place of five folds.
-    structure : bool
-        Whether to add descriptors of the structure to the composition's.
-    carry : {"all", "fit_on_all", "none"}
-        What the published protocol carries from fit to fit.
-    layers : str, optional
-        Name of the layers that are transferred or frozen, in the experiments that vary them.
-    """
+    """Batch of architectures and what they are scored on."""
 
     experiment: str
     model: str
     protocol: str
+    """Names that stand in scores.json."""
     targets: tuple[str, ...]
     architectures: tuple[tuple[int, ...], ...]
     first: int
+    """Number of the first architecture; it is added to the seed."""
     n_repeats: int
     parameters: tuple[tuple[str, Any], ...] = ()
+    """Parameters of TransferMLPRegressor that differ from the paper's."""
     rows: str = "gapped"
+    """One of "gapped", "all"."""
     holdout: bool = False
+    """Whether to take random 60/40 splits in place of five folds."""
     structure: bool = False
+    """Whether to add descriptors of the structure to the composition's."""
     carry: str = "all"
+    """What the published protocol carries from fit to fit: "all", "fit_on_all", "none"."""
     layers: str | None = None
+    """Name of the layers that are transferred or frozen, in the experiments that vary them."""
 
 
 @cache

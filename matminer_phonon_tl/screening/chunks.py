@@ -23,24 +23,16 @@ MAX_LATE_KEYS = 100
 
 @dataclass(frozen=True)
 class Chunk:
-    """Consecutive rows of the input.
-
-    Parameters
-    ----------
-    table : pyarrow.Table
-        The input's columns, as the output repeats them.
-    formulas : list
-        What the predictor gets for each row: anything that it takes, or None.
-    errors : dict of int to str
-        Why a row could not be read, by its place in the chunk.
-    column : str or None
-        Which of the table's columns holds the formulas, if one does.
-    """
+    """Consecutive rows of the input."""
 
     table: pa.Table
+    """The input's columns, as the output repeats them."""
     formulas: list[Any]
+    """What the predictor gets for each row: anything that it takes, or None."""
     errors: dict[int, str] = field(default_factory=dict)
+    """Why a row could not be read, by its place in the chunk."""
     column: str | None = None
+    """Which of the table's columns holds the formulas, if one does."""
 
     def sha256(self) -> str:
         """Return a digest of the rows, by which a run that goes on recognises them."""
@@ -67,18 +59,12 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True)
 class MaterialColumns:
-    """Which columns of a table hold its materials.
-
-    Parameters
-    ----------
-    structure : str or None
-        Column of structures; where a row has none, its formula is taken.
-    formula : str or None
-        Column of formulas, or the one that was asked for, whatever it holds.
-    """
+    """Which columns of a table hold its materials."""
 
     structure: str | None
+    """Column of structures; where a row has none, its formula is taken."""
     formula: str | None
+    """Column of formulas, or the one that was asked for, whatever it holds."""
 
     @classmethod
     def find(cls, columns: Sequence[str], how: Reading, name: str) -> "MaterialColumns":

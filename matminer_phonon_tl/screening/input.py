@@ -51,24 +51,16 @@ _TABLE_ROWS = 5_000
 
 @dataclass(frozen=True)
 class Input:
-    """Rows to screen, and what is known of them before they are read.
-
-    Parameters
-    ----------
-    name : str
-        Name of the input, for errors and for the output's metadata.
-    sha256 : str or None
-        Hash of the content of files; None for an input that can be read only once.
-    n_rows : int or None
-        Approximate number of rows, for the progress bar.
-    chunks : callable
-        Returns the iterator over the rows.
-    """
+    """Rows to screen, and what is known of them before they are read."""
 
     name: str
+    """Name of the input, for errors and for the output's metadata."""
     sha256: str | None
+    """Hash of the content of files; None for an input that can be read only once."""
     n_rows: int | None
+    """Approximate number of rows, for the progress bar."""
     chunks: Callable[[], Iterator[Chunk]]
+    """Returns the iterator over the rows."""
 
 
 def open_input(

@@ -280,26 +280,18 @@ class View(Protocol):
 
 @dataclass
 class Delivery:
-    """Write the rows that were asked for: all of them or the best, and views of them.
-
-    Parameters
-    ----------
-    output : Path or None
-        None for standard output.
-    kind : {"parquet", "csv", "xlsx"}
-    about : mapping
-        What made the result, for the metadata.
-    top : TopRows or None
-        Only the best rows are written.
-    views : sequence of View
-        Each sees every row that is written.
-    """
+    """Write the rows that were asked for: all of them or the best, and views of them."""
 
     output: Path | None
+    """None for standard output."""
     kind: str
+    """One of "parquet", "csv", "xlsx"."""
     about: Mapping[str, Any]
+    """What made the result, for the metadata."""
     top: TopRows | None = None
+    """Only the best rows are written."""
     views: Sequence[View] = ()
+    """Each sees every row that is written."""
     written: int = field(default=0, init=False)
     _n_predicted: int = field(default=0, init=False)
 

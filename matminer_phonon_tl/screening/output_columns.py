@@ -17,18 +17,12 @@ SUFFIX = "_predicted"
 
 @dataclass(frozen=True)
 class OutputColumns:
-    """Turn a chunk and its predictions into rows of the output.
-
-    Parameters
-    ----------
-    renamed : dict of str to str
-        The output's name of each of the predictor's columns.
-    settings : ScreeningSettings
-        Its columns and its condition are kept.
-    """
+    """Turn a chunk and its predictions into rows of the output."""
 
     renamed: dict[str, str]
+    """The output's name of each of the predictor's columns."""
     settings: ScreeningSettings
+    """Its columns and its condition are kept."""
 
     @property
     def error(self) -> str:

@@ -29,19 +29,13 @@ class SourceUnavailableError(PhononTLError):
 
 
 class Entry(NamedTuple):
-    """Something in a source that may become a row.
-
-    Attributes
-    ----------
-    key : str
-        Its unique name in the source, such as a file's name.
-    payload : object
-        What :meth:`PhononSource.read` needs to read it; goes to another process, so it is small
-        or the raw bytes.
-    """
+    """Something in a source that may become a row."""
 
     key: str
+    """Its unique name in the source, such as a file's name."""
     payload: Any
+    """What :meth:`PhononSource.read` needs to read it; goes to another process, so it is small or
+    the raw bytes."""
 
 
 @dataclass(frozen=True)
