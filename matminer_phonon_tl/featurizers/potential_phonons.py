@@ -14,8 +14,8 @@ from matminer_phonon_tl.compositions import CompositionArray
 from matminer_phonon_tl.exceptions import (
     CompositionError,
     FeaturizationWarning,
-    MissingExtraError,
     PotentialError,
+    needs,
 )
 from matminer_phonon_tl.featurizers.lattice_dynamics import SHORTEST_DISTANCE
 from matminer_phonon_tl.phonons import PhononProperties, phonon_properties
@@ -225,16 +225,11 @@ class PotentialPhonons(BaseFeaturizer):
 
     def _properties(self, structure: Any) -> tuple[PhononProperties, Structure]:
         """Return the phonon properties and the primitive cell that they belong to."""
-        try:
+        with needs("potential", "ASE and phonopy for the phonons of a potential"):
             from ase import Atoms
             from phonopy import Phonopy
             from phonopy.structure.atoms import PhonopyAtoms
             from phonopy.structure.cells import guess_primitive_matrix
-        except ImportError as error:
-            raise MissingExtraError(
-                "expected ASE and phonopy for the phonons of a potential, found not both; "
-                "pip install 'matminer-phonon-tl[potential]'"
-            ) from error
         self._check_options()
         if is_atoms(structure):
             structure = structure_of_atoms(structure)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import constants
 
-from matminer_phonon_tl.exceptions import MissingExtraError, way_to_install
+from matminer_phonon_tl.exceptions import needs
 from matminer_phonon_tl.units import THZ_TO_HZ
 
 if TYPE_CHECKING:
@@ -166,14 +166,9 @@ def zincblende_springs(
     >>> zincblende_springs().primitive.symbols  # doctest: +SKIP
     ['Ga', 'N']
     """
-    try:
+    with needs("phonopy", "phonopy for a zincblende model crystal"):
         from phonopy import Phonopy
         from phonopy.structure.atoms import PhonopyAtoms
-    except ImportError as error:
-        raise MissingExtraError(
-            "expected phonopy for a zincblende model crystal, found none: "
-            f"{way_to_install('phonopy')}"
-        ) from error
     cell = PhonopyAtoms(
         symbols=list(species),
         cell=edge / 2.0 * (1.0 - np.eye(3)),

@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matminer_phonon_tl.exceptions import (
-    MissingExtraError,
     MissingPhononsError,
     PhononDocumentError,
     PhononTLError,
-    way_to_install,
+    needs,
 )
 from matminer_phonon_tl.phonons.calculation import PhononCalculation
 from matminer_phonon_tl.phonons.force_constants import ForceConstantPhonons, PhononMesh
@@ -546,13 +545,8 @@ class _FolderReader:
 
 
 def _import_phonopy() -> None:
-    try:
+    with needs("phonopy", "phonopy to compute phonons from force constants"):
         import phonopy  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError(
-            "expected phonopy to compute phonons from force constants, found none: "
-            + way_to_install("phonopy")
-        ) from error
 
 
 def _load_yaml(text: str) -> Any:

@@ -19,7 +19,7 @@ from matminer_phonon_tl.datasets.sources.base import (
     PhononSource,
     SkippedEntryError,
 )
-from matminer_phonon_tl.exceptions import MissingExtraError, PhononDocumentError, way_to_install
+from matminer_phonon_tl.exceptions import MissingExtraError, PhononDocumentError, needs
 from matminer_phonon_tl.phonons.force_constants import ForceConstantPhonons
 from matminer_phonon_tl.phonons.phonopy_settings import (
     primitive_matrix,
@@ -246,14 +246,10 @@ def _record(
     files: dict[str, str], *, material_id: str, source_id: str, document_date: str | None
 ) -> ForceConstantRecord:
     """Compute the force constants of a calculation from the text of its files."""
-    try:
+    with needs("phonopy", "phonopy to compute force constants"):
         from phonopy import Phonopy
         from phonopy.file_IO import parse_BORN_from_strings, parse_FORCE_SETS_from_strings
         from phonopy.interface.vasp import read_vasp_from_strings
-    except ImportError as error:
-        raise MissingExtraError(
-            "expected phonopy to compute force constants, found none; " + way_to_install("phonopy")
-        ) from error
     cell = read_vasp_from_strings(files[CELL])
     settings = read_settings(files[SETTINGS])
     supercell = supercell_matrix(settings, len(cell), max_atoms=MAX_ATOMS)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from matminer_phonon_tl.datasets.sources.base import SourceUnavailableError
-from matminer_phonon_tl.exceptions import MissingExtraError, way_to_install
+from matminer_phonon_tl.exceptions import MissingExtraError, needs
 
 logger = logging.getLogger(__name__)
 
@@ -109,12 +109,8 @@ class RetryingClient:
 
 def _make_client(api_key: str | None, endpoint: str | None) -> Any:
     """Return a client of mp-api, after making sure that it has a key."""
-    try:
+    with needs("mp", "mp-api to ask the Materials Project"):
         from mp_api.client import MPRester
-    except ImportError as error:
-        raise MissingExtraError(
-            f"expected mp-api to ask the Materials Project, found none: {way_to_install('mp')}"
-        ) from error
     from pymatgen.core import SETTINGS
 
     key = api_key or os.environ.get("MP_API_KEY") or SETTINGS.get("PMG_MAPI_KEY")
