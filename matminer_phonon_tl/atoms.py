@@ -22,8 +22,6 @@ def is_atoms(value: Any) -> bool:
 
     Whoever has such an object has imported its class, so that nothing else is taken for one.
 
-    Examples
-    --------
     >>> is_atoms("InN")
     False
     """
@@ -42,24 +40,12 @@ def with_structures(values: list[Any]) -> list[Any]:
 
 
 def structure_of_atoms(atoms: Any) -> Structure:
-    """Read a crystal of ASE or phonopy.
+    """Read a crystal of ASE or phonopy that is periodic in all three directions.
 
-    Parameters
-    ----------
-    atoms : ase.Atoms or phonopy.structure.atoms.PhonopyAtoms
-        Periodic in all three directions. Constraints, charges, masses and velocities are not
-        looked at, and no calculator is started.
-
-    Returns
-    -------
-    Structure
-        Its site property ``magmom`` holds magnetic moments, Bohr magnetons, where there are any:
-        those that an ASE calculator has computed already, failing them the initial ones.
-
-    Raises
-    ------
-    CompositionError, UnknownElementError
-        If it is no crystal of chemical elements; the sentence says what to change.
+    Constraints, charges, masses and velocities are not looked at, and no calculator is started. The
+    site property ``magmom`` holds magnetic moments, Bohr magnetons, where there are any: those that
+    an ASE calculator has computed already, failing them the initial ones. Raises CompositionError
+    or UnknownElementError where it is no crystal of chemical elements.
     """
     what = f"{type(atoms).__name__} of {len(atoms)} atoms"
     if not len(atoms):

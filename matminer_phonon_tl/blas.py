@@ -22,8 +22,6 @@ def one_blas_thread() -> Iterator[None]:
     May be entered again inside. A thread that enters while another is inside leaves the number as
     it is, so that the number from before comes back once the first has left.
 
-    Examples
-    --------
     >>> import numpy as np
     >>> with one_blas_thread():
     ...     _ = np.linalg.eigvalsh(np.ones((1000, 3, 3)))

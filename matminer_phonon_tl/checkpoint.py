@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from matminer_phonon_tl.exceptions import DatasetIntegrityError
@@ -71,23 +70,13 @@ class Checkpoint:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._base.close()
 
     def add(self, line: dict[str, Any], content: bytes | None = None) -> None:
-        """Write an entry, in place of an earlier one of its key.
+        """Write an entry, in place of an earlier one of its ``key``.
 
-        Parameters
-        ----------
-        line : dict
-            JSON-compatible; the entry's name is its ``key``.
-        content : bytes, optional
-            What is too large for a line.
+        ``content`` is what is too large for a line.
         """
         with self._in_one_sentence():
             self._base.execute(

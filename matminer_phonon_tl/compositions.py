@@ -46,29 +46,14 @@ _PLAIN_PART = re.compile(r"([A-Z][a-z]?)([0-9]*)")
 
 
 def as_composition(value: Any) -> Composition:
-    """Read one value as a composition.
+    """Read one value as a composition: a formula, a dict of element to amount, or a structure.
 
-    Parameters
-    ----------
-    value : Composition, Structure, Molecule, str, or dict of element to amount
-        Or an ``Atoms`` of ASE or a ``PhonopyAtoms``, which stands for its structure.
-        A formula is read as written: ``"Ca(OH)2"``, ``"Li0.5CoO2"``, ``"In2N2"``.
+    Structures are pymatgen's, and an ``Atoms`` of ASE or a ``PhonopyAtoms``. A formula is read as
+    written: ``"Ca(OH)2"``, ``"Li0.5CoO2"``, ``"In2N2"``. There is at least one element, and every
+    amount is above 0 and at most 10^6; a Composition is returned as it came. Raises
+    UnknownElementError for a symbol that is no chemical element, or an isotope, which no descriptor
+    table covers, and CompositionError for anything else.
 
-    Returns
-    -------
-    Composition
-        At least one element; every amount is above 0 and at most 10^6. A Composition is returned
-        as it came.
-
-    Raises
-    ------
-    UnknownElementError
-        If a symbol is no chemical element, or an isotope, which no descriptor table covers.
-    CompositionError
-        For anything else that is no composition; the sentence says what came.
-
-    Examples
-    --------
     >>> as_composition("In2N2")
     Composition('In2 N2')
     >>> as_composition("H2O)")
@@ -144,14 +129,9 @@ def composition_values(X: Any, column: str = "composition") -> list[Any]:
     """Return the value of each row of a table or a sequence, not read yet.
 
     Only crystals of ASE and phonopy are read here, as structures, so that nobody else meets them;
-    one that cannot be read stays, and :func:`as_composition` says why.
-
-    Parameters
-    ----------
-    X : DataFrame, Series, or sequence of anything :func:`as_composition` takes
-    column : str
-        The column of a DataFrame. Where it has none of this name, ``formula`` or ``structure`` is
-        taken instead; nothing replaces ``column="structure"``.
+    one that cannot be read stays, and :func:`as_composition` says why. Where a DataFrame has no
+    ``column``, ``formula`` or ``structure`` is taken instead; nothing replaces
+    ``column="structure"``.
     """
     if isinstance(X, pd.DataFrame):
         stand_ins = () if column == "structure" else ("formula", "structure")
@@ -187,21 +167,9 @@ def is_missing(value: Any) -> bool:
 
 
 def as_compositions(X: Any, column: str = "composition") -> list[Composition]:
-    """Read a table or a sequence as Composition objects, one for each row.
+    """Read a table or a sequence, as :func:`composition_values` takes it, as Compositions.
 
-    Parameters
-    ----------
-    X, column
-        As :func:`composition_values` takes them.
-
-    Returns
-    -------
-    list of Composition
-
-    Raises
-    ------
-    CompositionError, UnknownElementError
-        Names the first bad row.
+    Raises CompositionError or UnknownElementError, which names the first bad row.
     """
     return list(CompositionArray.read(X, column))
 
@@ -259,19 +227,10 @@ class CompositionArray(Sequence[Composition]):
 
     @classmethod
     def read(cls, X: Any, column: str = "composition") -> Self:
-        """Read a table or a sequence.
+        """Read a table or a sequence, as :func:`composition_values` takes it.
 
-        Parameters
-        ----------
-        X : CompositionArray, or as :func:`composition_values` takes
-            A CompositionArray is returned as it is.
-        column : str
-            As in :func:`composition_values`.
-
-        Raises
-        ------
-        CompositionError, UnknownElementError
-            Names the first bad row.
+        A CompositionArray is returned as it is. Raises CompositionError or UnknownElementError,
+        which names the first bad row.
         """
         if isinstance(X, cls):
             return X
@@ -286,20 +245,8 @@ class CompositionArray(Sequence[Composition]):
     ) -> tuple[Self, NDArray[np.intp], dict[int, CompositionError]]:
         """Read the values that are compositions, and say what is wrong with the others.
 
-        Parameters
-        ----------
-        values : sequence of anything :func:`as_composition` takes
-        first_row : int
-            Number of the first value in the errors.
-
-        Returns
-        -------
-        array : CompositionArray
-            The good rows.
-        rows : ndarray of shape (n_good,)
-            Their positions in ``values``.
-        errors : dict of row to CompositionError
-            Every other row, in order.
+        Returns the good rows, their positions in ``values``, and the error of every other row, in
+        order, counted from ``first_row``.
         """
         if isinstance(values, cls):
             return values, np.arange(len(values)), {}
@@ -365,14 +312,8 @@ class CompositionArray(Sequence[Composition]):
         return type(self)(self._entries.take(rows), objects)
 
     def times(self, factors: NDArray[Any]) -> Self:
-        """Return the compositions with their amounts multiplied.
+        """Return the compositions with their amounts multiplied, by a factor for each.
 
-        Parameters
-        ----------
-        factors : ndarray of shape (n_compositions,)
-
-        Examples
-        --------
         >>> CompositionArray.read(["InN", "GaAs"]).times(np.array([2, 4]))[1]
         Composition('Ga4 As4')
         """
@@ -384,17 +325,9 @@ class CompositionArray(Sequence[Composition]):
     def flat(self, index_of: Callable[[str], int]) -> FlatCompositions:
         """Return the entries with the elements as rows of a table.
 
-        Parameters
-        ----------
-        index_of : callable
-            Gives the table row of an element symbol, and raises UnknownElementError for a symbol
-            that the table lacks. It is called once for each distinct element, and the result is
-            kept for the next call with the same ``index_of``.
-
-        Raises
-        ------
-        UnknownElementError
-            Names the first row with such an element.
+        ``index_of`` gives the table row of an element symbol, and raises UnknownElementError, which
+        then names the first row, for a symbol that the table lacks. It is called once for each
+        distinct element, and the result is kept for the next call with the same ``index_of``.
         """
         flat, _, errors = self.flat_valid(index_of)
         for error in errors.values():
@@ -404,14 +337,8 @@ class CompositionArray(Sequence[Composition]):
     def flat_valid(self, index_of: Callable[[str], int]) -> "_Flattened":
         """Flatten the rows whose elements the table knows; see :meth:`flat`.
 
-        Returns
-        -------
-        flat : FlatCompositions
-            The good rows.
-        rows : ndarray of shape (n_good,)
-            Their positions in the array.
-        errors : dict of row to CompositionError
-            Every other row, in order.
+        Returns the good rows, their positions in the array, and the error of every other row, in
+        order.
         """
         if self._flattened is None or self._flattened[0] != index_of:
             self._flattened = index_of, self._flatten(index_of)
@@ -452,14 +379,8 @@ def flatten_valid(
 ) -> _Flattened:
     """Read and flatten the rows that can be read, and say what is wrong with the others.
 
-    Returns
-    -------
-    flat : FlatCompositions
-        The good rows.
-    rows : ndarray of shape (n_good,)
-        Their positions in ``values``.
-    errors : dict of row to CompositionError
-        Every other row, in order, counted from ``first_row``.
+    Returns the good rows, their positions in ``values``, and the error of every other row, in
+    order, counted from ``first_row``.
     """
     array, rows, errors = CompositionArray.read_valid(values, first_row)
     flat, known, unknown = array.flat_valid(index_of)
@@ -472,16 +393,10 @@ def flatten_valid(
 def read_plain_formulas(formulas: Sequence[str]) -> tuple[NDArray[np.bool_], FlatCompositions]:
     """Read formulas of symbols and whole amounts, which nearly all are, many at once.
 
-    Returns
-    -------
-    is_plain : ndarray of bool, shape (n_formulas,)
-        False for any other text, good or bad, which
-        :func:`~matminer_phonon_tl.formulas.read_formula` reads.
-    flat : FlatCompositions
-        The plain ones; elements by their place in :data:`~matminer_phonon_tl.formulas.SYMBOLS`.
+    Returns which formulas are plain (any other text, good or bad, is for
+    :func:`~matminer_phonon_tl.formulas.read_formula`), and the plain ones, elements by their place
+    in :data:`~matminer_phonon_tl.formulas.SYMBOLS`.
 
-    Examples
-    --------
     >>> is_plain, flat = read_plain_formulas(["In2N2", "Ca(OH)2"])
     >>> is_plain.tolist(), [SYMBOLS[place] for place in flat.elements], flat.amounts.tolist()
     ([True, False], ['In', 'N'], [2.0, 2.0])

@@ -4,7 +4,8 @@ Every error is one sentence that says what was expected, what came and what to d
 be built from that sentence alone, because matminer re-raises ``type(error)(message)``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any, Self
 
@@ -125,8 +126,6 @@ class MissingExtraError(PhononTLError, ImportError):
 def way_to_install(extra: str) -> str:
     """Return the command that installs an extra, as README has it until there is a release.
 
-    Examples
-    --------
     >>> print(way_to_install("dask"))
     pip install -c constraints.txt ".[dask]" in the folder of the clone
     """
@@ -136,8 +135,6 @@ def way_to_install(extra: str) -> str:
 def did_you_mean(name: object, known: Iterable[object]) -> str:
     """Return what an error adds behind a wrong name: the nearest known one, if any is near.
 
-    Examples
-    --------
     >>> did_you_mean("speed_of_snd", ["formula", "speed_of_sound"])
     " (did you mean 'speed_of_sound'?)"
     >>> did_you_mean("colour", ["formula", "speed_of_sound"])
@@ -146,6 +143,22 @@ def did_you_mean(name: object, known: Iterable[object]) -> str:
     spelled = {str(each).lower(): str(each) for each in known}
     near = get_close_matches(str(name).lower(), spelled, n=1)
     return f" (did you mean {spelled[near[0]]!r}?)" if near else ""
+
+
+@contextmanager
+def needs(extra: str, what: str) -> Iterator[None]:
+    """Say how to install an extra where what it brings cannot be imported.
+
+    >>> with needs("explain", "shap for explanations"):
+    ...     raise ImportError
+    Traceback (most recent call last):
+    ...
+    matminer_phonon_tl.exceptions.MissingExtraError: expected shap for explanations, found none: ...
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtraError(f"expected {what}, found none: {way_to_install(extra)}") from error
 
 
 class PhononTLWarning(UserWarning):

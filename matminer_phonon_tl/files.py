@@ -18,22 +18,9 @@ from matminer_phonon_tl._version import __version__
 def replacing(path: Path, folder: Path | None = None) -> Iterator[BinaryIO]:
     r"""Open a file for writing that appears under its name once it is whole.
 
-    After an error, or a crash, an older file of that name is as it was.
+    After an error, or a crash, an older file of that name is as it was. It grows in ``folder``, on
+    the same file system; default: that of ``path``.
 
-    Parameters
-    ----------
-    path : Path
-        The file to write.
-    folder : Path, optional
-        Folder, on the same file system, in which it grows; default: that of ``path``.
-
-    Yields
-    ------
-    binary file
-        Not yet under its name.
-
-    Examples
-    --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "scores.csv"
     >>> with replacing(path) as file:

@@ -41,27 +41,12 @@ _PART = re.compile(r"(\d++(?:\.\d++)?+)?(.++)", re.DOTALL)
 def read_formula(text: str) -> Composition:
     """Read a formula as written; the formulas read last are remembered.
 
-    Parameters
-    ----------
-    text : str
+    Every amount is above 0 and at most 10^6. Raises UnknownElementError where a symbol is no
+    chemical element, CompositionError where the text is no formula for another reason.
 
-    Returns
-    -------
-    Composition
-        Every amount is above 0 and at most 10^6.
-
-    Raises
-    ------
-    UnknownElementError
-        If a symbol is no chemical element.
-    CompositionError
-        If the text is no formula for another reason.
-
-    Examples
-    --------
     >>> read_formula("Ca(OH)2")
     Composition('Ca1 O2 H2')
-    >>> read_formula("MgCl2\u00b76H2O")
+    >>> read_formula("MgCl2·6H2O")
     Composition('Mg1 Cl2 H12 O6')
     """
     formula = text.strip()
@@ -108,18 +93,9 @@ def read_formula(text: str) -> Composition:
 def write_formula(composition: Composition) -> str:
     """Write a composition as a formula that :func:`read_formula` reads back.
 
-    Parameters
-    ----------
-    composition : Composition
+    Elements by electronegativity, each with its amount to eight decimals, never in powers of ten;
+    an amount of 1 is left out.
 
-    Returns
-    -------
-    str
-        Elements by electronegativity, each with its amount to eight decimals, never in powers of
-        ten; an amount of 1 is left out.
-
-    Examples
-    --------
     >>> write_formula(Composition({"Ni": 0.99991, "Fe": 9e-5})), write_formula(Composition("InN"))
     ('Fe0.00009Ni0.99991', 'InN')
     """

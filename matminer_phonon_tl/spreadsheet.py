@@ -16,21 +16,14 @@ _WIDEST = 40
 
 
 class Column(NamedTuple):
-    """A column of a table.
-
-    Attributes
-    ----------
-    name : str
-        Key of the records.
-    unit : str
-        Empty where there is none.
-    decimals : int or None
-        Digits after the point that a spreadsheet shows; None leaves it to the spreadsheet.
-    """
+    """A column of a table."""
 
     name: str
+    """Key of the records."""
     unit: str = ""
+    """Empty where there is none."""
     decimals: int | None = 0
+    """Digits after the point that a spreadsheet shows; None leaves it to the spreadsheet."""
 
     @property
     def heading(self) -> str:
@@ -39,13 +32,7 @@ class Column(NamedTuple):
 
 
 def check_spreadsheets() -> None:
-    """Refuse a spreadsheet before anything is computed, where what writes it is missing.
-
-    Raises
-    ------
-    MissingExtraError
-        There is no openpyxl.
-    """
+    """Raise MissingExtraError before anything is computed where openpyxl is missing."""
     try:
         import openpyxl  # noqa: F401
     except ImportError as error:

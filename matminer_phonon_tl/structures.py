@@ -83,20 +83,13 @@ _PROPERTY = re.compile(r"""([A-Za-z_][\w\-]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|\{([^
 
 @dataclass(frozen=True)
 class StructureText:
-    """One structure as the text of a file, not read yet.
-
-    Parameters
-    ----------
-    text : str
-    format : str
-        As :func:`find_format` names it.
-    name : str
-        File, and which of its structures.
-    """
+    """One structure as the text of a file, not read yet."""
 
     text: str
     format: str
+    """As :func:`find_format` names it."""
     name: str
+    """File, and which of its structures."""
 
     def __str__(self) -> str:
         return self.name
@@ -104,10 +97,8 @@ class StructureText:
     def read(self) -> Structure:
         """Read the structure.
 
-        Raises
-        ------
-        CompositionError
-            If the text cannot be read, or leaves something open that would have to be guessed.
+        Raises CompositionError where the text cannot be read, or leaves something open that would
+        have to be guessed.
         """
         return _read(self.text, self.format)
 
@@ -124,19 +115,10 @@ class Entry(NamedTuple):
 def structure_of(value: Any) -> Any:
     """Return the structure that a value stands for; the value itself where it stands for none.
 
-    Parameters
-    ----------
-    value : Structure, ase.Atoms, PhonopyAtoms, StructureText, dict, str or anything else
-        Of a dict, ``Structure.as_dict()`` or the short form of ``phonondb_kyoto``; of a text, such
-        a dict as JSON, or the content of a CIF or POSCAR file.
+    A dict stands for one as ``Structure.as_dict()`` makes it, or in the short form of
+    ``phonondb_kyoto``; a text as such a dict in JSON, or as the content of a CIF or POSCAR file.
+    Raises CompositionError where it is meant as a structure and cannot be read.
 
-    Raises
-    ------
-    CompositionError
-        If it is meant as a structure and cannot be read.
-
-    Examples
-    --------
     >>> crystal = Structure(Lattice.cubic(4.2), ["Cs", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
     >>> structure_of(crystal.as_dict()) == crystal, structure_of("InN")
     (True, 'InN')
@@ -169,16 +151,9 @@ def is_document(value: Any) -> bool:
 def decode_structure(document: Mapping[str, Any]) -> Structure:
     """Read a structure from its document, and import nothing that the document names.
 
-    Parameters
-    ----------
-    document : mapping
-        ``Structure.as_dict()``, or the short form of ``phonondb_kyoto`` (lattice, species,
-        coordinates). Site properties other than numbers and texts are left out.
-
-    Raises
-    ------
-    CompositionError
-        If it is no structure.
+    It is ``Structure.as_dict()``, or the short form of ``phonondb_kyoto`` (lattice, species,
+    coordinates). Site properties other than numbers and texts are left out. Raises CompositionError
+    where it is no structure.
     """
     try:
         return _decode(document)
@@ -191,23 +166,12 @@ def decode_structure(document: Mapping[str, Any]) -> Structure:
 
 
 def find_format(name: str, content: bytes) -> str | None:
-    r"""Tell what kind of file this is, by its content first.
+    r"""Tell what kind of file this is, by its content first, of which the beginning is enough.
 
-    Parameters
-    ----------
-    name : str
-        The file's name, without folder and without the ending of a packed file.
-    content : bytes
-        Unpacked; the beginning is enough.
+    ``name`` is the file's, without folder and without the ending of a packed file. Returns "cif",
+    "poscar", "xsf", "extxyz", "xyz" (a molecule), "json", "yaml", "cssr", "res", "pwmat", "aims";
+    "phonons" for what phonopy writes; None for anything else.
 
-    Returns
-    -------
-    str or None
-        "cif", "poscar", "xsf", "extxyz", "xyz" (a molecule), "json", "yaml", "cssr", "res",
-        "pwmat", "aims"; "phonons" for what phonopy writes; None for anything else.
-
-    Examples
-    --------
     >>> find_format("x", b"data_GaN\n_cell_length_a 3.2\n"), find_format("notes.txt", b"Hello")
     ('cif', None)
     """
@@ -227,19 +191,9 @@ def find_format(name: str, content: bytes) -> str | None:
 
 
 def split_structures(content: bytes, name: str) -> list[Entry]:
-    """Find the structures of a file, without reading them.
+    """Find the structures of an unpacked file, without reading them, or raise CompositionError.
 
-    Parameters
-    ----------
-    content : bytes
-        Unpacked.
-    name : str
-        The file's name, without the ending of a packed file.
-
-    Raises
-    ------
-    CompositionError
-        If the file holds no structures.
+    ``name`` is the file's, without the ending of a packed file.
     """
     kind, text = find_format(name, content), _text(content) or ""
     if kind == "phonons":
@@ -266,11 +220,7 @@ def document_entries(document: Any, name: str) -> list[Entry]:
     """Find the structures in parsed JSON: one, a list of them, or a dict of them by name.
 
     A dict with a structure under ``structure``, such as an entry of a database, counts as one.
-
-    Raises
-    ------
-    CompositionError
-        If there is none.
+    Raises CompositionError where there is none.
     """
     if is_phonons(document):
         raise phonons_error(name)

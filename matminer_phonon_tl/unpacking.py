@@ -100,28 +100,12 @@ class _Unpacked(RawIOBase):
         super().close()
 
 
-def open_unpacked(path: Path, limit: int) -> BinaryIO:
+def open_unpacked(path: Path, limit: int) -> BufferedReader:
     """Open a file for reading, unpacked if its first bytes are those of gzip, bzip2, xz or lzma.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    limit : int
-        Largest size of the content, bytes.
+    Raises UnpackingError where the file is larger than ``limit`` bytes; so does reading it where it
+    is damaged or grows beyond the limit.
 
-    Returns
-    -------
-    binary file
-        Reading it raises UnpackingError where the file is damaged or grows beyond the limit.
-
-    Raises
-    ------
-    UnpackingError
-        The file itself is larger than the limit.
-
-    Examples
-    --------
     >>> import gzip, tempfile
     >>> path = Path(tempfile.mkdtemp()) / "FORCE_SETS.gz"
     >>> _ = path.write_bytes(gzip.compress(b"64"))
@@ -132,10 +116,13 @@ def open_unpacked(path: Path, limit: int) -> BinaryIO:
         raise UnpackingError(
             f"expected at most {limit / 2**20:.0f} MB in {path.name}, got more; don't trust it"
         )
-    file = path.open("rb")
-    start = file.read(6)
-    file.seek(0)
+    return unpacked(path.open("rb"), limit, path.name)
+
+
+def unpacked(file: BufferedReader, limit: int, name: str) -> BufferedReader:
+    """Return what reads an open file as :func:`open_unpacked` does; ``name`` is for errors."""
+    start = file.peek(6)
     for magic, make in _KINDS:
         if start.startswith(magic):
-            return BufferedReader(_Unpacked(file, make, limit, path.name), _BLOCK)
+            return BufferedReader(_Unpacked(file, make, limit, name), _BLOCK)
     return file

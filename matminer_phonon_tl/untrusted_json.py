@@ -17,30 +17,14 @@ _LEVELS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def parse_json(text: bytes, *, allow_nan: bool = False) -> Any:
-    """Parse JSON, and refuse deep nesting and numbers that are not finite.
+    """Parse JSON in UTF-8, and refuse deep nesting and numbers that are not finite.
 
     Python's parser recurses in C. Where something has raised the recursion limit, as test tools do,
-    a text of a hundred thousand brackets would end the whole process.
+    a text of a hundred thousand brackets would end the whole process. With ``allow_nan``, NaN and
+    infinity are accepted, which are no JSON but which pandas writes for missing figures. Raises
+    ValueError where the text is no JSON, nests deeper than :data:`MAX_DEPTH`, or holds such a
+    number.
 
-    Parameters
-    ----------
-    text : bytes
-        UTF-8.
-    allow_nan : bool
-        Accept NaN and infinity, which are no JSON but which pandas writes for missing figures.
-
-    Returns
-    -------
-    dict, list, str, float, int, bool or None
-
-    Raises
-    ------
-    ValueError
-        If the text is no JSON, nests deeper than :data:`MAX_DEPTH`, or holds NaN or infinity
-        without ``allow_nan``.
-
-    Examples
-    --------
     >>> parse_json(b'{"gap": [198.0, null]}')
     {'gap': [198.0, None]}
     """
@@ -59,22 +43,9 @@ def parse_json(text: bytes, *, allow_nan: bool = False) -> Any:
 
 
 def unpack(content: bytes, limit: int) -> bytes:
-    """Unpack gzip up to a limit: a small file can unpack to any size.
+    """Unpack gzip up to a limit, in bytes: a small file can unpack to any size.
 
-    Parameters
-    ----------
-    content : bytes
-    limit : int
-        Largest size of the unpacked content, bytes.
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    ValueError
-        If the content is no gzip file, is truncated, or unpacks to more than the limit.
+    Raises ValueError where the content is no gzip file, is truncated, or unpacks to more.
     """
     try:
         with gzip.GzipFile(fileobj=BytesIO(content)) as file:
@@ -101,8 +72,6 @@ def _refuse(constant: str) -> NoReturn:
 def in_words(value: Any) -> str:
     r"""Write nested JSON in one line, without characters that would steer a terminal.
 
-    Examples
-    --------
     >>> in_words({"rows": 2, "elements": ["In", "N"], "name": "\x1b[2J"})
     'rows 2, elements In; N, name \\x1b[2J'
     """

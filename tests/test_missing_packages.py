@@ -105,7 +105,7 @@ CASES = {
             "structure = Structure(Lattice.cubic(3.6), ['Cu'], [[0, 0, 0]])\n"
             "PotentialPhonons(None).featurize(structure)"
         ),
-        "pip install 'matminer-phonon-tl[potential]'",
+        f'{PIP} ".[potential]" {IN_CLONE}',
     ),
     "shap": (
         "shap",

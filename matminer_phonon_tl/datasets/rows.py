@@ -93,29 +93,10 @@ DERIVED = ("phonon_bandgap", "speed_of_sound", "heat_capacity", "heat_capacity_p
 def derive_row(record: PhononRecord, source: str) -> dict[str, Any]:
     """Compute a row of the shipped set's form from bands and a density of states.
 
-    Parameters
-    ----------
-    record : PhononRecord
-        The calculation.
-    source : str
-        Name of its source.
+    Composition and structure are dictionaries. Raises PhononDocumentError where a document is
+    corrupt or lacks what a column needs, UnitError where its unit cannot be established,
+    UnstableStructureError where there are imaginary modes.
 
-    Returns
-    -------
-    dict
-        A value for each of :data:`COLUMNS`; composition and structure as dictionaries.
-
-    Raises
-    ------
-    PhononDocumentError
-        A document is corrupt or lacks what a column needs.
-    UnitError
-        The unit of a document cannot be established.
-    UnstableStructureError
-        There are imaginary modes.
-
-    Examples
-    --------
     >>> from matminer_phonon_tl.phonons import debye_dos, diatomic_chain
     >>> chain = diatomic_chain(springs=(60.0, 60.0, 60.0))
     >>> record = PhononRecord("chain", chain, debye_dos(12.0, 2), chain.structure, "chain.json")
@@ -145,19 +126,9 @@ def derive_row(record: PhononRecord, source: str) -> dict[str, Any]:
 
 
 def derive_kyoto_row(record: ForceConstantRecord, source: str) -> dict[str, Any]:
-    """Compute a row of phonondb_kyoto's form from force constants.
+    """Compute a row of phonondb_kyoto's form from force constants, of an unstable material too.
 
-    Parameters
-    ----------
-    record : ForceConstantRecord
-        The calculation; of an unstable material too.
-    source : str
-        Name of its source.
-
-    Returns
-    -------
-    dict
-        A value for each of :data:`KYOTO_COLUMNS`; None where a property has none.
+    None where a property has no value.
     """
     structure = record.structure
     found = phonon_properties(record.phonons)

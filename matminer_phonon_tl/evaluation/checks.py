@@ -8,8 +8,6 @@ from typing import Any
 def check_whole(name: str, value: Any, least: int) -> None:
     """Raise ValueError unless the value is a whole number of at least `least`.
 
-    Examples
-    --------
     >>> check_whole("n_splits", 2.5, 2)
     Traceback (most recent call last):
     ValueError: expected a whole number of 2 or more as n_splits, got 2.5

@@ -32,40 +32,27 @@ TAKE_MATERIALS = (PhononGapClassifier, PhononRegressor)
 
 @dataclass(frozen=True, eq=False)
 class EvaluationData:
-    """Materials and labels that have been read and checked.
-
-    Attributes
-    ----------
-    X : DataFrame, list or ndarray
-        What estimators are given; without labels.
-    table : DataFrame, list or ndarray
-        Everything that was passed; groups are read from it, and splitters get it.
-    features : sequence of str or None
-        Columns that were chosen for X.
-    materials : Materials or None
-        The materials of the table; None for a matrix.
-    y : ndarray of shape (n_rows,)
-        float64 for regression, 0 and 1 for classification.
-    target, unit : str
-        Name of the labels and their unit; the unit is empty where none is known.
-    classes : ndarray of shape (2,) or None
-        What 0 and 1 stand for; None for regression.
-    rows : tuple of str
-        Name of each row: its material_id, its index label, or its position.
-    sha256 : str
-        Hash of formulas (or matrix) and labels.
-    """
+    """Materials and labels that have been read and checked."""
 
     X: Any
+    """What estimators are given, without labels: DataFrame, list or ndarray."""
     table: Any
+    """Everything that was passed, of which groups are read and which splitters get; as X."""
     features: Sequence[str] | None
+    """Columns that were chosen for X."""
     materials: Materials | None
+    """The materials of the table; None for a matrix."""
     y: NDArray[Any]
+    """float64 for regression, 0 and 1 for classification; shape (n_rows,)."""
     target: str
     unit: str
+    """Name of the labels and their unit; the unit is empty where none is known."""
     classes: NDArray[Any] | None
+    """What 0 and 1 stand for; None for regression; shape (2,)."""
     rows: tuple[str, ...]
+    """Name of each row: its material_id, its index label, or its position."""
     sha256: str
+    """Hash of formulas (or matrix) and labels."""
 
     @property
     def task(self) -> str:

@@ -358,8 +358,6 @@ def permute_labels(
 
     Each group gets the labels of another group, drawn at random where their sizes differ.
 
-    Examples
-    --------
     >>> labels, pairs = np.array([1.0, 1.0, 2.0, 2.0]), np.array(["a", "a", "b", "b"])
     >>> moved = permute_labels(labels, pairs, np.random.default_rng(0))
     >>> bool(moved[0] == moved[1] and moved[2] == moved[3])

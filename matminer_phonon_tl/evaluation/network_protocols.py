@@ -161,8 +161,6 @@ def _published_steps(
 def _fits_together(steps: Sequence[tuple[Any, Split | None]], carry: str) -> list[list[int]]:
     """Group the numbers of fits that do not depend on each other.
 
-    Examples
-    --------
     >>> fits = [(0, None), (0, "a split"), (0, "another")]
     >>> [_fits_together(fits, carry) for carry in ("all", "fit_on_all", "none")]
     [[[0], [1], [2]], [[0], [1, 2]], [[1, 2]]]

@@ -131,44 +131,30 @@ def cross_validate(
 
 
 class HeldOut(NamedTuple):
-    """Predictions of rows that an estimator was not fitted to.
-
-    Attributes
-    ----------
-    predictions : ndarray
-        A classifier's are probabilities of its second class.
-    decisions : ndarray or None
-        Whether a classifier's ``predict`` says its second class, as 1 or 0; None for regression.
-    """
+    """Predictions of rows that an estimator was not fitted to."""
 
     predictions: NDArray[np.float64]
+    """A classifier's are probabilities of its second class."""
     decisions: NDArray[np.float64] | None
+    """Whether a classifier's ``predict`` says its second class, as 1 or 0; None for regression."""
 
 
 @dataclass(frozen=True, eq=False)
 class ProtocolRun:
-    """An estimator and its data under a protocol, ready for any splits and labels.
-
-    Attributes
-    ----------
-    estimator : scikit-learn regressor or binary classifier
-    data : EvaluationData
-    inputs : Materials, DataFrame, list or ndarray
-        The materials as the estimator takes them, described where it lets them be.
-    protocol : {"leak_free", "strict", "published"}
-    source_tasks : SourceTasks
-    n_jobs, client, progress
-        As in :func:`cross_validate`.
-    """
+    """An estimator and its data under a protocol, ready for any splits and labels."""
 
     estimator: Any
+    """Scikit-learn regressor or binary classifier."""
     data: EvaluationData
     inputs: Any
+    """The materials as the estimator takes them, described where it lets them be: Materials,
+    DataFrame, list or ndarray."""
     protocol: Protocol
     source_tasks: SourceTasks
     n_jobs: int | None
     client: Any
     progress: bool
+    """As in :func:`cross_validate`."""
 
     @classmethod
     def prepare(

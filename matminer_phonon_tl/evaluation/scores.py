@@ -99,8 +99,6 @@ def score_predictions(
     half of the rounds that tested it say so. Without decisions, a probability of one half or more
     is positive.
 
-    Examples
-    --------
     >>> scores = score_predictions(
     ...     np.array([1.0, 2.0, 3.0]), np.array([[1.0, 2.0, 4.0], [1.0, 2.0, 2.0]]), "regression"
     ... )
@@ -134,8 +132,6 @@ def score_predictions(
 def average_rounds(predictions: NDArray[Any]) -> Array:
     """Average each row's predictions over the rounds in which it was tested; NaN if in none.
 
-    Examples
-    --------
     >>> average_rounds(np.array([[1.0, np.nan], [3.0, np.nan]])).tolist()
     [2.0, nan]
     """

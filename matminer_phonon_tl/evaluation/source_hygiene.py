@@ -42,18 +42,13 @@ _KINDRED_LABELS = (
 
 @dataclass(frozen=True, eq=False)
 class SourceTasks:
-    """Source tasks that an estimator is fitted with.
-
-    Attributes
-    ----------
-    parameters : mapping of str to str, DataFrame or tuple
-        Those in the estimator's parameters, at any depth, by the name that ``set_params`` takes.
-    for_fit : str, DataFrame, tuple or None
-        What ``fit`` is given in place of those in the parameters; None takes them away.
-    """
+    """Source tasks that an estimator is fitted with."""
 
     parameters: Mapping[str, Any]
+    """Those in the estimator's parameters, at any depth, by the name that ``set_params`` takes."""
     for_fit: Any = FROM_CONSTRUCTOR
+    """What ``fit`` is given in place of those in the parameters (str, DataFrame or tuple); None
+    takes them away."""
 
     @classmethod
     def of(cls, estimator: Any, for_fit: Any = FROM_CONSTRUCTOR) -> Self:
@@ -122,8 +117,6 @@ def without_formulas(table: Any, formulas: Sequence[str]) -> Any:
 
     A table that does not name its formulas, or that loses all its rows, is a ValueError.
 
-    Examples
-    --------
     >>> table = pd.DataFrame({"composition": ["In2N2", "GaAs"], "bandgap": [0.7, 1.4]})
     >>> without_formulas(table, ["InN"])["composition"].tolist()
     ['GaAs']

@@ -27,50 +27,34 @@ from matminer_phonon_tl.evaluation.checks import check_whole
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Rows that are trained on and rows that are tested, by position.
-
-    Attributes
-    ----------
-    round : int
-        Number of the round; its splits test different rows.
-    fold : int
-        Number within the round.
-    train, test : ndarray of int
-    name : str
-        Symbol of the element that is held out; otherwise empty.
-    """
+    """Rows that are trained on and rows that are tested, by position."""
 
     round: int
+    """Number of the round; its splits test different rows."""
     fold: int
+    """Number within the round."""
     train: NDArray[np.intp]
     test: NDArray[np.intp]
     name: str = ""
+    """Symbol of the element that is held out; otherwise empty."""
 
 
 @dataclass(frozen=True, eq=False)
 class SplitPlan:
-    """How an evaluation splits its rows.
-
-    Attributes
-    ----------
-    protocol : str
-        "published" makes contiguous folds, the same in every round; any other shuffles them.
-    n_splits, n_repeats : int
-        Folds in a round, and rounds.
-    groups : {"formula", "chemical_system", "element"}, array-like, or None
-        What stays on one side of a split.
-    splitter : scikit-learn splitter, iterable of (train, test), or None
-        In place of the K-folds.
-    random_state : int
-        Seed of the folds.
-    """
+    """How an evaluation splits its rows."""
 
     protocol: str
+    """Folds of "published" are contiguous and the same in every round; any other shuffles them."""
     n_splits: int
     n_repeats: int
+    """Folds in a round, and rounds."""
     groups: Any
+    """What stays on one side of a split: "formula", "chemical_system", "element", array-like, or
+    None."""
     splitter: Any
+    """In place of the K-folds: scikit-learn splitter, iterable of (train, test), or None."""
     random_state: int
+    """Seed of the folds."""
 
     def __post_init__(self) -> None:
         """Raise ValueError where an option cannot be used, or not with the others."""
@@ -124,8 +108,6 @@ class SplitPlan:
 def group_labels(X: Any, groups: Any, n_rows: int) -> NDArray[Any] | None:
     """Return the group each row belongs to: by name, or as given, one label for each row.
 
-    Examples
-    --------
     >>> group_labels(["In2N2", "InN", "In2O3"], "formula", 3).tolist()
     ['InN', 'InN', 'In2O3']
     >>> group_labels(["Fe2O3", "FeO", "NiO"], "chemical_system", 3).tolist()

@@ -37,23 +37,16 @@ _ANSWERS = {
 
 @dataclass(frozen=True)
 class TrainingTable:
-    """Rows that can be learnt from, and what of the table cannot.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        ``composition``, ``structure`` where structures are asked for, ``space_group`` where the
-        table has it, and the labels in the package's units, missing where they are not known.
-    units : dict of label to unit
-        Units of the labels in ``frame``.
-    left_out : DataFrame
-        One row for each row of the table, or each label of it, that is left out: ``row`` (from 0),
-        ``material`` as it was given, ``label`` (empty: the whole row), ``reason``, ``detail``.
-    """
+    """Rows that can be learnt from, and what of the table cannot."""
 
     frame: pd.DataFrame
+    """``composition``, ``structure`` where structures are asked for, ``space_group`` where the
+    table has it, and the labels in the package's units, missing where they are not known."""
     units: dict[str, str]
+    """Units of the labels in ``frame``."""
     left_out: pd.DataFrame
+    """One row for each row of the table, or each label of it, that is left out: ``row`` (from 0),
+    ``material`` as it was given, ``label`` (empty: the whole row), ``reason``, ``detail``."""
 
     @classmethod
     def read(

@@ -154,17 +154,8 @@ class CompositionFeaturizer(BaseFeaturizer):
     ) -> tuple[NDArray[np.float64], dict[int, CompositionError]]:
         """Compute the descriptors of the rows that have any, and say what is wrong with the others.
 
-        Parameters
-        ----------
-        compositions : sequence, Series or DataFrame
-            As for :meth:`featurize_array`.
-
-        Returns
-        -------
-        features : ndarray of shape (n_compositions, n_features)
-            NaN in rows that cannot be described.
-        errors : dict of row to CompositionError
-            One for each of these rows, in order.
+        Returns a matrix of shape (n_compositions, n_features), NaN in rows that cannot be
+        described, and the error of each of these rows, in order.
         """
         return self._featurize_valid(self._values(compositions))
 

@@ -14,13 +14,12 @@ from matminer_phonon_tl.compositions import CompositionArray
 from matminer_phonon_tl.exceptions import (
     CompositionError,
     FeaturizationWarning,
-    MissingExtraError,
     PotentialError,
+    needs,
 )
+from matminer_phonon_tl.featurizers.lattice_dynamics import SHORTEST_DISTANCE
 from matminer_phonon_tl.phonons import PhononProperties, phonon_properties
-
-SHORTEST_DISTANCE = 0.3
-"""No two atoms of a solid are nearer than this, Angstrom; H2 has 0.74."""
+from matminer_phonon_tl.phonons.heat_capacity import formula_units
 
 _LABELS = [
     "highest acoustic frequency [cm-1]",
@@ -42,25 +41,11 @@ _LABELS = [
 
 
 def supercell_repeats(structure: Structure, edge: float) -> NDArray[np.intp]:
-    """Return how often a cell is repeated along each lattice vector.
+    """Return how often a cell is repeated along each lattice vector, shape (3,).
 
-    Once where its edge suffices, otherwise an even number of times: only then are waves at the zone
-    boundary, where the gap has its edges, computed and not interpolated.
+    Once where its edge suffices (``edge``, Angstrom), otherwise an even number of times: only then
+    are waves at the zone boundary, where the gap has its edges, computed and not interpolated.
 
-    Parameters
-    ----------
-    structure : pymatgen.core.Structure
-        The cell.
-    edge : float
-        Least edge of the supercell, Angstrom.
-
-    Returns
-    -------
-    ndarray of shape (3,)
-        Repeats.
-
-    Examples
-    --------
     >>> from pymatgen.core import Lattice, Structure
     >>> cell = Structure(Lattice.orthorhombic(4.0, 6.0, 13.0), ["Cu"], [[0, 0, 0]])
     >>> supercell_repeats(cell, 12.0).tolist()
@@ -148,18 +133,7 @@ class PotentialPhonons(BaseFeaturizer):
         return getattr(self, "_n_jobs", 1)
 
     def precheck(self, structure: Any) -> bool:
-        """Return whether ``structure`` is a structure without partly filled sites.
-
-        Parameters
-        ----------
-        structure : object
-            A cell of a DataFrame.
-
-        Returns
-        -------
-        bool
-            True if it is.
-        """
+        """Return whether ``structure`` is a structure without partly filled sites."""
         (structure,) = with_structures([structure])
         return isinstance(structure, Structure) and structure.is_ordered
 
@@ -190,7 +164,6 @@ class PotentialPhonons(BaseFeaturizer):
         """
         found, primitive = self._properties(structure)
         n_atoms = len(primitive)
-        formula_units = n_atoms / primitive.composition.reduced_composition.num_atoms
         capacity = found.heat_capacity_per_cell
         gap = found.acoustic_optical_gap
         return [
@@ -204,7 +177,7 @@ class PotentialPhonons(BaseFeaturizer):
             found.speeds.longitudinal,
             found.speeds.transverse,
             found.debye_temperature,
-            capacity / formula_units,
+            capacity / formula_units(primitive),
             capacity / n_atoms,
             found.max_frequency,
             found.lowest_frequency,
@@ -239,47 +212,24 @@ class PotentialPhonons(BaseFeaturizer):
         return np.array([row[:-1] for row in rows], dtype=np.float64).reshape(-1, len(_LABELS))
 
     def feature_labels(self) -> list[str]:
-        """Return the names of the features with their units.
-
-        Returns
-        -------
-        list of 15 str
-            In the order of :meth:`featurize`.
-        """
+        """Return the names of the 15 features with their units."""
         return [f"{self.name} {label}" for label in _LABELS]
 
     def citations(self) -> list[str]:
-        """Return the paper of the method, as BibTeX; cite the potential's too.
-
-        Returns
-        -------
-        list of str
-            BibTeX entries.
-        """
+        """Return the paper of the method, as BibTeX; cite the potential's too."""
         return [TOGO_2015]
 
     def implementors(self) -> list[str]:
-        """Return who wrote this.
-
-        Returns
-        -------
-        list of str
-            Names.
-        """
+        """Return who wrote this."""
         return ["The matminer-phonon-tl developers"]
 
     def _properties(self, structure: Any) -> tuple[PhononProperties, Structure]:
         """Return the phonon properties and the primitive cell that they belong to."""
-        try:
+        with needs("potential", "ASE and phonopy for the phonons of a potential"):
             from ase import Atoms
             from phonopy import Phonopy
             from phonopy.structure.atoms import PhonopyAtoms
             from phonopy.structure.cells import guess_primitive_matrix
-        except ImportError as error:
-            raise MissingExtraError(
-                "expected ASE and phonopy for the phonons of a potential, found not both; "
-                "pip install 'matminer-phonon-tl[potential]'"
-            ) from error
         self._check_options()
         if is_atoms(structure):
             structure = structure_of_atoms(structure)

@@ -101,22 +101,12 @@ def lattice_frequencies(
 ) -> NDArray[np.float64]:
     """Compute the frequencies of atoms on springs at ``Q_POINTS``, all wave vectors together.
 
-    Parameters
-    ----------
-    mass : ndarray of shape (n_sites,)
-    bonds : tuple of ndarray
-        Atom, neighbour and the neighbour's cell (n_bonds, 3), as pymatgen's ``get_neighbor_list``
-        gives them; each bond stands there from both sides.
-    springs : ndarray of shape (n_bonds, 3, 3)
-        Force constants.
-    waves : callable, optional
-        Gives what forces without a range add to the dynamical matrix: from wave vectors of shape
-        (n, 3), in reciprocal coordinates, to (n, 3 n_sites, 3 n_sites).
-
-    Returns
-    -------
-    ndarray of shape (n_q, 3 n_sites)
-        Ascending at each q point; an unstable branch is given as zero.
+    ``bonds`` are atom, neighbour and the neighbour's cell (n_bonds, 3), as pymatgen's
+    ``get_neighbor_list`` gives them, each bond from both sides; ``springs`` are their force
+    constants, shape (n_bonds, 3, 3). ``waves`` gives what forces without a range add to the
+    dynamical matrix: from wave vectors of shape (n, 3), in reciprocal coordinates, to (n, 3
+    n_sites, 3 n_sites). Returns the shape (n_q, 3 n_sites), ascending at each q point; an unstable
+    branch is given as zero.
     """
     n_sites = len(mass)
     centre, neighbour, image = bonds
@@ -195,15 +185,8 @@ def describe_frequencies(frequencies: NDArray[np.float64]) -> list[float]:
 def site_means(structure: Structure, columns: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return properties of each site, the mean over the elements that share it.
 
-    Parameters
-    ----------
-    structure : Structure
-    columns : ndarray of shape (n_elements, n_properties)
-        By row of the element table.
-
-    Returns
-    -------
-    ndarray of shape (n_sites, n_properties)
+    From ``columns`` of shape (n_elements, n_properties), by row of the element table, to (n_sites,
+    n_properties).
     """
     index_of = ElementTable.shipped().index_of
     occupants = [site.species for site in structure]

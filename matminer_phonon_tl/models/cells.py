@@ -27,26 +27,10 @@ _BROKEN = 1e-6
 def read_cell(value: Any, n_formula_units: Any = None, *, needs_structure: bool = False) -> Any:
     """Return the primitive cell that a value stands for: what is to be read in its place.
 
-    Parameters
-    ----------
-    value : anything that :func:`~matminer_phonon_tl.structures.structure_of` or
-        :func:`~matminer_phonon_tl.compositions.as_composition` takes
-    n_formula_units : int, optional
-        Reduced formula units in the primitive cell of a formula or composition.
-    needs_structure : bool
-        Refuse all but structures.
-
-    Returns
-    -------
-    Structure, Composition or the value itself
-        The primitive cell of a Structure; ``n_formula_units`` reduced formula units, where they
-        are given; else the value, not read yet.
-
-    Raises
-    ------
-    CompositionError
-        If it is a structure that cannot be read or has no primitive cell; if ``n_formula_units``
-        is given, also if it is no composition.
+    The primitive cell of a Structure; ``n_formula_units`` reduced formula units of a formula or
+    composition, where they are given; else the value, not read yet. ``needs_structure`` refuses all
+    but structures. Raises CompositionError for a structure that cannot be read or has no primitive
+    cell, and, if ``n_formula_units`` is given, for what is no composition.
     """
     value = structure_of(value)
     if isinstance(value, Structure):
@@ -127,8 +111,6 @@ class KnownCell(NamedTuple):
     def words(self) -> str:
         """Say what was trained on, which vouches for no other polymorph; empty for nothing.
 
-        Examples
-        --------
         >>> KnownCell(4, {2: [216], 4: []}).words()
         'trained on this formula in cells of 2 atoms (space group 216) and 4 atoms'
         >>> KnownCell(4, {2: [216, 225]}).words()
@@ -175,13 +157,9 @@ class KnownCells:
 
     @classmethod
     def fit(cls, X: Any, space_groups: Iterable[Any] | None = None) -> Self:
-        """Remember the training materials.
+        """Remember the training materials, and their international numbers of space groups.
 
-        Parameters
-        ----------
-        X : as :meth:`Materials.of` takes
-        space_groups : iterable, optional
-            International number of each material; what is none counts as not known.
+        What is no such number counts as not known.
         """
         materials = Materials.of(X)
         numbers = np.zeros(len(materials), dtype=np.int16)
@@ -191,12 +169,7 @@ class KnownCells:
         return cls(materials, numbers)
 
     def look_up(self, X: Any) -> list[KnownCell]:
-        """Say which training materials have the formula of each cell.
-
-        Parameters
-        ----------
-        X : as :meth:`Materials.of` takes
-        """
+        """Say which training materials have the formula of each cell."""
         flat = Materials.of(X).flat
         found = [KnownCell(0, {})] * len(flat.counts)
         maybe = np.flatnonzero(np.isin(_marks(flat), self._marks))

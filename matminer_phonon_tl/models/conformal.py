@@ -51,18 +51,13 @@ Predict = Callable[[NDArray[np.intp], NDArray[np.intp]], Predicted]
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Held-out scores and distances of training materials, by distance.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_scores,)
-        Held-out error over predicted spread.
-    distances : ndarray of shape (n_scores,)
-        From each material to the nearest of those that it was predicted from; ascending.
-    """
+    """Held-out scores and distances of training materials, by distance."""
 
     scores: NDArray[np.float64]
+    """Held-out error over predicted spread; shape (n_scores,)."""
     distances: NDArray[np.float64]
+    """From each material to the nearest of those that it was predicted from; ascending; shape
+    (n_scores,)."""
 
     @classmethod
     def none(cls) -> Self:
@@ -80,21 +75,11 @@ class Calibration:
         cv: int,
         random_state: Any,
     ) -> Self:
-        """Score the first rows by cross-validation; the other rows are only trained on.
+        """Score the first ``n_scored`` rows by cross-validation; the others are only trained on.
 
-        Parameters
-        ----------
-        fit_and_predict : callable
-            ``(train, test) -> Predicted`` of the test rows.
-        labels : ndarray of shape (n_rows,)
-        formulas : sequence of str
-            Rows of one formula are held out together.
-        n_scored : int
-            Rows from the population that new materials are expected to come from.
-        cv : int
-            Folds.
-        random_state : int or None
-            Seed of the folds.
+        ``fit_and_predict`` takes train and test rows and gives what is predicted of the latter.
+        Rows of one formula are held out together, in ``cv`` folds. The scored rows come from the
+        population that new materials are expected to come from.
         """
         from sklearn.model_selection import GroupKFold
 
@@ -112,21 +97,9 @@ class Calibration:
     def reach(self, level: Any, distances: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return how many spreads intervals must reach to hold a share ``level`` of new labels.
 
-        Parameters
-        ----------
-        level : float
-        distances : ndarray of shape (n_materials,)
-            From each new material to its nearest training material. The reach is linear between
-            the groups' medians, and constant beyond the outermost.
-
-        Returns
-        -------
-        ndarray of shape (n_materials,)
-
-        Raises
-        ------
-        ValueError
-            If the level is no share, or higher than the number of scores can promise.
+        ``distances`` are those from each new material to its nearest training material. The reach
+        is linear between the groups' medians, and constant beyond the outermost. Raises ValueError
+        where the level is no share, or higher than the number of scores can promise.
         """
         if isinstance(level, bool) or not isinstance(level, Real) or not 0 < float(level) < 1:
             raise ValueError(f"expected a level between 0 and 1, got {level!r}")

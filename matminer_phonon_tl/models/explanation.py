@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matminer_phonon_tl.exceptions import MissingExtraError, way_to_install
+from matminer_phonon_tl.exceptions import needs
 from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
 from matminer_phonon_tl.models.materials import Materials
 from matminer_phonon_tl.models.phonon_regressor import PhononRegressor
@@ -59,12 +59,8 @@ def explain(
     ----------
     S. M. Lundberg, S.-I. Lee, Adv. Neural Inf. Process. Syst. 30, 4765 (2017), arXiv:1705.07874.
     """
-    try:
+    with needs("explain", "shap for explanations"):
         import shap
-    except ImportError as error:
-        raise MissingExtraError(
-            f"expected shap to be installed for explanations, got none: {way_to_install('explain')}"
-        ) from error
     asked, known = Materials.of(X), Materials.of(background)
     drawn = np.random.default_rng(random_state).permutation(len(known))[:BACKGROUND]
     D = model.describe(asked)

@@ -86,16 +86,9 @@ class Forest:
         )
 
     def predict_by_tree(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return the probability of the positive class from each tree.
+        """Return the probability of the positive class from each tree, shape (n_trees, n_rows).
 
-        Parameters
-        ----------
-        X : array of shape (n_rows, n_features)
-            Compared in float32, as scikit-learn's trees were grown.
-
-        Returns
-        -------
-        ndarray of shape (n_trees, n_rows)
+        X is compared in float32, as scikit-learn's trees were grown.
         """
         X = np.ascontiguousarray(X, dtype=np.float32)
         result = np.empty((len(self.roots), len(X)))

@@ -406,10 +406,7 @@ class TrainingSet(NamedTuple):
     def folds(self, n_folds: int, seed: int) -> list[Any]:
         """Split into stratified folds, by group where there are groups.
 
-        Raises
-        ------
-        TrainingError
-            If a class is missing from a fold, or too small for SMOTE.
+        Raises TrainingError where a class is missing from a fold, or too small for SMOTE.
         """
         from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 

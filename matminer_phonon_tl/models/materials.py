@@ -57,7 +57,6 @@ class Materials:
 
     Parameters
     ----------
-    compositions : CompositionArray
     values : sequence, optional
         Structure of each material, or whatever was given where structures may be asked for.
     columns : list, optional
@@ -93,17 +92,10 @@ class Materials:
     def of(cls, X: Any) -> "Materials":
         """Read materials; what was read already is returned as it is.
 
-        Parameters
-        ----------
-        X : Materials, CompositionArray, DataFrame, Series or sequence
-            In a DataFrame, the column ``composition`` (failing it ``formula`` or ``structure``)
-            holds the compositions, and the column ``structure`` the structures, which only models
-            that use structures look at. In anything else the entries are both.
-
-        Raises
-        ------
-        CompositionError, UnknownElementError
-            Names the first row that is no composition.
+        In a DataFrame, the column ``composition`` (failing it ``formula`` or ``structure``) holds
+        the compositions, and the column ``structure`` the structures, which only models that use
+        structures look at. In anything else the entries are both. Raises CompositionError or
+        UnknownElementError, which names the first row that is no composition.
         """
         if isinstance(X, Materials):
             return X
@@ -175,10 +167,7 @@ class Materials:
     def flat(self) -> FlatCompositions:
         """Compositions as flat arrays, elements as rows of the element table.
 
-        Raises
-        ------
-        UnknownElementError
-            Names the first row with an element that the table does not cover.
+        Raises UnknownElementError, which names the first row with an element that the table lacks.
         """
         return self.compositions.flat(ElementTable.shipped().index_of)
 
@@ -210,8 +199,6 @@ class Materials:
     def formula_units(self) -> NDArray[np.float64]:
         """Reduced formula units in each composition, as pymatgen counts them.
 
-        Examples
-        --------
         >>> Materials.of(["Fe4O6", "O2", "Li0.5CoO2"]).formula_units
         array([2., 1., 1.])
         """
@@ -248,18 +235,10 @@ class Materials:
     ) -> NDArray[np.float64]:
         """Describe the materials; nothing is learnt here, so no row can tell another anything.
 
-        Parameters
-        ----------
-        name : {"xenonpy", "lattice_dynamics", "both", "bond_valence"}
-        use_structure : bool
-            Append the structure columns of LatticeDynamicsDescriptors.
-        standard_bonds : bool
-            Scale the structures first, as LatticeDynamicsDescriptors does.
-
-        Returns
-        -------
-        ndarray of shape (n_materials, n_descriptors)
-            Columns as :func:`descriptor_labels` names them.
+        The set is "xenonpy", "lattice_dynamics", "both" or "bond_valence"; ``use_structure``
+        appends the structure columns of LatticeDynamicsDescriptors, ``standard_bonds`` scales the
+        structures first, as it does. Columns of the shape (n_materials, n_descriptors) are named by
+        :func:`descriptor_labels`.
         """
         check_descriptors(name)
         structures = self.structures if use_structure else None  # says first what is missing
@@ -282,11 +261,8 @@ class Materials:
     def find_errors(self, sets: Iterable[tuple[str, bool]]) -> dict[int, CompositionError]:
         """Return the structures that cannot be described, by row.
 
-        Parameters
-        ----------
-        sets : iterable of (str, bool)
-            Descriptor sets that will be asked for, and whether at standard bonds; what is computed
-            on the way is kept.
+        Of the descriptor sets that will be asked for, each with whether at standard bonds, what is
+        computed on the way is kept.
         """
         errors: dict[int, CompositionError] = {}
         for name, standard_bonds in sets:
@@ -345,8 +321,6 @@ def holds_compositions(X: Any) -> bool:
 
     One entry that is meant as a composition is enough: the others are then refused by their rows.
 
-    Examples
-    --------
     >>> holds_compositions(["InN", "GaSb"]), holds_compositions([[1.0, 2.0], [3.0, 4.0]])
     (True, False)
     """
@@ -372,27 +346,10 @@ def describe(X: Any, descriptors: str) -> DescriptorInput:
 def read_input(estimator: Any, X: Any, y: Any = None, *, fitting: bool) -> Any:
     """Read X (and y when fitting) for a scikit-learn estimator that also takes plain matrices.
 
-    Parameters
-    ----------
-    estimator : BaseEstimator
-        Whose ``n_features_in_`` is set, or checked.
-    X : array-like, Materials, DataFrame, Series or list
-        A matrix of numbers, or compositions.
-    y : array-like of shape (n_samples,)
-        Labels; only with `fitting`.
-    fitting : bool
-        Whether this is ``fit``.
-
-    Returns
-    -------
-    DescriptorInput, or (DescriptorInput, ndarray of shape (n_samples,)) when fitting
-        Double precision, finite.
-
-    Raises
-    ------
-    ValueError
-        If the matrix or the labels are bad (scikit-learn's message), or a composition is (names
-        its row).
+    The estimator's ``n_features_in_`` is set when fitting, else checked. X is a matrix of numbers,
+    or compositions as :meth:`Materials.of` takes them; what is returned is in double precision and
+    finite. Raises ValueError where the matrix or the labels are bad (scikit-learn's message), or a
+    composition is (names its row).
     """
     compositions = None
     if isinstance(X, pd.Series | list | tuple) and not len(X):
@@ -461,20 +418,7 @@ def descriptor_labels(name: str, *, use_structure: bool, standard_bonds: bool = 
 def descriptor_matrix(
     X: Any, name: str, *, use_structure: bool, standard_bonds: bool = False
 ) -> NDArray[np.float64]:
-    """Describe materials, or check their matrix.
-
-    Parameters
-    ----------
-    X : as :meth:`Materials.of` takes, or ndarray of shape (n_rows, n_descriptors)
-        A matrix was computed before; it is checked and passed on.
-    name : {"xenonpy", "lattice_dynamics", "both", "bond_valence"}
-    use_structure : bool
-        Append the structure columns of LatticeDynamicsDescriptors.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, n_descriptors)
-    """
+    """Describe materials as :meth:`Materials.matrix` does, or check their matrix and pass it on."""
     if isinstance(X, np.ndarray) and X.ndim == 2:
         return _check_matrix(X, descriptor_labels(name, use_structure=use_structure))
     return Materials.of(X).matrix(name, use_structure=use_structure, standard_bonds=standard_bonds)

@@ -77,8 +77,6 @@ def model_file(name: str | Path) -> Iterator[Path]:
 def load_predictor(name: str | Path) -> PhononPredictor:
     """Load a predictor from a file, or a shipped one by its name.
 
-    Examples
-    --------
     >>> load_predictor("predictor_structure.json.gz").use_structure
     True
     """
@@ -302,8 +300,6 @@ def _temperatures(given: float | Sequence[float]) -> list[float]:
 def at_temperature(kelvin: float) -> str:
     """Return the column of the heat capacity at a temperature.
 
-    Examples
-    --------
     >>> at_temperature(100.0)
     'heat_capacity_100K'
     """
@@ -313,8 +309,6 @@ def at_temperature(kelvin: float) -> str:
 def domain_of(column: str) -> str:
     """Return the column that says whether a compound is in the domain of a predicted one.
 
-    Examples
-    --------
     >>> domain_of("speed_of_sound"), domain_of("lattice_conductivity")
     ('in_domain', 'more_in_domain')
     """
@@ -335,22 +329,10 @@ def estimate_heat_capacities(
 ) -> NDArray[np.float64]:
     """Estimate value, lower and upper end of heat capacities from those of what is known.
 
-    Parameters
-    ----------
-    temperatures : sequence of float
-        K.
-    per_atom, theta : ndarray of shape (3, n_materials)
-        Heat capacity at 300 K, J/mol/K per mole of atoms, and Debye temperature, K: value, lower
-        and upper end.
-    n_atoms : ndarray of shape (n_materials,)
-        Atoms in the primitive cell.
-    level : float
-        Share of materials that the intervals are to hold.
-
-    Returns
-    -------
-    ndarray of shape (3, n_materials, n_temperatures)
-        Per mole of atoms.
+    ``per_atom`` (heat capacity at 300 K, J/mol/K per mole of atoms) and ``theta`` (Debye
+    temperature, K) have the shape (3, n_materials), ``n_atoms`` counts those of the primitive cell,
+    and the intervals are to hold a share ``level``. Returns heat capacities per mole of atoms,
+    shape (3, n_materials, n_temperatures).
     """
     # A crystal has the lower end if it is as hard as both intervals allow.
     value, lower, upper = (

@@ -31,32 +31,12 @@ Field = type | tuple[Any, tuple[int | str, ...]]
 def check_arrays(
     state: Mapping[str, Any], what: str, fields: Mapping[str, Field], *, only: bool = False
 ) -> dict[str, int]:
-    """Check types, shapes and finiteness of a state's fields.
+    """Check types, shapes and finiteness of a state's fields, or raise ModelFormatError.
 
-    Parameters
-    ----------
-    state : mapping
-    what : str
-        What the state is of, for the error.
-    fields : mapping of str to type or (dtype, shape)
-        A name in a shape stands for the same size wherever it occurs.
-    only : bool
-        Whether the state must have these fields and no others.
+    ``what`` names the state in the error. Each field has a type or (dtype, shape), and a name in a
+    shape stands for the same size wherever it occurs; the sizes of names are returned. With
+    ``only``, the state must have these fields and no others; a missing one is a KeyError otherwise.
 
-    Returns
-    -------
-    dict of str to int
-        The size that each name stands for.
-
-    Raises
-    ------
-    ModelFormatError
-        Names the first field that is not as it should be.
-    KeyError
-        If a field is missing.
-
-    Examples
-    --------
     >>> import numpy as np
     >>> state = {"X": np.ones((3, 2)), "weights": np.ones(3), "offset": 0.5}
     >>> fields = {"X": (float, ("n_rows", 2)), "weights": (float, ("n_rows",)), "offset": float}
@@ -146,21 +126,11 @@ def encode_array(array: np.ndarray) -> dict[str, Any]:
 
 
 def decode(value: Any, decode_model: Callable[[dict[str, Any], int], Any], depth: int = 0) -> Any:
-    """Turn JSON into plain values and arrays.
+    """Turn parsed JSON into plain values and arrays.
 
-    Parameters
-    ----------
-    value
-        Parsed JSON.
-    decode_model : callable
-        Builds a model from its document and depth; the only way to any class.
-    depth : int
-        How far down ``value`` stands in its file.
-
-    Raises
-    ------
-    ModelFormatError
-        If an array is malformed, too large for its text, or holds NaN; or nesting is too deep.
+    ``decode_model``, the only way to any class, builds a model from its document and depth;
+    ``depth`` says how far down ``value`` stands in its file. Raises ModelFormatError where an array
+    is malformed, too large for its text, or holds NaN, or nesting is too deep.
     """
     if depth > MAX_DEPTH:
         raise ModelFormatError(f"expected at most {MAX_DEPTH} levels of nesting, got more")

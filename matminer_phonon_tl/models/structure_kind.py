@@ -66,18 +66,11 @@ class StructureKind(NamedTuple):
 
 
 def structure_kind(structure: Structure) -> StructureKind:
-    """Find what kind of crystal a structure is.
+    """Find what kind of crystal a structure of elements of the table is.
 
-    Parameters
-    ----------
-    structure : Structure
-        Elements of the table only; the primitive cell is the fastest to look at.
-
-    References
-    ----------
-    B. Cordero et al., Dalton Trans. 2832 (2008), doi:10.1039/b801115j;
-    S. Alvarez, Dalton Trans. 42, 8617 (2013), doi:10.1039/c3dt50599e, for the radii;
-    P. M. Larsen et al., Phys. Rev. Mater. 3, 034003 (2019), for counting directions.
+    The primitive cell is the fastest to look at. Radii: B. Cordero et al., Dalton Trans. 2832
+    (2008), doi:10.1039/b801115j; S. Alvarez, Dalton Trans. 42, 8617 (2013), doi:10.1039/c3dt50599e.
+    Counting directions: P. M. Larsen et al., Phys. Rev. Mater. 3, 034003 (2019).
     """
     units = _connected(structure, BOND, "covalent_radius_cordero")
     bonded = max(unit.directions for unit in units)

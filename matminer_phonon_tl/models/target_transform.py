@@ -97,24 +97,12 @@ def inverse_transform(
     materials: Any,
     scale: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
-    """Return predictions in the label's units.
+    """Return predictions of shape (..., n_samples) in the label's units.
 
-    Parameters
-    ----------
-    name : one of :data:`TARGET_TRANSFORMS`
-    prediction : ndarray of shape (..., n_samples)
-        What the model predicts. A negative square root stands for 0: no root is negative, and
-        squaring it would make the least prediction a large one. Einstein frequencies are kept
-        within ``SOFTEST`` and ``HARDEST``, so that every heat capacity lies within (0, 3R).
-    materials : as :meth:`Materials.of` takes, or None
-        As for :func:`transform_target`.
-    scale : ndarray of shape (n_samples,), optional
-        Their :func:`label_scale`, where it is known already.
-
-    Returns
-    -------
-    ndarray of shape (..., n_samples)
-        Predictions in the label's units.
+    A negative square root stands for 0: no root is negative, and squaring it would make the least
+    prediction a large one. Einstein frequencies are kept within ``SOFTEST`` and ``HARDEST``, so
+    that every heat capacity lies within (0, 3R). ``materials`` are as for :func:`transform_target`,
+    ``scale`` their :func:`label_scale`, where it is known already.
     """
     if scale is None:
         scale = label_scale(name, materials)
@@ -136,13 +124,8 @@ def label_bounds(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the least and the largest label that each material can have.
 
-    Parameters
-    ----------
-    name : one of :data:`TARGET_TRANSFORMS`
-        Labels with a root, a logarithm or an Einstein frequency cannot be negative.
-    materials : as :meth:`Materials.of` takes
-    non_negative : bool
-        Whether the labels themselves are known not to be.
+    Labels with a root, a logarithm or an Einstein frequency cannot be negative; ``non_negative``
+    says whether others are known not to be.
     """
     least = 0.0 if non_negative or name not in ("none", "per_atom") else -np.inf
     known = Materials.of(materials)

@@ -17,17 +17,8 @@ as far from the others when it was held out. Farther out nothing calibrates the 
 def in_domain(rank: NDArray[np.float64], unseen: list[list[str]]) -> NDArray[np.bool_]:
     """Decide whether compounds are like the training materials.
 
-    Parameters
-    ----------
-    rank : ndarray of shape (n_materials,)
-        Of :meth:`~matminer_phonon_tl.models.conformal.Calibration.rank`.
-    unseen : list of list of str
-        Of :func:`unseen_elements`.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_materials,)
-        True for a rank of at least :data:`IN_DOMAIN` and no unseen element.
+    They are for a rank, of :meth:`~matminer_phonon_tl.models.conformal.Calibration.rank`, of at
+    least :data:`IN_DOMAIN` and without unseen element, of :func:`unseen_elements`.
     """
     return (rank >= IN_DOMAIN) & ~np.array([bool(symbols) for symbols in unseen], dtype=bool)
 
@@ -38,14 +29,7 @@ def training_elements(X: Any) -> NDArray[np.intp]:
 
 
 def unseen_elements(X: Any, seen: NDArray[np.intp]) -> list[list[str]]:
-    """Return the symbols of each material's elements that are not among the seen ones.
-
-    Parameters
-    ----------
-    X : as :meth:`Materials.of` takes
-    seen : ndarray of int
-        Atomic numbers.
-    """
+    """Return the symbols of each material's elements that are not among the seen atomic numbers."""
     materials = Materials.of(X)
     numbers, counts = _atomic_numbers(materials), materials.flat.counts
     row_of = np.repeat(np.arange(len(counts)), counts)

@@ -167,8 +167,6 @@ def split_batches(n_rows: int, batch_size: int | None) -> tuple[int, ...]:
     A small last batch would give BatchNorm poor statistics. Where a batch would have a single row,
     there are fewer batches, and some have one row more than `batch_size`.
 
-    Examples
-    --------
     >>> split_batches(1245, 200)
     (178, 178, 178, 178, 178, 178, 177)
     >>> split_batches(99, None)
@@ -346,8 +344,6 @@ def flops_per_row(n_features: int, widths: Sequence[int], n_outputs: int) -> int
     gradient, which the first layer does not need. BatchNorm, dropout and the optimiser are not
     counted.
 
-    Examples
-    --------
     >>> flops_per_row(290, (160, 80, 30), 1)
     276980
     """

@@ -29,37 +29,29 @@ class TrainedNetwork:
 
     Every hidden layer is Linear - BatchNorm - ReLU (- Dropout in training). The hidden linear maps
     have no bias, because BatchNorm would subtract it together with the mean.
-
-    Parameters
-    ----------
-    hidden_weights : tuple of ndarray, each of shape (n_inputs, n_units)
-        Linear maps of the hidden layers, first layer first.
-    gamma, beta : tuple of ndarray, each of shape (n_units,)
-        BatchNorm's scale and shift.
-    running_mean, running_var : tuple of ndarray, each of shape (n_units,)
-        BatchNorm's moving averages (momentum 0.1, unbiased variance), used in prediction.
-    output_weights : ndarray of shape (n_units, n_outputs)
-        Linear map of the output layer.
-    output_bias : ndarray of shape (n_outputs,)
-        Bias of the output layer.
-    x_mean, x_scale : ndarray of shape (n_features,)
-        Mean and standard deviation of the training rows. A column that is constant in them has
-        scale 0 and does not enter the network, because its weights were never trained.
-    y_mean, y_scale : ndarray of shape (n_outputs,)
-        Mean and standard deviation of the training labels.
     """
 
     hidden_weights: tuple[np.ndarray, ...]
+    """Linear maps of the hidden layers, first layer first; shape (n_inputs, n_units)."""
     gamma: tuple[np.ndarray, ...]
     beta: tuple[np.ndarray, ...]
+    """BatchNorm's scale and shift; shape (n_units,)."""
     running_mean: tuple[np.ndarray, ...]
     running_var: tuple[np.ndarray, ...]
+    """BatchNorm's moving averages (momentum 0.1, unbiased variance), used in prediction; shape
+    (n_units,)."""
     output_weights: np.ndarray
+    """Linear map of the output layer; shape (n_units, n_outputs)."""
     output_bias: np.ndarray
+    """Bias of the output layer; shape (n_outputs,)."""
     x_mean: np.ndarray
     x_scale: np.ndarray
+    """Mean and standard deviation of the training rows. A column that is constant in them has scale
+    0 and does not enter the network, because its weights were never trained; shape
+    (n_features,)."""
     y_mean: np.ndarray
     y_scale: np.ndarray
+    """Mean and standard deviation of the training labels; shape (n_outputs,)."""
 
     @property
     def hidden_layer_sizes(self) -> tuple[int, ...]:

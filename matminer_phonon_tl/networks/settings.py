@@ -122,8 +122,6 @@ class TrainingSettings:
 def member_widths(hidden_layer_sizes: Any) -> list[tuple[int, ...]]:
     """Return the hidden layer widths of each network, one for each tuple, or raise ValueError.
 
-    Examples
-    --------
     >>> member_widths((160, 80, 30)), member_widths([(16, 8, 4), [12, 6, 3]])
     ([(160, 80, 30)], [(16, 8, 4), (12, 6, 3)])
     """

@@ -28,27 +28,18 @@ _BYTES_AT_A_TIME = 2**28  # limit of the descriptors of different tasks that are
 
 @dataclass(frozen=True, eq=False)
 class SourceTask:
-    """What a network learns before it sees the target.
-
-    Attributes
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-        Descriptors.
-    Y : ndarray of shape (n_samples, n_tasks)
-        Labels; NaN where one is missing.
-    name : str
-        Kind of the estimator's source: a named table, "DataFrame" or "(X_source, Y_source)".
-    tasks : tuple of str
-        Names of the label columns.
-    sha256 : str
-        Digest of X and Y.
-    """
+    """What a network learns before it sees the target."""
 
     X: np.ndarray
+    """Descriptors; shape (n_samples, n_features)."""
     Y: np.ndarray
+    """Labels; NaN where one is missing; shape (n_samples, n_tasks)."""
     name: str
+    """Kind of the estimator's source: a named table, "DataFrame" or "(X_source, Y_source)"."""
     tasks: tuple[str, ...]
+    """Names of the label columns."""
     sha256: str
+    """Digest of X and Y."""
 
     def record(self) -> dict[str, Any]:
         """Return a description for a model file, which does not hold the data."""

@@ -40,8 +40,6 @@ def dropout_threshold(probability: float) -> float:
     to zero is a single vectorised operation (ReLU's derivative). The 0.4 % of bit patterns that are
     NaN count as kept, and the threshold allows for them.
 
-    Examples
-    --------
     >>> bits = np.random.default_rng(0).integers(0, 2**32, 100_000, dtype=np.uint32)
     >>> round(float((bits.view(np.float32) <= dropout_threshold(0.1)).mean()), 2)
     0.1
@@ -53,30 +51,21 @@ def dropout_threshold(probability: float) -> float:
 
 
 class Batch(NamedTuple):
-    """One batch of each of K networks, padded to the B rows of the largest.
-
-    Attributes
-    ----------
-    inputs : Tensor of shape (K, B, n_features)
-        Scaled descriptors, 0 in padding rows.
-    labels : Tensor of shape (K, B, n_outputs)
-        Scaled labels, 0 where unknown or padded.
-    weights : Tensor of shape (K, B, n_outputs)
-        1 over the number of known labels of the network's batch, 0 where unknown or padded.
-    per_row : Tensor of shape (K, 1, 1)
-        1 over the number of rows without padding.
-    unbias : Tensor of shape (K, 1, 1)
-        n / (n - 1), which makes a variance over n rows unbiased.
-    valid : Tensor of shape (K, B, 1) or None
-        1 for a row and 0 for padding; None where nothing is padded.
-    """
+    """One batch of each of K networks, padded to the B rows of the largest."""
 
     inputs: torch.Tensor
+    """Scaled descriptors, 0 in padding rows; shape (K, B, n_features)."""
     labels: torch.Tensor
+    """Scaled labels, 0 where unknown or padded; shape (K, B, n_outputs)."""
     weights: torch.Tensor
+    """1 over the number of known labels of the network's batch, 0 where unknown or padded; shape
+    (K, B, n_outputs)."""
     per_row: torch.Tensor
+    """1 over the number of rows without padding; shape (K, 1, 1)."""
     unbias: torch.Tensor
+    """n / (n - 1), which makes a variance over n rows unbiased; shape (K, 1, 1)."""
     valid: torch.Tensor | None
+    """1 for a row and 0 for padding; None where nothing is padded; shape (K, B, 1)."""
 
 
 class StackBatches:

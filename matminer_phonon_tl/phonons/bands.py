@@ -22,42 +22,41 @@ _JUMP = 3.0
 
 @dataclass(frozen=True, eq=False)
 class PhononBands:
-    """Phonon bands in fixed units.
-
-    Attributes
-    ----------
-    frequencies : ndarray of shape (n_branches, n_q)
-        THz, ascending at each wave vector; imaginary ones negative.
-    q_fractional : ndarray of shape (n_q, 3)
-        Wave vectors in units of the reciprocal lattice vectors.
-    q_cartesian : ndarray of shape (n_q, 3)
-        The same in 1/Angstrom, including the factor 2 pi.
-    reciprocal_matrix : ndarray of shape (3, 3)
-        Reciprocal lattice vectors as rows, 1/Angstrom, including the factor 2 pi.
-    labels : dict of str to ndarray of shape (3,)
-        Names of special points.
-    structure : pymatgen.core.Structure or None
-        The crystal.
-    from_force_constants : bool
-        Whether they are interpolated by the force constants of a finite supercell.
-    document_unit : str
-        Unit of the frequencies in the document that was read.
-    """
+    """Phonon bands in fixed units."""
 
     frequencies: NDArray[np.float64]
+    """THz, ascending at each wave vector; imaginary ones negative; shape (n_branches, n_q)."""
     q_fractional: NDArray[np.float64]
-    q_cartesian: NDArray[np.float64]
+    """Wave vectors in units of the reciprocal lattice vectors; shape (n_q, 3)."""
     reciprocal_matrix: NDArray[np.float64]
+    """Reciprocal lattice vectors as rows, 1/Angstrom, including the factor 2 pi; shape (3, 3)."""
     labels: dict[str, NDArray[np.float64]]
+    """Wave vector of each special point that has a name, shape (3,)."""
     structure: "Structure | None"
+    """The crystal."""
     from_force_constants: bool = False
+    """Whether they are interpolated by the force constants of a finite supercell."""
     document_unit: str = "THz"
+    """Unit of the frequencies in the document that was read."""
+
+    @property
+    def q_cartesian(self) -> NDArray[np.float64]:
+        """Wave vectors in 1/Angstrom, including the factor 2 pi, shape (n_q, 3)."""
+        return self.q_fractional @ self.reciprocal_matrix
 
     @property
     def gamma_indices(self) -> NDArray[np.intp]:
         """Positions of the zone centre (or a copy of it) among the wave vectors."""
-        offset = self.q_fractional - np.round(self.q_fractional)
-        return np.flatnonzero(np.all(np.abs(offset) < 1e-6, axis=1))
+        return np.flatnonzero(np.all(np.abs(self._offset) < 1e-6, axis=1))
+
+    @property
+    def distance_to_gamma(self) -> NDArray[np.float64]:
+        """Distance of each wave vector to the nearest zone centre, 1/Angstrom."""
+        return np.asarray(np.linalg.norm(self._offset @ self.reciprocal_matrix, axis=1))
+
+    @property
+    def _offset(self) -> NDArray[np.float64]:
+        return self.q_fractional - np.round(self.q_fractional)
 
     @property
     def jumps(self) -> NDArray[np.bool_]:
@@ -85,32 +84,13 @@ class PhononBands:
 def read_bands(
     bs: Any, *, unit: str | None = None, structure: "Structure | None" = None
 ) -> PhononBands:
-    """Read and check a phonon band structure.
+    """Read and check a phonon band structure: bands in THz.
 
-    Parameters
-    ----------
-    bs : PhononBandStructure, dict or emmet.core.phonon.PhononBS
-        The band structure; frequencies of shape (n_branches, n_q).
-    unit : str, optional
-        Unit of the frequencies, see
-        :func:`~matminer_phonon_tl.phonons.frequencies.establish_unit`.
-    structure : pymatgen.core.Structure, optional
-        The crystal, for a document without one.
+    The document's frequencies have the shape (n_branches, n_q). ``unit`` is their unit, established
+    from the content if not given; ``structure`` is the crystal, for a document without one. Raises
+    PhononDocumentError where the document is corrupt or incomplete, UnitError where its unit cannot
+    be established.
 
-    Returns
-    -------
-    PhononBands
-        The bands in THz.
-
-    Raises
-    ------
-    PhononDocumentError
-        The document is corrupt or incomplete.
-    UnitError
-        Its unit cannot be established.
-
-    Examples
-    --------
     >>> from matminer_phonon_tl.phonons import diatomic_chain
     >>> read_bands(diatomic_chain()).frequencies.shape
     (6, 41)
@@ -139,7 +119,6 @@ def read_bands(
     return PhononBands(
         frequencies=frequencies * unit_in_thz(established),
         q_fractional=q,
-        q_cartesian=q @ reciprocal,
         reciprocal_matrix=reciprocal,
         labels=_labels(fields["labels_dict"]),
         structure=structure,
@@ -148,42 +127,20 @@ def read_bands(
 
 
 def joined_bands(first: PhononBands, *others: PhononBands) -> PhononBands:
-    """Join the bands of one crystal at several sets of wave vectors.
-
-    Parameters
-    ----------
-    first, *others : PhononBands
-        Bands of the same primitive cell.
-
-    Returns
-    -------
-    PhononBands
-        All wave vectors, in the order given.
-    """
+    """Join the bands of one primitive cell at several sets of wave vectors, in the order given."""
     every = (first, *others)
     return replace(
         first,
         frequencies=np.concatenate([bands.frequencies for bands in every], axis=1),
         q_fractional=np.concatenate([bands.q_fractional for bands in every]),
-        q_cartesian=np.concatenate([bands.q_cartesian for bands in every]),
     )
 
 
 def is_primitive(structure: "Structure") -> tuple[bool, int]:
     """Return whether a cell is primitive, and the number of atoms of the primitive cell.
 
-    Parameters
-    ----------
-    structure : pymatgen.core.Structure
-        The cell; symmetry is searched with a tolerance of 0.01 Angstrom.
+    Symmetry is searched with a tolerance of 0.01 Angstrom.
 
-    Returns
-    -------
-    tuple of bool and int
-        Whether it is, and the primitive cell's number of atoms.
-
-    Examples
-    --------
     >>> from matminer_phonon_tl.phonons import diatomic_chain
     >>> is_primitive(diatomic_chain().structure)
     (True, 2)

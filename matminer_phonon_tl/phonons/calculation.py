@@ -25,44 +25,31 @@ class PhononCalculation:
 
     Documents are read and checked when they are first asked for, so that a corrupt density does not
     stand in the way of a gap.
-
-    Attributes
-    ----------
-    force_constants : ForceConstantPhonons or None
-        Phonons at any wave vector; where there are any, nothing else is asked.
-    bands_document : PhononBands, PhononBandStructure, dict, emmet.core.phonon.PhononBS or None
-        Bands along lines.
-    mesh_document : PhononMesh or None
-        Bands on a mesh of the whole zone.
-    dos_document : PhononDos, dict, emmet.core.phonon.PhononDOS or None
-        Density of states.
-    unit : str or None
-        Unit of the documents' frequencies, where it is stated.
-    given_structure : pymatgen.core.Structure or None
-        The crystal, for documents without one.
-    name : str
-        What to call the calculation.
-    material_id : str or None
-        The material's id, where the document has one.
-    source : str
-        What the phonons are read from: files, or the kind of object.
-    units : str
-        Units of the source, where its format states them.
-    files : tuple of str
-        Names of the files in the folder that was read.
     """
 
     force_constants: ForceConstantPhonons | None = None
+    """Phonons at any wave vector; where there are any, nothing else is asked."""
     bands_document: Any = None
+    """Bands along lines: PhononBands, PhononBandStructure, dict, emmet.core.phonon.PhononBS or
+    None."""
     mesh_document: PhononMesh | None = None
+    """Bands on a mesh of the whole zone."""
     dos_document: Any = None
+    """Density of states: PhononDos, dict, emmet.core.phonon.PhononDOS or None."""
     unit: str | None = None
+    """Unit of the documents' frequencies, where it is stated."""
     given_structure: "Structure | None" = None
+    """The crystal, for documents without one."""
     name: str = ""
+    """What to call the calculation."""
     material_id: str | None = None
+    """The material's id, where the document has one."""
     source: str = ""
+    """What the phonons are read from: files, or the kind of object."""
     units: str = ""
+    """Units of the source, where its format states them."""
     files: tuple[str, ...] = ()
+    """Names of the files in the folder that was read."""
 
     @cached_property
     def bands(self) -> PhononBands | None:
@@ -121,18 +108,7 @@ class PhononCalculation:
         return joined_bands(*parts)
 
     def require_force_constants(self) -> ForceConstantPhonons:
-        """Return the force constants, or raise.
-
-        Returns
-        -------
-        ForceConstantPhonons
-            Phonons at any wave vector.
-
-        Raises
-        ------
-        PhononDocumentError
-            There are none.
-        """
+        """Return the force constants, or raise PhononDocumentError."""
         if self.force_constants is None:
             raise PhononDocumentError(
                 f"expected force constants, got {self.source}, which holds none; pass a "
@@ -141,18 +117,7 @@ class PhononCalculation:
         return self.force_constants
 
     def require_structure(self) -> "Structure":
-        """Return the crystal, or raise.
-
-        Returns
-        -------
-        pymatgen.core.Structure
-            In the cell of the phonons.
-
-        Raises
-        ------
-        PhononDocumentError
-            The source holds none.
-        """
+        """Return the crystal in the cell of the phonons, or raise PhononDocumentError."""
         if self.structure is None:
             raise PhononDocumentError(
                 f"expected a structure in {self.source}, found none; pass structure="

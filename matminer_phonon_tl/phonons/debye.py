@@ -51,22 +51,8 @@ def debye_temperature(source: Any) -> float:
 
 
 def debye_temperature_of(speed: float, structure: "Structure") -> float:
-    """Debye temperature of a crystal whose Debye mean of the speeds of sound is known.
+    """Return the Debye temperature, K, of a crystal whose Debye mean speed of sound is known, km/s.
 
-    Parameters
-    ----------
-    speed : float
-        km/s.
-    structure : pymatgen.core.Structure
-        The crystal; its atoms per volume count.
-
-    Returns
-    -------
-    float
-        Temperature, K.
-
-    Examples
-    --------
     A speed of 2.61 km/s in the lattice of copper:
 
     >>> from pymatgen.core import Lattice, Structure

@@ -20,62 +20,32 @@ _NEGATIVE_DENSITY_TOLERANCE = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class PhononDensity:
-    """A phonon density of states in fixed units, normalised to three modes an atom.
-
-    Attributes
-    ----------
-    frequencies : ndarray of shape (n,)
-        THz, ascending.
-    densities : ndarray of shape (n,)
-        States per THz and cell; their integral is ``3 * n_atoms``.
-    n_atoms : int
-        Atoms in the cell.
-    structure : pymatgen.core.Structure or None
-        The crystal.
-    imaginary_fraction : float
-        Share of the states at negative (imaginary) frequencies.
-    document_unit : str
-        Unit of the frequencies in the document that was read.
-    """
+    """A phonon density of states in fixed units, normalised to three modes an atom."""
 
     frequencies: NDArray[np.float64]
+    """THz, ascending; shape (n,)."""
     densities: NDArray[np.float64]
+    """States per THz and cell; their integral is ``3 * n_atoms``; shape (n,)."""
     n_atoms: int
+    """Atoms in the cell."""
     structure: "Structure | None"
+    """The crystal."""
     imaginary_fraction: float
+    """Share of the states at negative (imaginary) frequencies."""
     document_unit: str = "THz"
+    """Unit of the frequencies in the document that was read."""
 
 
 def read_dos(
     dos: Any, *, unit: str | None = None, structure: "Structure | None" = None
 ) -> PhononDensity:
-    """Read, check and normalise a phonon density of states.
+    """Read and check a phonon density of states, and normalise it to three states an atom.
 
-    Parameters
-    ----------
-    dos : PhononDos, CompletePhononDos, dict or emmet.core.phonon.PhononDOS
-        The density of states.
-    unit : str, optional
-        Unit of the frequencies, see
-        :func:`~matminer_phonon_tl.phonons.frequencies.establish_unit`.
-    structure : pymatgen.core.Structure, optional
-        The crystal, for a document without one. Without any, the number of atoms is a third of
-        the integral.
+    ``unit`` is the unit of its frequencies, established from the content if not given;
+    ``structure`` is the crystal, for a document without one. Without any, the number of atoms is a
+    third of the integral. Raises PhononDocumentError where the document is corrupt or its integral
+    is not three states an atom, UnitError where its unit cannot be established.
 
-    Returns
-    -------
-    PhononDensity
-        The density in states per THz.
-
-    Raises
-    ------
-    PhononDocumentError
-        The document is corrupt, or its integral is not three states an atom.
-    UnitError
-        Its unit cannot be established.
-
-    Examples
-    --------
     >>> from matminer_phonon_tl.phonons import debye_dos
     >>> read_dos(debye_dos(n_atoms=2)).n_atoms
     2

@@ -28,24 +28,10 @@ _DENSEST, _THINNEST = 0.1, 1e5
 
 
 def one_structure(stored: Any, given: "Structure | None") -> "Structure | None":
-    """Return the document's structure, or the caller's where it has none.
+    """Return the document's structure, an object or a dictionary, or the caller's.
 
-    Parameters
-    ----------
-    stored : Structure, dict or None
-        The structure in the document.
-    given : Structure or None
-        The structure that the caller passes.
-
-    Returns
-    -------
-    pymatgen.core.Structure or None
-        The structure, if there is one.
-
-    Raises
-    ------
-    PhononDocumentError
-        One cannot be read or is no crystal's, or the two are of different composition.
+    Raises PhononDocumentError where one cannot be read or is no crystal's, or the two are of
+    different composition.
     """
     from pymatgen.core import Structure
 
@@ -92,20 +78,9 @@ def _check_cell(structure: "Structure") -> None:
 def has_bonds(structure: "Structure") -> bool:
     """Tell whether any two atoms of a crystal are as near to each other as bonds are long.
 
-    Parameters
-    ----------
-    structure : pymatgen.core.Structure
-        The crystal, its lengths in Angstrom. It passes if it holds a rare gas or an element whose
-        radius nobody knows, is disordered, or has a cell too large or too flat to look at.
-
-    Returns
-    -------
-    bool
-        False where lengths are probably in bohr.
-
-    References
-    ----------
-    B. Cordero et al., Dalton Trans. 2832 (2008), doi:10.1039/b801115j (radii).
+    If not, its lengths are probably in bohr, not in Angstrom. A crystal passes if it holds a rare
+    gas or an element whose radius nobody knows, is disordered, or has a cell too large or too flat
+    to look at. Radii: B. Cordero et al., Dalton Trans. 2832 (2008), doi:10.1039/b801115j.
     """
     from pymatgen.analysis.molecule_structure_comparator import CovalentRadius
 
@@ -125,27 +100,7 @@ def has_bonds(structure: "Structure") -> bool:
 
 
 def finite_array(values: Any, name: str, ndim: int) -> NDArray[np.float64]:
-    """Return an array of finite numbers.
-
-    Parameters
-    ----------
-    values : array_like
-        What a document gives.
-    name : str
-        What to call it in an error.
-    ndim : int
-        Number of dimensions that it must have.
-
-    Returns
-    -------
-    ndarray
-        The numbers.
-
-    Raises
-    ------
-    PhononDocumentError
-        It is something else.
-    """
+    """Return a document's values, called ``name``, as an array of finite numbers, or raise."""
     try:
         array = np.asarray(values, dtype=float)
     except (TypeError, ValueError) as error:

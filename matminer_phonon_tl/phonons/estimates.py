@@ -85,18 +85,10 @@ def heat_capacity_at(
 
 
 def heat_capacity_spread(temperature: ArrayLike) -> NDArray[np.float64]:
-    """Standard deviation of the logarithm of what :func:`heat_capacity_at` gives.
+    """Standard deviation of the logarithm of what :func:`heat_capacity_at` gives, at K.
 
-    The error of the model alone, where what it is given is right: 0 at 300 K, 9 % at 100 K.
-
-    Parameters
-    ----------
-    temperature : array_like of shape (n_temperatures,)
-        K; below 50 K as at 50 K.
-
-    Returns
-    -------
-    ndarray of shape (n_temperatures,)
+    The error of the model alone, where what it is given is right: 0 at 300 K, 9 % at 100 K; below
+    50 K as at 50 K.
     """
     ratio = np.log(300.0 / np.maximum(np.asarray(temperature, dtype=float), 50.0))
     return np.where(ratio > 0, 0.07 * ratio**2, np.minimum(-0.015 * ratio, 0.007))

@@ -6,10 +6,10 @@ from matminer.featurizers.base import BaseFeaturizer
 
 from matminer_phonon_tl.citations import LIU_2020, PETRETTO_2018, TOGO_2015
 from matminer_phonon_tl.phonons.bands import read_bands
-from matminer_phonon_tl.phonons.gap import acoustic_optical_gap_of, largest_gap_of
+from matminer_phonon_tl.phonons.gap import acoustic_optical_gap, largest_gap
 from matminer_phonon_tl.phonons.heat_capacity import heat_capacity
-from matminer_phonon_tl.phonons.sound import speed_of_sound_of
-from matminer_phonon_tl.phonons.stability import imaginary_modes_of
+from matminer_phonon_tl.phonons.sound import speed_of_sound
+from matminer_phonon_tl.phonons.stability import imaginary_modes
 from matminer_phonon_tl.units import THZ_TO_CM1
 
 if TYPE_CHECKING:
@@ -54,18 +54,7 @@ class PhononBandFeaturizer(BaseFeaturizer):
         self.imaginary = imaginary
 
     def precheck(self, bs: Any) -> bool:
-        """Return whether ``bs`` looks like a band structure.
-
-        Parameters
-        ----------
-        bs : object
-            A cell of a DataFrame.
-
-        Returns
-        -------
-        bool
-            True if it has what a band structure has.
-        """
+        """Return whether ``bs``, a cell of a DataFrame, looks like a band structure."""
         return hasattr(bs, "bands") or hasattr(bs, "to_pmg") or isinstance(bs, dict)
 
     def featurize(self, bs: Any) -> list[float]:
@@ -97,29 +86,23 @@ class PhononBandFeaturizer(BaseFeaturizer):
             THZ_TO_CM1 * float(bands.frequencies.max()),
             THZ_TO_CM1 * float(bands.frequencies.min()),
         ]
-        if self.imaginary == "nan" and imaginary_modes_of(bands).unstable:
+        if self.imaginary == "nan" and imaginary_modes(bands).unstable:
             return [float("nan")] * 5 + [*range_, 1.0]
         has_optical = len(bands.frequencies) > 3
-        gap = acoustic_optical_gap_of(bands, signed=has_optical)
-        largest = largest_gap_of(bands)
+        gap = acoustic_optical_gap(bands, signed=has_optical)
+        largest = largest_gap(bands)
         return [
             max(0.0, gap),
             gap if has_optical else float("nan"),
             largest.width,
             largest.lower_edge if largest.width else 0.0,
-            speed_of_sound_of(bands),
+            speed_of_sound(bands),
             *range_,
             0.0,
         ]
 
     def feature_labels(self) -> list[str]:
-        """Return the names of the features with their units.
-
-        Returns
-        -------
-        list of 8 str
-            In the order of :meth:`featurize`.
-        """
+        """Return the names of the features with their units."""
         return [
             "acoustic-optical gap [cm-1]",
             "signed acoustic-optical gap [cm-1]",
@@ -132,23 +115,11 @@ class PhononBandFeaturizer(BaseFeaturizer):
         ]
 
     def citations(self) -> list[str]:
-        """Return the papers that define the features, as BibTeX.
-
-        Returns
-        -------
-        list of str
-            BibTeX entries.
-        """
+        """Return the papers that define the features, as BibTeX."""
         return [LIU_2020, PETRETTO_2018]
 
     def implementors(self) -> list[str]:
-        """Return who wrote this.
-
-        Returns
-        -------
-        list of str
-            Names.
-        """
+        """Return who wrote this."""
         return ["The matminer-phonon-tl developers"]
 
 
@@ -189,17 +160,7 @@ class PhononDOSFeaturizer(BaseFeaturizer):
     def precheck(self, dos: Any, structure: "Structure | None" = None) -> bool:
         """Return whether ``dos`` looks like a density of states with what the features need.
 
-        Parameters
-        ----------
-        dos : object
-            A cell of a DataFrame.
-        structure : pymatgen.core.Structure, optional
-            The cell of the second column.
-
-        Returns
-        -------
-        bool
-            True if it has.
+        ``structure`` is the cell of the second column, if there is one.
         """
         stored = dos.get("structure") if isinstance(dos, dict) else getattr(dos, "structure", None)
         has_densities = hasattr(dos, "densities") or (isinstance(dos, dict) and "densities" in dos)
@@ -237,33 +198,15 @@ class PhononDOSFeaturizer(BaseFeaturizer):
         return [value for row in capacities for value in row]
 
     def feature_labels(self) -> list[str]:
-        """Return the names of the features with their units.
-
-        Returns
-        -------
-        list of str
-            In the order of :meth:`featurize`.
-        """
+        """Return the names of the features with their units."""
         formula_unit = [f"heat capacity at {t:g} K [J/mol/K]" for t in self.temperatures]
         atom = [f"heat capacity per atom at {t:g} K [J/mol/K]" for t in self.temperatures]
         return [*(formula_unit if self.per_formula_unit else []), *atom]
 
     def citations(self) -> list[str]:
-        """Return the papers that define the features, as BibTeX.
-
-        Returns
-        -------
-        list of str
-            BibTeX entries.
-        """
+        """Return the papers that define the features, as BibTeX."""
         return [LIU_2020, PETRETTO_2018, TOGO_2015]
 
     def implementors(self) -> list[str]:
-        """Return who wrote this.
-
-        Returns
-        -------
-        list of str
-            Names.
-        """
+        """Return who wrote this."""
         return ["The matminer-phonon-tl developers"]

@@ -32,18 +32,12 @@ lattice vector."""
 
 @dataclass(frozen=True, eq=False)
 class PhononMesh:
-    """Phonons on a mesh of wave vectors that holds Gamma and the zone boundary.
-
-    Attributes
-    ----------
-    bands : PhononBands
-        Frequencies (THz) at the wave vectors that symmetry leaves different.
-    weights : ndarray of shape (n_q,)
-        Share of the zone that each of them stands for; their sum is 1.
-    """
+    """Phonons on a mesh of wave vectors that holds Gamma and the zone boundary."""
 
     bands: PhononBands
+    """Frequencies (THz) at the wave vectors that symmetry leaves different."""
     weights: NDArray[np.float64]
+    """Share of the zone that each of them stands for; their sum is 1; shape (n_q,)."""
 
 
 class ForceConstantPhonons:
@@ -115,18 +109,7 @@ class ForceConstantPhonons:
         return float(self._units.factor / self.phonon.unit_conversion_factor)
 
     def at(self, q_fractional: NDArray[np.float64]) -> PhononBands:
-        """Compute the phonons at wave vectors.
-
-        Parameters
-        ----------
-        q_fractional : ndarray of shape (n_q, 3)
-            In units of the reciprocal lattice vectors of the primitive cell.
-
-        Returns
-        -------
-        PhononBands
-            Frequencies in THz.
-        """
+        """Compute the phonons at wave vectors in units of the primitive reciprocal lattice."""
         self.phonon.run_qpoints(q_fractional)
         frequencies = np.asarray(self.phonon.qpoints.frequencies)
         return self._bands(q_fractional, frequencies)
@@ -134,16 +117,8 @@ class ForceConstantPhonons:
     def mesh(self, length: float | None = None) -> PhononMesh:
         """Compute the phonons on a mesh centred at Gamma, of an even number of divisions.
 
-        Parameters
-        ----------
-        length : float, optional
-            Angstrom; doubling it makes the mesh twice as fine along each axis. Default:
-            :data:`FINE_MESH` for up to 8 atoms in the primitive cell, :data:`COARSE_MESH` beyond.
-
-        Returns
-        -------
-        PhononMesh
-            Frequencies and weights.
+        Doubling ``length``, Angstrom, makes the mesh twice as fine along each axis. Default:
+        :data:`FINE_MESH` for up to 8 atoms in the primitive cell, :data:`COARSE_MESH` beyond.
         """
         if length is not None and not 0.0 < length < np.inf:
             raise ValueError(f"expected a length above 0 Angstrom, got {length!r}; pass it so")
@@ -158,13 +133,7 @@ class ForceConstantPhonons:
         return self._meshes[length]
 
     def density(self) -> PhononDensity:
-        """Compute the density of states of the default mesh by the tetrahedron method.
-
-        Returns
-        -------
-        PhononDensity
-            States per THz and cell.
-        """
+        """Compute the density of states of the default mesh by the tetrahedron method."""
         self.mesh()
         factor = self._to_thz
         highest = float(np.max(self.phonon.mesh.frequencies))
@@ -186,19 +155,9 @@ class ForceConstantPhonons:
     ) -> tuple[PhononBands, NDArray[np.float64]]:
         """Compute the phonons next to Gamma, where polar branches depend on the direction.
 
-        Parameters
-        ----------
-        directions : ndarray of shape (n_directions, 3)
-            Cartesian unit vectors.
-        n_lengths : int, default 1
-            Wave vectors along each direction, at equal steps from Gamma.
-
-        Returns
-        -------
-        PhononBands
-            Wave vectors in the order of the directions, the shortest first along each.
-        ndarray of shape (n_lengths,)
-            Lengths of the wave vectors along each direction, 1/Angstrom.
+        ``n_lengths`` wave vectors lie at equal steps along each of ``directions``, Cartesian unit
+        vectors of shape (n_directions, 3). Returns the bands, the shortest wave vector first along
+        each direction, and the lengths of shape (n_lengths,), 1/Angstrom.
         """
         shortest = np.linalg.norm(self.reciprocal_matrix, axis=1).min()
         lengths = _SMALLEST_WAVE_VECTOR * shortest / 2.0 * np.arange(1, n_lengths + 1)
@@ -206,18 +165,10 @@ class ForceConstantPhonons:
         return self.at(cartesian @ np.linalg.inv(self.reciprocal_matrix)), lengths
 
     def orbits(self, directions: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Tell which directions symmetry makes equal.
+        """Tell which directions, Cartesian unit vectors, symmetry makes equal.
 
-        Parameters
-        ----------
-        directions : ndarray of shape (n_directions, 3)
-            Cartesian unit vectors.
-
-        Returns
-        -------
-        ndarray of shape (n_directions,)
-            Index of the first direction that is equal to each one, by an operation of the point
-            group or by inversion.
+        Returns for each the index of the first that is equal to it by an operation of the point
+        group or by inversion.
         """
         lattice = self._lattice.T  # columns
         rotations = np.asarray(self.phonon.primitive_symmetry.pointgroup_operations)
@@ -232,7 +183,6 @@ class ForceConstantPhonons:
         return PhononBands(
             frequencies=np.sort(frequencies, axis=1).T * self._to_thz,
             q_fractional=q_fractional,
-            q_cartesian=q_fractional @ self.reciprocal_matrix,
             reciprocal_matrix=self.reciprocal_matrix,
             labels={},
             structure=self.structure,
@@ -257,14 +207,10 @@ class ForceConstantPhonons:
 
 @cache
 def hemisphere() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return directions over which a mean is taken, by Lebedev's quadrature.
+    """Return directions over which a mean is taken, by Lebedev's quadrature, and weights.
 
-    Returns
-    -------
-    directions : ndarray of shape (55, 3)
-        Unit vectors, one of each opposite pair of the 110 points.
-    weights : ndarray of shape (55,)
-        Their weights, of sum 1.
+    Unit vectors of shape (55, 3), one of each opposite pair of the 110 points; the weights' sum is
+    1.
     """
     from scipy.integrate import lebedev_rule
 

@@ -50,25 +50,10 @@ _DENSITY_RATIO_TOLERANCE = 0.03
 
 
 def canonical_unit(unit: str) -> str:
-    """Return the package's spelling of a frequency unit.
+    """Return the package's spelling of a frequency unit, or raise UnitError.
 
-    Parameters
-    ----------
-    unit : str
-        A unit's name in any case; ``cm^-1`` and ``1/cm`` mean ``cm-1``.
+    The case does not matter; ``cm^-1`` and ``1/cm`` mean ``cm-1``.
 
-    Returns
-    -------
-    str
-        ``"THz"``, ``"eV"``, ``"meV"`` or ``"cm-1"``.
-
-    Raises
-    ------
-    UnitError
-        The unit is none of these.
-
-    Examples
-    --------
     >>> canonical_unit("thz")
     'THz'
     """
@@ -82,25 +67,8 @@ def canonical_unit(unit: str) -> str:
 
 
 def unit_in_thz(unit: str) -> float:
-    """Return how many THz one ``unit`` is.
+    """Return how many THz one ``unit`` is; UnitError where :func:`canonical_unit` does not know it.
 
-    Parameters
-    ----------
-    unit : str
-        A unit that :func:`canonical_unit` knows.
-
-    Returns
-    -------
-    float
-        THz per unit.
-
-    Raises
-    ------
-    UnitError
-        The unit is unknown.
-
-    Examples
-    --------
     >>> round(unit_in_thz("eV"), 2)
     241.8
     """
@@ -150,15 +118,7 @@ def highest_frequency_bounds(
 
 
 def warn_of_highest(in_thz: float, document: str) -> None:
-    """Warn of a highest frequency that no crystal has, whoever stated the unit.
-
-    Parameters
-    ----------
-    in_thz : float
-        Highest frequency, THz.
-    document : str
-        What to call the document.
-    """
+    """Warn of a highest frequency, THz, that no crystal has, whoever stated the unit."""
     low, high = PLAUSIBLE_HIGHEST
     if not low <= in_thz <= high:
         warnings.warn(
@@ -232,22 +192,6 @@ def establish_unit(
     ...
     matminer_phonon_tl.exceptions.UnitError: expected frequencies of one possible unit in ...
     """
-    established = _establish(
-        max_frequency, unit, known_unit, structure, dos_integral, n_atoms, document
-    )
-    warn_of_highest(max_frequency * unit_in_thz(established), document)
-    return established
-
-
-def _establish(
-    max_frequency: float,
-    unit: str | None,
-    known_unit: str | None,
-    structure: "Structure | None",
-    dos_integral: float | None,
-    n_atoms: int | None,
-    document: str,
-) -> str:
     masses = None
     if structure is not None:
         masses = [float(mass) for e in structure.composition.elements if (mass := e.atomic_mass)]
@@ -257,35 +201,39 @@ def _establish(
     low, high = highest_frequency_bounds(masses, rare_gas=rare_gas)
     candidates = [u for u in INFERRED_UNITS if low <= max_frequency * unit_in_thz(u) <= high]
 
-    for stated, origin in ((unit, "unit"), (known_unit, "the document's field says")):
-        if stated is not None:
-            return _checked(canonical_unit(stated), origin, candidates, max_frequency, (low, high))
-
+    named = None
     if dos_integral is not None and n_atoms:
         named = _unit_named_by_integral(dos_integral / (3.0 * n_atoms))
-        # a density normalised to 1 names a unit by chance: 1/33 of 11 atoms is THz in cm-1
-        if named in candidates:
-            return named
-    if len(candidates) == 1:
-        return candidates[0]
-    hint = "" if structure is not None else ", or the structure"
-    raise _ambiguity(candidates, max_frequency, (low, high), document, hint)
+    stated, origin = (known_unit, "the document's field says") if unit is None else (unit, "unit")
+    if stated is not None:
+        established = canonical_unit(stated)
+        _check_stated(established, origin, candidates, max_frequency, (low, high))
+    # a density normalised to 1 names a unit by chance: 1/33 of 11 atoms is THz in cm-1
+    elif named in candidates:
+        established = named
+    elif len(candidates) == 1:
+        established = candidates[0]
+    else:
+        hint = "" if structure is not None else ", or the structure"
+        raise _ambiguity(candidates, max_frequency, (low, high), document, hint)
+    warn_of_highest(max_frequency * unit_in_thz(established), document)
+    return established
 
 
-def _checked(
+def _check_stated(
     unit: str,
     origin: str,
     candidates: list[str],
     max_frequency: float,
     bounds: tuple[float, float],
-) -> str:
-    """Return the stated unit unless only another one is physical."""
+) -> None:
+    """Refuse the stated unit if only another one is physical."""
     low, high = bounds
     in_thz = max_frequency * unit_in_thz(unit)
     # a model crystal may be softer or stiffer than anything real: then no unit fits, and the
     # caller's word stands
     if low <= in_thz <= high or not candidates:
-        return unit
+        return
     raise UnitError(
         f"{origin}={unit!r} contradicts the content: it puts the highest frequency at "
         f"{in_thz:.4g} THz, outside the physical {low:.2f} to {high:.0f} THz, while "

@@ -117,26 +117,14 @@ def acoustic_optical_gap(
     >>> round(acoustic_optical_gap(diatomic_chain(springs=(20.0, 20.0, 200.0)), signed=True), 2)
     -9.37
     """
-    return acoustic_optical_gap_of(
-        calculation_of(bs, unit=unit, structure=structure).zone,
-        signed=signed,
+    edges = acoustic_optical_edges(
+        bs,
+        unit=unit,
+        structure=structure,
         require_primitive=require_primitive,
         allow_imaginary=allow_imaginary,
     )
-
-
-def acoustic_optical_gap_of(
-    bands: PhononBands,
-    *,
-    signed: bool = False,
-    require_primitive: bool = True,
-    allow_imaginary: bool = False,
-) -> float:
-    """As :func:`acoustic_optical_gap`, of bands that have been read."""
-    edges = acoustic_optical_edges_of(
-        bands, require_primitive=require_primitive, allow_imaginary=allow_imaginary
-    )
-    if len(bands.frequencies) == 3:
+    if np.isnan(edges.optical_bottom):
         if signed:
             raise PhononDocumentError(
                 "expected at least 2 atoms in the cell for a signed gap, got 1, which has no "
@@ -182,17 +170,7 @@ def acoustic_optical_edges(
     >>> round(edges.acoustic_top, 2), round(edges.optical_bottom, 2), round(edges.signed_gap, 2)
     (170.91, 381.33, 210.41)
     """
-    return acoustic_optical_edges_of(
-        calculation_of(bs, unit=unit, structure=structure).zone,
-        require_primitive=require_primitive,
-        allow_imaginary=allow_imaginary,
-    )
-
-
-def acoustic_optical_edges_of(
-    bands: PhononBands, *, require_primitive: bool = True, allow_imaginary: bool = False
-) -> AcousticOpticalEdges:
-    """As :func:`acoustic_optical_edges`, of bands that have been read."""
+    bands = calculation_of(bs, unit=unit, structure=structure).zone
     _check(bands, require_primitive=require_primitive, allow_imaginary=allow_imaginary)
     has_optical = len(bands.frequencies) > 3
     return AcousticOpticalEdges(
@@ -214,20 +192,14 @@ def largest_gap(
 
     .. math:: \Delta = \max_j \left(\min_q f_{j+1}(q) - \max_q f_j(q)\right)
 
-    This is the general question: wurtzite GaN has no gap above its third branch, because its
-    cell holds two formula units, but a wide one above its sixth. It does not depend on the choice
-    of the cell.
+    This is the general question: wurtzite GaN has no gap above its third branch, because its cell
+    holds two formula units, but a wide one above its sixth. It does not depend on the choice of the
+    cell.
 
     Parameters
     ----------
-    bs : PhononBandStructure, dict, emmet.core.phonon.PhononBS or phonopy.Phonopy
-        Phonon band structure; or force constants, whose bands over the whole zone are computed.
-    unit : str, optional
-        Unit of the document's frequencies; established from the content if not given.
-    structure : pymatgen.core.Structure, optional
-        The crystal, for a document without one.
-    allow_imaginary : bool, default False
-        Take the branches of an unstable structure too.
+    bs, unit, structure, allow_imaginary
+        As for :func:`acoustic_optical_gap`.
 
     Returns
     -------
@@ -236,16 +208,8 @@ def largest_gap(
 
     Raises
     ------
-    PhononDocumentError
-        The document is corrupt.
-    UnitError
-        The unit cannot be established.
-    UnstableStructureError
-        There are imaginary modes.
-
-    References
-    ----------
-    Z. Liu, M. Jiang and T. Luo, Sci. Adv. 6, eabd1356 (2020), doi:10.1126/sciadv.abd1356.
+    PhononDocumentError, UnitError, UnstableStructureError
+        As :func:`acoustic_optical_gap`.
 
     Examples
     --------
@@ -255,11 +219,6 @@ def largest_gap(
     (210.41, 170.91, 381.33, 3)
     """
     bands = calculation_of(bs, unit=unit, structure=structure).zone
-    return largest_gap_of(bands, allow_imaginary=allow_imaginary)
-
-
-def largest_gap_of(bands: PhononBands, *, allow_imaginary: bool = False) -> SpectralGap:
-    """As :func:`largest_gap`, of bands that have been read."""
     _check(bands, require_primitive=False, allow_imaginary=allow_imaginary)
     tops = bands.frequencies[:-1].max(axis=1)
     bottoms = bands.frequencies[1:].min(axis=1)

@@ -149,23 +149,12 @@ def heat_capacity_of(
 def heat_capacity_of_mesh(
     mesh: PhononMesh, temperature: "float | NDArray[np.float64]"
 ) -> NDArray[np.float64]:
-    """Heat capacity of a mole of cells, summed over the modes of a mesh, J/mol/K.
+    """Heat capacity of a mole of cells of a stable crystal, from a mesh, J/mol/K.
 
-    The acoustic modes of the zone centre have no frequency there. They stand for the waves of its
-    share of the zone, and get these waves' mean by Debye's model: else a few kelvin would give a
-    multiple of the truth.
-
-    Parameters
-    ----------
-    mesh : PhononMesh
-        Of a stable crystal.
-    temperature : float or ndarray
-        K, above 0.
-
-    Returns
-    -------
-    ndarray
-        Of the shape of ``temperature``.
+    Its shape is that of ``temperature``, K, above 0. It is summed over the modes. The acoustic ones
+    of the zone centre have no frequency there: they stand for the waves of its share of the zone,
+    and get these waves' mean by Debye's model; else a few kelvin would give a multiple of the
+    truth.
     """
     temperature = np.asarray(temperature, dtype=float)
     modes = np.array([_einstein(mesh.bands.frequencies, t).sum(axis=0) for t in temperature.flat])
@@ -191,8 +180,7 @@ def _acoustic_at_centre(mesh: PhononMesh) -> tuple[int, float] | None:
     if len(bands.gamma_indices) != 1:
         return None
     centre = int(bands.gamma_indices[0])
-    offset = bands.q_fractional - np.round(bands.q_fractional)
-    length = np.linalg.norm(offset @ bands.reciprocal_matrix, axis=1)
+    length = bands.distance_to_gamma
     others = np.delete(length, centre)
     if not len(others):
         return None
@@ -219,6 +207,11 @@ def _amount(n_atoms: int, structure: "Structure | None", per: str) -> float:
             "expected a structure, which tells the formula unit, got a density of states without "
             'one; pass structure=, or ask per="atom"'
         )
+    return formula_units(structure)
+
+
+def formula_units(structure: "Structure") -> float:
+    """Return how many reduced formula units a cell holds."""
     composition = structure.composition
     return float(composition.num_atoms / composition.reduced_composition.num_atoms)
 

@@ -20,22 +20,9 @@ _DENSITY = ("phonon_dos", "ph_dos", "dos")
 
 
 def read_json(path: Path) -> list[PhononCalculation]:
-    """Read the phonon documents in a JSON file, compressed or not.
+    """Read the phonon documents in a JSON file, one or a list of them, compressed or not.
 
-    Parameters
-    ----------
-    path : Path
-        One document, or a list of them.
-
-    Returns
-    -------
-    list of PhononCalculation
-        In the order of the file.
-
-    Raises
-    ------
-    PhononDocumentError
-        The file is no JSON, or holds another kind of document.
+    Raises PhononDocumentError where the file is no JSON or holds another kind of document.
     """
     try:
         with open_unpacked(path, MAX_BYTES) as file:
@@ -67,20 +54,9 @@ def read_json(path: Path) -> list[PhononCalculation]:
 def document_calculation(
     document: Mapping[str, Any], *, unit: str | None = None, structure: "Structure | None" = None
 ) -> PhononCalculation | None:
-    """Recognise a document by its members.
+    """Recognise a document by its members; None where they are another kind's.
 
-    Parameters
-    ----------
-    document : mapping
-        A dictionary of pymatgen's or emmet's, a document that holds both bands and density, or a
-        raw one of Petretto's.
-    unit, structure
-        As for :func:`~matminer_phonon_tl.phonons.bands.read_bands`.
-
-    Returns
-    -------
-    PhononCalculation or None
-        None where it is none of these.
+    ``unit`` and ``structure`` are as for :func:`~matminer_phonon_tl.phonons.bands.read_bands`.
     """
     if {"metadata", "phonon"} <= set(document):
         return read_petretto(document)
@@ -108,24 +84,8 @@ def document_calculation(
 def read_petretto(document: Mapping[str, Any]) -> PhononCalculation:
     """Read a raw document of Petretto et al. (2018): cm-1, ``[q][branch]``, the structure as a CIF.
 
-    Parameters
-    ----------
-    document : mapping
-        With ``metadata`` and ``phonon``.
-
-    Returns
-    -------
-    PhononCalculation
-        Bands and density of states.
-
-    Raises
-    ------
-    PhononDocumentError
-        A member is missing or is something else.
-
-    References
-    ----------
-    G. Petretto et al., Sci. Data 5, 180065 (2018), doi:10.1038/sdata.2018.65.
+    Raises PhononDocumentError where a member is missing or is something else. The format: G.
+    Petretto et al., Sci. Data 5, 180065 (2018), doi:10.1038/sdata.2018.65.
     """
     from pymatgen.core import Structure
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import constants
 
-from matminer_phonon_tl.exceptions import MissingExtraError, way_to_install
+from matminer_phonon_tl.exceptions import needs
 from matminer_phonon_tl.units import THZ_TO_HZ
 
 if TYPE_CHECKING:
@@ -18,34 +18,16 @@ if TYPE_CHECKING:
 def chain_frequencies(
     phase: NDArray[np.float64], masses: tuple[float, float], spring: float
 ) -> NDArray[np.float64]:
-    r"""Frequencies of the diatomic chain with one spring constant.
+    r"""Frequencies of the diatomic chain's acoustic and optical branch, THz, shape (2, n_q).
 
     .. math:: \omega_\pm^2 = K\left(\frac1{m_1}+\frac1{m_2}\right) \pm
         K\sqrt{\left(\frac1{m_1}+\frac1{m_2}\right)^2 - \frac{4\sin^2(qa/2)}{m_1 m_2}}
 
-    The gap opens from :math:`\sqrt{2K/m_{heavy}}` to :math:`\sqrt{2K/m_{light}}`, and sound
-    travels at :math:`a\sqrt{K/2(m_1+m_2)}`, where :math:`a` is the length of the cell.
+    for one spring constant K (N/m), masses in u and the phase :math:`qa` from cell to cell. The gap
+    opens from :math:`\sqrt{2K/m_{heavy}}` to :math:`\sqrt{2K/m_{light}}`, and sound travels at
+    :math:`a\sqrt{K/2(m_1+m_2)}`, where :math:`a` is the length of the cell. M. Born and K. Huang,
+    Dynamical Theory of Crystal Lattices (Oxford, 1954), section 5.
 
-    Parameters
-    ----------
-    phase : ndarray of shape (n_q,)
-        The phase :math:`qa` from cell to cell.
-    masses : tuple of two floats
-        Masses, u.
-    spring : float
-        Spring constant, N/m.
-
-    Returns
-    -------
-    ndarray of shape (2, n_q)
-        Frequencies of the acoustic and of the optical branch, THz.
-
-    References
-    ----------
-    M. Born and K. Huang, Dynamical Theory of Crystal Lattices (Oxford, 1954), section 5.
-
-    Examples
-    --------
     >>> chain_frequencies(np.array([0.0]), (30.0, 70.0), 100.0).round(3).tolist()
     [[0.0], [12.053]]
     """
@@ -184,14 +166,9 @@ def zincblende_springs(
     >>> zincblende_springs().primitive.symbols  # doctest: +SKIP
     ['Ga', 'N']
     """
-    try:
+    with needs("phonopy", "phonopy for a zincblende model crystal"):
         from phonopy import Phonopy
         from phonopy.structure.atoms import PhonopyAtoms
-    except ImportError as error:
-        raise MissingExtraError(
-            "expected phonopy for a zincblende model crystal, found none: "
-            f"{way_to_install('phonopy')}"
-        ) from error
     cell = PhonopyAtoms(
         symbols=list(species),
         cell=edge / 2.0 * (1.0 - np.eye(3)),

@@ -29,22 +29,10 @@ _OTHER_CELL = {
 
 
 def bands_along_lines(phonons: ForceConstantPhonons) -> PhononBands:
-    """Compute bands along the lines between special points, as band structures are drawn.
+    """Compute bands along the lines between special points, which they name, as they are drawn.
 
-    Parameters
-    ----------
-    phonons : ForceConstantPhonons
-        Phonons of a primitive cell; in any other, the lines lead along its reciprocal lattice
-        vectors.
-
-    Returns
-    -------
-    PhononBands
-        With the names of the special points.
-
-    References
-    ----------
-    W. Setyawan and S. Curtarolo, Comput. Mater. Sci. 49, 299 (2010),
+    In a cell that is not primitive, the lines lead along its reciprocal lattice vectors. W.
+    Setyawan and S. Curtarolo, Comput. Mater. Sci. 49, 299 (2010),
     doi:10.1016/j.commatsci.2010.05.010.
     """
     points, lines = _special_points(phonons.structure)
@@ -60,12 +48,8 @@ def bands_along_lines(phonons: ForceConstantPhonons) -> PhononBands:
         a + np.outer(f.clip(_NEXT_TO_END / length, 1.0 - _NEXT_TO_END / length), b - a)
         for f, length, (a, b) in zip(fractions, lengths, segments, strict=True)
     ]
-    q = np.concatenate(exact)
     return replace(
-        phonons.at(np.concatenate(inside)),
-        q_fractional=q,
-        q_cartesian=q @ phonons.reciprocal_matrix,
-        labels=points,
+        phonons.at(np.concatenate(inside)), q_fractional=np.concatenate(exact), labels=points
     )
 
 

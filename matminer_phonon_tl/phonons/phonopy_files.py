@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matminer_phonon_tl.exceptions import (
-    MissingExtraError,
     MissingPhononsError,
     PhononDocumentError,
     PhononTLError,
-    way_to_install,
+    needs,
 )
 from matminer_phonon_tl.phonons.calculation import PhononCalculation
 from matminer_phonon_tl.phonons.force_constants import ForceConstantPhonons, PhononMesh
@@ -67,25 +66,10 @@ _LATER = 1.0  # seconds between two files that were written one after the other
 def read_phonopy(path: Path) -> PhononCalculation:
     """Read a calculation of phonopy's, whatever force calculator was behind it.
 
-    Parameters
-    ----------
-    path : Path
-        A folder, of which the newest whole source of force constants is taken, or else bands and
-        meshes computed before; or one file of it.
-
-    Returns
-    -------
-    PhononCalculation
-        Its ``source`` names the files that were read.
-
-    Raises
-    ------
-    MissingPhononsError
-        There is no calculation, or it has no forces.
-    PhononDocumentError
-        A file is corrupt.
-    MissingExtraError
-        phonopy is not installed.
+    Of a folder, the newest whole source of force constants is taken, or else bands and meshes
+    computed before; ``path`` may be one file of it too. Raises MissingPhononsError where there is
+    no calculation or it has no forces, PhononDocumentError where a file is corrupt,
+    MissingExtraError where phonopy is not installed.
     """
     with TemporaryDirectory() as unpacked:
         try:
@@ -561,13 +545,8 @@ class _FolderReader:
 
 
 def _import_phonopy() -> None:
-    try:
+    with needs("phonopy", "phonopy to compute phonons from force constants"):
         import phonopy  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError(
-            "expected phonopy to compute phonons from force constants, found none: "
-            + way_to_install("phonopy")
-        ) from error
 
 
 def _load_yaml(text: str) -> Any:

@@ -23,26 +23,9 @@ def read_settings(text: str) -> dict[str, str]:
 
 
 def supercell_matrix(settings: dict[str, str], n_atoms: int, *, max_atoms: int) -> NDArray[np.intp]:
-    """Return DIM as a matrix, if its supercell is one that somebody may have computed.
+    """Return DIM as a matrix of shape (3, 3), or raise PhononDocumentError.
 
-    Parameters
-    ----------
-    settings : dict of str to str
-        Those of a phonopy.conf.
-    n_atoms : int
-        Atoms in the unit cell.
-    max_atoms : int
-        Most atoms that the supercell may have.
-
-    Returns
-    -------
-    ndarray of shape (3, 3)
-        Whole numbers.
-
-    Raises
-    ------
-    PhononDocumentError
-        It is missing, is no matrix, or makes too large a supercell.
+    It is refused where its supercell has more than ``max_atoms`` atoms.
     """
     given = settings.get("DIM", "")
     whole = [re.fullmatch(r"[+-]?\d{1,4}", number) for number in given.split()]
@@ -64,20 +47,7 @@ def supercell_matrix(settings: dict[str, str], n_atoms: int, *, max_atoms: int) 
 def primitive_matrix(settings: dict[str, str]) -> Any:
     """Return PRIMITIVE_AXIS, whose numbers may be fractions, as a matrix, or a centring's letter.
 
-    Parameters
-    ----------
-    settings : dict of str to str
-        Those of a phonopy.conf.
-
-    Returns
-    -------
-    ndarray of shape (3, 3), str or None
-        The unit matrix where nothing is set; None for AUTO, which leaves it to symmetry.
-
-    Raises
-    ------
-    PhononDocumentError
-        It is neither.
+    The unit matrix where nothing is set; None for AUTO, which leaves it to symmetry.
     """
     given = settings.get("PRIMITIVE_AXES", settings.get("PRIMITIVE_AXIS", "1 0 0 0 1 0 0 0 1"))
     if given.upper() in _CENTRINGS:

@@ -15,9 +15,10 @@ from matminer_phonon_tl.phonons.calculation import PhononCalculation
 from matminer_phonon_tl.phonons.debye import debye_temperature_of
 from matminer_phonon_tl.phonons.force_constants import ForceConstantPhonons
 from matminer_phonon_tl.phonons.frequencies import warn_of_highest
-from matminer_phonon_tl.phonons.gap import SpectralGap, acoustic_optical_edges_of, largest_gap_of
+from matminer_phonon_tl.phonons.gap import SpectralGap, acoustic_optical_edges, largest_gap
 from matminer_phonon_tl.phonons.heat_capacity import (
     checked_temperatures,
+    formula_units,
     heat_capacity_of,
     heat_capacity_of_mesh,
 )
@@ -28,7 +29,7 @@ from matminer_phonon_tl.phonons.sound import (
     sound_velocities_of,
     warn_of_speed,
 )
-from matminer_phonon_tl.phonons.stability import ImaginaryModes, imaginary_modes_of
+from matminer_phonon_tl.phonons.stability import ImaginaryModes, imaginary_modes
 from matminer_phonon_tl.units import THZ_TO_CM1
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ class PhononProperties:
         """
         crystal = self.structure
         n_atoms = _NAN if crystal is None else len(crystal)
-        formula_units = _NAN if crystal is None else _formula_units(crystal)
+        per_cell = _NAN if crystal is None else formula_units(crystal)
         row = {
             "formula": None if crystal is None else crystal.composition.reduced_formula,
             "nsites": None if crystal is None else len(crystal),
@@ -174,7 +175,7 @@ class PhononProperties:
             "speed_debye": self.speeds.debye,
             "speeds_over": self.speeds_over or None,
             "debye_temperature": self.debye_temperature,
-            "heat_capacity": self.heat_capacity_per_cell / formula_units,
+            "heat_capacity": self.heat_capacity_per_cell / per_cell,
             "heat_capacity_per_atom": self.heat_capacity_per_cell / n_atoms,
             "temperatures": list(self.temperatures),
             "heat_capacities": [None if math.isnan(c) else c for c in self.heat_capacities],
@@ -260,11 +261,11 @@ def _of_force_constants(
     mesh = phonons.mesh(mesh_length)
     speeds, around_gamma = directional_speeds_of(phonons)
     everywhere = joined_bands(mesh.bands, around_gamma)
-    imaginary = imaginary_modes_of(everywhere)
+    imaginary = imaginary_modes(everywhere)
     highest = float(everywhere.frequencies.max())
     warn_of_highest(highest, "crystal")
     warn_of_speed(speeds.mean)
-    edges = acoustic_optical_edges_of(everywhere, require_primitive=False, allow_imaginary=True)
+    edges = acoustic_optical_edges(everywhere, require_primitive=False, allow_imaginary=True)
     notes = []
     if edges.optical_bottom < LOWEST_OPTICAL:
         speeds = _NO_SPEEDS
@@ -282,7 +283,7 @@ def _of_force_constants(
         notes.append("heat capacity: there are imaginary modes.")
     else:
         per_cell = float(heat_capacity_of_mesh(mesh, ROOM_TEMPERATURE))
-        capacities = heat_capacity_of_mesh(mesh, temperatures) / _formula_units(phonons.structure)
+        capacities = heat_capacity_of_mesh(mesh, temperatures) / formula_units(phonons.structure)
     acoustic_top, optical_bottom = _edges(everywhere, edges, notes)
     return PhononProperties(
         is_stable=not imaginary.unstable,
@@ -290,7 +291,7 @@ def _of_force_constants(
         max_frequency=THZ_TO_CM1 * highest,
         acoustic_top=acoustic_top,
         optical_bottom=optical_bottom,
-        largest_gap=largest_gap_of(everywhere, allow_imaginary=True),
+        largest_gap=largest_gap(everywhere, allow_imaginary=True),
         speeds=speeds,
         debye_temperature=debye_temperature_of(speeds.debye, phonons.structure),
         heat_capacity_per_cell=per_cell,
@@ -305,12 +306,6 @@ def _of_force_constants(
     )
 
 
-def _formula_units(structure: "Structure") -> float:
-    """Return how many reduced formula units a cell holds."""
-    composition = structure.composition
-    return float(composition.num_atoms / composition.reduced_composition.num_atoms)
-
-
 def _of_documents(
     calculation: PhononCalculation, temperatures: NDArray[np.float64]
 ) -> PhononProperties:
@@ -323,26 +318,26 @@ def _of_documents(
         notes.append("heat capacity: it takes a density of states, a mesh or force constants.")
     else:
         every = np.array([ROOM_TEMPERATURE, *temperatures])
-        per_cell = _attempt(
+        found = _attempt(
             "heat capacity", lambda: heat_capacity_of(calculation, every, per="cell"), notes
         )
-        capacities = capacities if per_cell is None else per_cell
+        capacities = capacities if found is None else found
     crystal = calculation.structure
-    formula_units = _NAN if crystal is None else _formula_units(crystal)
+    per_cell = _NAN if crystal is None else formula_units(crystal)
     units = calculation.units or _units(calculation, everywhere)
     common: dict[str, Any] = {
         "heat_capacity_per_cell": float(capacities[0]),
         "debye_temperature": _NAN,
         "temperatures": tuple(temperatures.tolist()),
-        "heat_capacities": tuple((capacities[1:] / formula_units).tolist()),
+        "heat_capacities": tuple((capacities[1:] / per_cell).tolist()),
         "structure": crystal,
         "source": calculation.source,
         "units": units,
     }
     if everywhere is None:
         return _of_density(calculation, common, notes)
-    imaginary = imaginary_modes_of(everywhere)
-    edges = acoustic_optical_edges_of(everywhere, require_primitive=False, allow_imaginary=True)
+    imaginary = imaginary_modes(everywhere)
+    edges = acoustic_optical_edges(everywhere, require_primitive=False, allow_imaginary=True)
     speeds = _NO_SPEEDS
     if calculation.bands is None:
         notes.append("speeds of sound: a mesh holds no line from Gamma.")
@@ -357,7 +352,7 @@ def _of_documents(
         max_frequency=THZ_TO_CM1 * float(everywhere.frequencies.max()),
         acoustic_top=acoustic_top,
         optical_bottom=optical_bottom,
-        largest_gap=largest_gap_of(everywhere, allow_imaginary=True),
+        largest_gap=largest_gap(everywhere, allow_imaginary=True),
         speeds=speeds,
         imaginary=imaginary,
         speeds_over="" if math.isnan(speeds.mean) else "path",

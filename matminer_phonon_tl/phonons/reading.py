@@ -104,26 +104,12 @@ def calculation_of(
 ) -> PhononCalculation:
     """Return the phonons of whatever holds them.
 
-    Parameters
-    ----------
-    source : path, phonopy.Phonopy, dict, or a document
-        A path that holds one calculation; a phonopy object, or a dictionary as matcalc's
-        ``PhononCalc`` returns, which has one under ``phonon``; a band structure or density of
-        states, or a document with both.
-    unit, structure
-        As for :func:`~matminer_phonon_tl.phonons.bands.read_bands`.
-    document : {"bands", "density"}, default "bands"
-        What to take an object for that does not say.
-
-    Returns
-    -------
-    PhononCalculation
-        The phonons.
-
-    Raises
-    ------
-    PhononDocumentError
-        A path holds several calculations, or none, or a corrupt one.
+    ``source`` is a path that holds one calculation; a phonopy object, or a dictionary as matcalc's
+    ``PhononCalc`` returns, which has one under ``phonon``; a band structure or density of states,
+    read already or not; or a document with both. ``unit`` and ``structure`` are as for
+    :func:`~matminer_phonon_tl.phonons.bands.read_bands`. ``document`` says what to take an object
+    for that does not say. Raises PhononDocumentError where a path holds several calculations, none,
+    or a corrupt one.
     """
     if isinstance(source, PhononCalculation):
         return source
@@ -242,7 +228,7 @@ def _in_file(path: Path, shown: str) -> Iterator[FoundCalculation]:
         documents = read_json(path)
         for number, document in enumerate(documents):
             name = shown if len(documents) == 1 else f"{shown}:{document.material_id or number}"
-            yield FoundCalculation(name, partial(_as_it_is, document))
+            yield FoundCalculation(name, partial(calculation_of, document))
     elif phonopy_files.is_phonopy_file(path):
         yield FoundCalculation(shown, partial(phonopy_files.read_phonopy, path))
     else:
@@ -252,10 +238,6 @@ def _in_file(path: Path, shown: str) -> Iterator[FoundCalculation]:
             f"archives ({', '.join((*_TAR[:5], '.zip'))}): give one of these, or the folder of the "
             "calculation"
         )
-
-
-def _as_it_is(calculation: PhononCalculation) -> PhononCalculation:
-    return calculation
 
 
 def _is_json(path: Path) -> bool:

@@ -144,7 +144,10 @@ def speed_of_sound(
     """
     calculation = calculation_of(bs, unit=unit, structure=structure)
     if calculation.force_constants is None:
-        return speed_of_sound_of(_lines(calculation))
+        velocities = sound_velocities_of(_lines(calculation))
+        mean = float(np.mean([velocity.speed for velocity in velocities]))
+        warn_of_speed(mean)
+        return mean
     require_stable(calculation.zone, "a speed of sound")
     mean = directional_speeds_of(calculation.force_constants)[0].mean
     if np.isnan(mean):
@@ -168,13 +171,6 @@ def warn_of_speed(mean: float) -> None:
         )
 
 
-def speed_of_sound_of(bands: PhononBands) -> float:
-    """As :func:`speed_of_sound`, of bands that have been read."""
-    mean = float(np.mean([velocity.speed for velocity in sound_velocities_of(bands)]))
-    warn_of_speed(mean)
-    return mean
-
-
 def sound_velocities(
     bs: Any, *, unit: str | None = None, structure: "Structure | None" = None
 ) -> list[SoundVelocity]:
@@ -184,22 +180,20 @@ def sound_velocities(
 
     .. math:: \mathrm{sgn}(\omega)\,\omega^2 = c + v^2 q^2 + b q^4
 
-    with equal weights over the first fifth of the segment, at least four wave vectors beyond
-    Gamma. The constant takes up a broken acoustic sum rule, which shifts all of them alike; and
-    an error of the same size weighs the less in the square the smaller the frequency is, so that
-    the noisy first points don't decide the slope. The fit ends before a branch comes near the
-    lowest optical one. With two points beyond Gamma :math:`c` is 0, with one the speed is
-    :math:`\omega/q`. A branch that rises although its fit has a negative :math:`v^2`, as the
-    flexural one of a layer (:math:`\omega \propto q^2`), has speed 0.
+    with equal weights over the first fifth of the segment, at least four wave vectors beyond Gamma.
+    The constant takes up a broken acoustic sum rule, which shifts all of them alike; and an error
+    of the same size weighs the less in the square the smaller the frequency is, so that the noisy
+    first points don't decide the slope. The fit ends before a branch comes near the lowest optical
+    one. With two points beyond Gamma :math:`c` is 0, with one the speed is :math:`\omega/q`. A
+    branch that rises although its fit has a negative :math:`v^2`, as the flexural one of a layer
+    (:math:`\omega \propto q^2`), has speed 0.
 
     Parameters
     ----------
     bs : PhononBandStructure, dict or emmet.core.phonon.PhononBS
         Phonon band structure along lines.
-    unit : str, optional
-        Unit of the document's frequencies; established from the content if not given.
-    structure : pymatgen.core.Structure, optional
-        The crystal, for a document without one.
+    unit, structure
+        As for :func:`speed_of_sound`.
 
     Returns
     -------
@@ -208,12 +202,8 @@ def sound_velocities(
 
     Raises
     ------
-    PhononDocumentError
-        The document is corrupt, or no segment touches Gamma.
-    UnitError
-        The unit cannot be established.
-    UnstableStructureError
-        There are imaginary modes.
+    PhononDocumentError, UnitError, UnstableStructureError
+        As :func:`speed_of_sound`.
 
     References
     ----------
@@ -329,19 +319,9 @@ def directional_speeds_of(phonons: ForceConstantPhonons) -> tuple[DirectionalSpe
 def directional_waves(
     phonons: ForceConstantPhonons, directions: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Speeds of the three acoustic waves along given directions, km/s.
+    """Speeds of the three acoustic waves along Cartesian unit vectors, km/s.
 
-    Parameters
-    ----------
-    phonons : ForceConstantPhonons
-        The crystal.
-    directions : ndarray of shape (n_directions, 3)
-        Cartesian unit vectors.
-
-    Returns
-    -------
-    ndarray of shape (n_directions, 3)
-        Ascending along each direction; NaN as in :func:`directional_speeds`.
+    Shape (n_directions, 3), ascending along each direction; NaN as in :func:`directional_speeds`.
     """
     return _waves(phonons, directions)[0]
 
@@ -365,21 +345,11 @@ def gamma_segments(bands: PhononBands) -> Iterator[GammaSegment]:
     """Yield each straight run of wave vectors away from Gamma, both ways along the document.
 
     By geometry and not by labels, which old documents lack or give to one end only.
-
-    Parameters
-    ----------
-    bands : PhononBands
-        The bands.
-
-    Yields
-    ------
-    GammaSegment
-        At least one wave vector beyond Gamma.
     """
-    jumps = bands.jumps
+    jumps, q_cartesian = bands.jumps, bands.q_cartesian
     rounding = _PRINTED * np.linalg.norm(bands.reciprocal_matrix, axis=1).max()
     for gamma in bands.gamma_indices:
-        offsets = bands.q_cartesian - bands.q_cartesian[gamma]
+        offsets = q_cartesian - q_cartesian[gamma]
         for outwards in (-1, 1):
             run = _run_from(int(gamma), offsets, jumps, outwards, rounding)
             if len(run) == 1:

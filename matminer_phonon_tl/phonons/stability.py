@@ -124,25 +124,13 @@ def imaginary_modes(
     False
     """
     bands = calculation_of(bs, unit=unit, structure=structure).zone
-    return imaginary_modes_of(bands, tolerance=tolerance, zone_tolerance=zone_tolerance)
-
-
-def imaginary_modes_of(
-    bands: PhononBands,
-    *,
-    tolerance: float | None = None,
-    zone_tolerance: float | None = None,
-) -> ImaginaryModes:
-    """As :func:`imaginary_modes`, of bands that have been read."""
     defaults = (GAMMA_TOLERANCE, ZONE_TOLERANCE)
     if bands.from_force_constants:
         defaults = (FORCE_CONSTANT_TOLERANCE, FORCE_CONSTANT_TOLERANCE)
     tolerance = defaults[0] if tolerance is None else tolerance
     zone_tolerance = defaults[1] if zone_tolerance is None else zone_tolerance
-    offset = bands.q_fractional - np.round(bands.q_fractional)
-    distance = np.linalg.norm(offset @ bands.reciprocal_matrix, axis=1)
     shortest = np.linalg.norm(bands.reciprocal_matrix, axis=1).min()
-    near = distance <= GAMMA_RADIUS * shortest / 2.0
+    near = bands.distance_to_gamma <= GAMMA_RADIUS * shortest / 2.0
     near[bands.gamma_indices] = True
 
     lowest = bands.frequencies[0]
@@ -179,18 +167,8 @@ def has_imaginary_modes(
 
     Parameters
     ----------
-    bs : PhononBandStructure, dict, emmet.core.phonon.PhononBS or phonopy.Phonopy
-        Phonon band structure; or force constants, whose bands over the whole zone are computed.
-    tolerance : float, optional
-        How far below zero the acoustic branches may dip next to Gamma, THz; default 0.1, or 0.3 for
-        force constants.
-    zone_tolerance : float, optional
-        How far below zero any branch may lie elsewhere, THz; default 0.02, or 0.3 for force
-        constants.
-    unit : str, optional
-        Unit of the document's frequencies; established from the content if not given.
-    structure : pymatgen.core.Structure, optional
-        The crystal, for a document without one.
+    bs, tolerance, zone_tolerance, unit, structure
+        As for :func:`imaginary_modes`.
 
     Returns
     -------
@@ -199,14 +177,8 @@ def has_imaginary_modes(
 
     Raises
     ------
-    PhononDocumentError
-        The document is corrupt.
-    UnitError
-        The unit cannot be established.
-
-    References
-    ----------
-    X. Gonze and C. Lee, Phys. Rev. B 55, 10355 (1997), doi:10.1103/PhysRevB.55.10355.
+    PhononDocumentError, UnitError
+        As :func:`imaginary_modes`.
 
     Examples
     --------
@@ -222,21 +194,11 @@ def has_imaginary_modes(
 
 
 def require_stable(bands: PhononBands, what: str) -> None:
-    """Raise unless the bands are those of a stable structure.
+    """Raise UnstableStructureError where a crystal of these bands has imaginary modes.
 
-    Parameters
-    ----------
-    bands : PhononBands
-        The bands.
-    what : str
-        The property that was asked for, with its article.
-
-    Raises
-    ------
-    UnstableStructureError
-        There are imaginary modes.
+    ``what`` is the property that was asked for, with its article.
     """
-    found = imaginary_modes_of(bands)
+    found = imaginary_modes(bands)
     if found.unstable:
         q = ", ".join(f"{x:.3g}" for x in found.wave_vector)
         lowest = np.nanmin([found.lowest_near_gamma, found.lowest_elsewhere])
@@ -247,20 +209,7 @@ def require_stable(bands: PhononBands, what: str) -> None:
 
 
 def require_real_states(density: PhononDensity, what: str) -> None:
-    """Raise if more states are imaginary than smearing explains.
-
-    Parameters
-    ----------
-    density : PhononDensity
-        The density of states.
-    what : str
-        The property that was asked for, with its article.
-
-    Raises
-    ------
-    UnstableStructureError
-        More than 0.2 % of the states are imaginary.
-    """
+    """Raise UnstableStructureError where over 0.2 % of the states are imaginary."""
     if density.imaginary_fraction > IMAGINARY_FRACTION:
         raise UnstableStructureError(
             f"expected a dynamically stable structure for {what}, got a density with "

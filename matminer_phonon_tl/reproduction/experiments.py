@@ -63,22 +63,15 @@ FROZEN: dict[str, tuple[int, ...]] = {
 
 @dataclass(frozen=True)
 class Job:
-    """Part of an experiment that is done, and kept, as a whole.
-
-    Attributes
-    ----------
-    experiment, name : str
-        Name the file of the result, DIR/parts/EXPERIMENT--NAME.json.
-    cost : float
-        Expected cost in fits of 500 epochs on 100 rows.
-    work : callable
-        Does the job and returns what is written.
-    """
+    """Part of an experiment that is done, and kept, as a whole."""
 
     experiment: str
     name: str
+    """Name the file of the result, DIR/parts/EXPERIMENT--NAME.json."""
     cost: float
+    """Expected cost in fits of 500 epochs on 100 rows."""
     work: Callable[[], dict[str, Any]]
+    """Does the job and returns what is written."""
 
 
 def run(
@@ -220,8 +213,6 @@ def plan_of(
 
     Arguments are checked as :func:`run` checks them.
 
-    Examples
-    --------
     >>> len(plan_of(scale="quick", experiments=["full_data"]))
     2
     """
@@ -236,8 +227,6 @@ def plan_of(
 def estimate_minutes(jobs: Sequence[Job]) -> float:
     """Return about how long jobs take on two cores, in minutes.
 
-    Examples
-    --------
     >>> from matminer_phonon_tl.reproduction.paper import SCALES
     >>> estimate_minutes(list(plan(SCALES["quick"]))) < estimate_minutes(list(plan(SCALES["full"])))
     True
@@ -248,8 +237,6 @@ def estimate_minutes(jobs: Sequence[Job]) -> float:
 def in_words(minutes: float) -> str:
     """Return a duration in words, rounded.
 
-    Examples
-    --------
     >>> in_words(7.2), in_words(300.0), in_words(11_500.0)
     ('7 minutes', '5 hours', '8 days')
     """
@@ -264,8 +251,6 @@ def plan(
 ) -> Iterator[Job]:
     """Yield the jobs of all experiments.
 
-    Examples
-    --------
     >>> from matminer_phonon_tl.reproduction.paper import SCALES
     >>> sorted({job.experiment for job in plan(SCALES["quick"])}) == sorted(EXPERIMENTS)
     True

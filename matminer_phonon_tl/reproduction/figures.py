@@ -110,21 +110,14 @@ LEAK_LINES = (
 
 @dataclass(frozen=True, eq=False)
 class PanelFigure:
-    """A figure made of panels.
-
-    Attributes
-    ----------
-    panels : list of callable
-        Each draws itself into the axes that it is given.
-    columns : int
-        Panels beside each other, where there is room.
-    key : tuple of Mark
-        What colours and lines mean in all panels.
-    """
+    """A figure made of panels."""
 
     panels: list[Panel]
+    """Each draws itself into the axes that it is given."""
     columns: int
+    """Panels beside each other, where there is room."""
     key: tuple[Mark, ...] = ()
+    """What colours and lines mean in all panels."""
 
     def draw(self) -> Figure:
         """Return all panels in one figure, with the key below them."""

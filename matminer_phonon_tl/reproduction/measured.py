@@ -49,8 +49,6 @@ class CubicCrystal:
 
         They solve Christoffel's equation.
 
-        Examples
-        --------
         >>> CUBIC["C"].speeds((1, 0, 0)).round(2).tolist()
         [12.83, 12.83, 17.53]
         """

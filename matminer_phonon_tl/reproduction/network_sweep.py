@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.model_selection import KFold, ShuffleSplit
+from sklearn.model_selection import ShuffleSplit
 
 from matminer_phonon_tl.evaluation.network_protocols import clean_predictions, published_predictions
 from matminer_phonon_tl.evaluation.scores import average_rounds, score_predictions
-from matminer_phonon_tl.evaluation.splits import Split, kfold_splits, splits_of
+from matminer_phonon_tl.evaluation.splits import Split, SplitPlan
 from matminer_phonon_tl.networks.transfer import TransferMLPRegressor
 from matminer_phonon_tl.reproduction.paper import HOLDOUT, III_V, paper_frame
 
@@ -21,43 +21,29 @@ N_SPLITS = 5
 
 @dataclass(frozen=True)
 class NetworkTask:
-    """Batch of architectures and what they are scored on.
-
-    Attributes
-    ----------
-    experiment, model, protocol : str
-        Names that stand in scores.json.
-    targets : tuple of str
-    architectures : tuple of tuple of int
-    first : int
-        Number of the first architecture; it is added to the seed.
-    n_repeats : int
-    parameters : tuple of (str, value)
-        Parameters of TransferMLPRegressor that differ from the paper's.
-    rows : {"gapped", "all"}
-    holdout : bool
-        Whether to take random 60/40 splits in place of five folds.
-    structure : bool
-        Whether to add descriptors of the structure to the composition's.
-    carry : {"all", "fit_on_all", "none"}
-        What the published protocol carries from fit to fit.
-    layers : str, optional
-        Name of the layers that are transferred or frozen, in the experiments that vary them.
-    """
+    """Batch of architectures and what they are scored on."""
 
     experiment: str
     model: str
     protocol: str
+    """Names that stand in scores.json."""
     targets: tuple[str, ...]
     architectures: tuple[tuple[int, ...], ...]
     first: int
+    """Number of the first architecture; it is added to the seed."""
     n_repeats: int
     parameters: tuple[tuple[str, Any], ...] = ()
+    """Parameters of TransferMLPRegressor that differ from the paper's."""
     rows: str = "gapped"
+    """One of "gapped", "all"."""
     holdout: bool = False
+    """Whether to take random 60/40 splits in place of five folds."""
     structure: bool = False
+    """Whether to add descriptors of the structure to the composition's."""
     carry: str = "all"
+    """What the published protocol carries from fit to fit: "all", "fit_on_all", "none"."""
     layers: str | None = None
+    """Name of the layers that are transferred or frozen, in the experiments that vary them."""
 
 
 @cache
@@ -156,21 +142,11 @@ def _inputs(task: NetworkTask, frame: pd.DataFrame, model: Any) -> tuple[Any, An
 
 
 def _splits(task: NetworkTask, n_rows: int, seed: int) -> list[Split]:
-    rows = np.zeros((n_rows, 1))
+    splitter = None
     if task.holdout:
         splitter = ShuffleSplit(task.n_repeats, test_size=HOLDOUT, random_state=seed)
-        return splits_of(splitter, rows, np.zeros(n_rows))
-    if task.protocol == "published":
-        folds = list(KFold(N_SPLITS).split(rows))
-        return [
-            Split(number, fold, train, test)
-            for number in range(task.n_repeats)
-            for fold, (train, test) in enumerate(folds)
-        ]
-    return kfold_splits(
-        rows, np.zeros(n_rows), n_splits=N_SPLITS, n_repeats=task.n_repeats, groups=None,
-        random_state=seed,
-    )  # fmt: skip
+    plan = SplitPlan(task.protocol, N_SPLITS, task.n_repeats, None, splitter, seed)
+    return plan.make(np.zeros((n_rows, 1)), None, np.zeros(n_rows), stratify=False)
 
 
 def _record(

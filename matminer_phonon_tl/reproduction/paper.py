@@ -65,32 +65,22 @@ III_V: dict[str, dict[str, tuple[float, float, float] | None]] = {
 
 @dataclass(frozen=True)
 class Scale:
-    """Size of a run: a smaller one has fewer networks, never fewer experiments.
-
-    Attributes
-    ----------
-    name : str
-    n_architectures, n_repeats : int
-        Architectures and rounds of the transfer experiment.
-    n_side_architectures, n_side_repeats : int
-        Architectures and rounds of the other experiments with networks.
-    n_large_repeats : int
-        Rounds of experiments that train networks on all 1245 materials. With more than one,
-        transfer to all of them is tried too.
-    n_permutations : int
-        Permutations of the leakage probe.
-    batch : int
-        Architectures that are trained, and written, together.
-    """
+    """Size of a run: a smaller one has fewer networks, never fewer experiments."""
 
     name: str
     n_architectures: int
     n_repeats: int
+    """Architectures and rounds of the transfer experiment."""
     n_side_architectures: int
     n_side_repeats: int
+    """Architectures and rounds of the other experiments with networks."""
     n_large_repeats: int
+    """Rounds of experiments that train networks on all 1245 materials. With more than one, transfer
+    to all of them is tried too."""
     n_permutations: int
+    """Permutations of the leakage probe."""
     batch: int = 10
+    """Architectures that are trained, and written, together."""
 
 
 FULL = Scale("full", 250, 15, 250, 15, 15, 20, batch=25)
@@ -104,8 +94,6 @@ def draw_architectures(number: int, random_state: int = 0) -> list[tuple[int, in
 
     With the same seed, fewer architectures are the first of more.
 
-    Examples
-    --------
     >>> len(set(draw_architectures(250))), draw_architectures(3) == draw_architectures(250)[:3]
     (250, True)
     """

@@ -4,7 +4,7 @@ import hashlib
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -23,24 +23,16 @@ MAX_LATE_KEYS = 100
 
 @dataclass(frozen=True)
 class Chunk:
-    """Consecutive rows of the input.
-
-    Parameters
-    ----------
-    table : pyarrow.Table
-        The input's columns, as the output repeats them.
-    formulas : list
-        What the predictor gets for each row: anything that it takes, or None.
-    errors : dict of int to str
-        Why a row could not be read, by its place in the chunk.
-    column : str or None
-        Which of the table's columns holds the formulas, if one does.
-    """
+    """Consecutive rows of the input."""
 
     table: pa.Table
+    """The input's columns, as the output repeats them."""
     formulas: list[Any]
+    """What the predictor gets for each row: anything that it takes, or None."""
     errors: dict[int, str] = field(default_factory=dict)
+    """Why a row could not be read, by its place in the chunk."""
     column: str | None = None
+    """Which of the table's columns holds the formulas, if one does."""
 
     def sha256(self) -> str:
         """Return a digest of the rows, by which a run that goes on recognises them."""
@@ -55,38 +47,29 @@ class Chunk:
         return digest.hexdigest()
 
 
+class Reading(NamedTuple):
+    """How the rows of an input are read."""
+
+    formula: str | None
+    """Column of the formulas that the user asked for."""
+    chunk_rows: int
+    structures: bool = False
+    """Prefer structures to formulas."""
+
+
 @dataclass(frozen=True)
 class MaterialColumns:
-    """Which columns of a table hold its materials.
-
-    Parameters
-    ----------
-    structure : str or None
-        Column of structures; where a row has none, its formula is taken.
-    formula : str or None
-        Column of formulas, or the one that was asked for, whatever it holds.
-    """
+    """Which columns of a table hold its materials."""
 
     structure: str | None
+    """Column of structures; where a row has none, its formula is taken."""
     formula: str | None
+    """Column of formulas, or the one that was asked for, whatever it holds."""
 
     @classmethod
-    def find(
-        cls, columns: Sequence[str], wanted: str | None, name: str, *, structures: bool = False
-    ) -> "MaterialColumns":
-        """Choose the columns.
-
-        Parameters
-        ----------
-        columns : sequence of str
-            The input's columns.
-        wanted : str or None
-            The name that the user asked for.
-        name : str
-            The input's name, for the error.
-        structures : bool
-            Prefer structures to formulas.
-        """
+    def find(cls, columns: Sequence[str], how: Reading, name: str) -> "MaterialColumns":
+        """Choose the columns of an input, whose ``name`` is for the error."""
+        wanted = how.formula
         twice = sorted({column for column in columns if list(columns).count(column) > 1})
         if twice:
             raise ScreeningError(
@@ -104,7 +87,7 @@ class MaterialColumns:
         if wanted:
             return cls(STRUCTURE, None) if wanted == STRUCTURE else cls(None, wanted)
         formula = next((column for column in found if column != STRUCTURE), None)
-        has_structures = STRUCTURE in found and (structures or formula is None)
+        has_structures = STRUCTURE in found and (how.structures or formula is None)
         return cls(STRUCTURE if has_structures else None, formula)
 
     @property
@@ -113,13 +96,7 @@ class MaterialColumns:
         return [name for name in (self.structure, self.formula) if name is not None]
 
     def values(self, cells: Callable[[str], Sequence[Any]]) -> list[Any]:
-        """Return what the predictor gets for each row.
-
-        Parameters
-        ----------
-        cells : callable
-            Gives the cells of a column by its name.
-        """
+        """Return what the predictor gets for each row; ``cells`` gives a column's by its name."""
         columns = [[material_value(cell) for cell in cells(name)] for name in self.names]
         if len(columns) == 1:
             return columns[0]

@@ -29,15 +29,10 @@ _log = logging.getLogger(__name__)
 
 @contextmanager
 def workers(predict: RowPredictor, client: Any) -> Iterator[Engine]:
-    """Predict on a cluster's workers.
+    """Predict on the workers of a Dask client, or of a scheduler's address.
 
     Every worker, also one that joins or restarts later, builds the model once, from the JSON of a
     model file. A chunk whose worker dies is computed again by another.
-
-    Parameters
-    ----------
-    predict : RowPredictor
-    client : dask.distributed.Client, or the address of a scheduler
     """
     try:
         from distributed import Client

@@ -21,10 +21,7 @@ _PREDICTION, _UNIT = b"prediction", b"unit"
 def to_column(values: Sequence[Any]) -> pa.Array:
     """Turn values into a column: of their type where they share one, else of text.
 
-    Parameters
-    ----------
-    values : sequence
-        What JSON or a DataFrame holds; lists, dicts and other objects come back as JSON text.
+    Lists, dicts and other objects come back as JSON text.
     """
     values = [plain_value(value) for value in with_structures(list(values))]
     try:
@@ -70,16 +67,8 @@ def clean_text(text: str) -> str:
 def as_numbers(column: pa.ChunkedArray, name: str) -> pa.Array | pa.ChunkedArray:
     """Read a column as numbers; NaN, and text that is no number, become missing.
 
-    Parameters
-    ----------
-    column : pyarrow.ChunkedArray
-    name : str
-        For the error.
-
-    Raises
-    ------
-    ScreeningError
-        If it holds neither numbers nor text nor points in time.
+    Raises ScreeningError, which names it, where it holds neither numbers nor text nor points in
+    time.
     """
     kind = column.type
     if pa.types.is_integer(kind):
@@ -124,13 +113,8 @@ def is_number(kind: pa.DataType) -> bool:
 def marked(field: pa.Field, prediction: str | None, unit: str | None = None) -> pa.Field:
     """Note on a column which of the predictor's columns it is, and its unit.
 
-    Parameters
-    ----------
-    field : pyarrow.Field
-    prediction : str or None
-        The predictor's name for it; "formula" for the input's formulas; None for the input's other
-        columns.
-    unit : str, optional
+    ``prediction`` is the predictor's name for it; "formula" for the input's formulas; None for the
+    input's other columns.
     """
     kept = {key: value for key, value in (field.metadata or {}).items() if key != _PREDICTION}
     if prediction is not None:

@@ -34,8 +34,6 @@ class RankingFigure:
 
     Parameters
     ----------
-    path : Path
-    ranking : Ranking
     level : float
         Share of compounds that the intervals hold.
     """
@@ -52,10 +50,7 @@ class RankingFigure:
     def write(self, n_predicted: int) -> None:
         """Write the figure; a warning says so where there is nothing to draw.
 
-        Parameters
-        ----------
-        n_predicted : int
-            Number of rows that were ranked; of them, those that are written were added.
+        ``n_predicted`` rows were ranked; of them, those that are written were added.
         """
         from matminer_phonon_tl.figures import save_figure
 
@@ -79,19 +74,10 @@ def predicted_rows(table: pa.Table) -> pa.Table:
 def draw_first(
     top: pa.Table, ranking: Ranking, n_predicted: int, level: float, width: float = 6.4
 ) -> "Figure":
-    """Draw the first rows of a ranking.
+    """Draw the first :data:`DRAWN` rows of a ranking of ``n_predicted``, ``width`` inches wide.
 
-    Parameters
-    ----------
-    top : pyarrow.Table
-        Ranked rows without errors; the first :data:`DRAWN` are drawn.
-    ranking : Ranking
-    n_predicted : int
-        Number of rows that were ranked.
-    level : float
-        Share of compounds that the intervals hold.
-    width : float
-        Inches.
+    ``top`` holds ranked rows without errors; ``level`` is the share of compounds that the intervals
+    hold.
     """
     from matminer_phonon_tl.figures import plot_ranking
 

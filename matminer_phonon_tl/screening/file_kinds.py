@@ -47,27 +47,10 @@ _MARKS = {
 
 
 def text_encoding(start: bytes, name: str) -> str:
-    """Return the encoding of a text by its first bytes, or say what it is instead of a text.
+    """Return the encoding of a text by its first bytes, unpacked; UTF-8 by default.
 
-    Parameters
-    ----------
-    start : bytes
-        The first bytes of the file, unpacked.
-    name : str
-        Name of the file, for the error.
+    Raises ScreeningError, which says what it is, where it is no text.
 
-    Returns
-    -------
-    str
-        UTF-8 where nothing speaks against it.
-
-    Raises
-    ------
-    ScreeningError
-        If it is no text.
-
-    Examples
-    --------
     >>> text_encoding("formula".encode("utf-16"), "list.csv"), text_encoding(b"formula", "list.csv")
     ('utf-16', 'utf-8')
     """

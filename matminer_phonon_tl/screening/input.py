@@ -1,7 +1,6 @@
 """Open what is predicted or screened: files, folders, standard input, DataFrames, iterators."""
 
 import codecs
-import gzip
 import hashlib
 import io
 import os
@@ -19,7 +18,7 @@ from matminer_phonon_tl.atoms import is_atoms
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.files import file_hash
 from matminer_phonon_tl.screening import input_csv_json, input_tables
-from matminer_phonon_tl.screening.chunks import FORMULA_COLUMNS, Chunk
+from matminer_phonon_tl.screening.chunks import FORMULA_COLUMNS, Chunk, Reading
 from matminer_phonon_tl.screening.file_kinds import FIRST_BYTES, text_encoding
 from matminer_phonon_tl.screening.input_structures import (
     DAMAGED,
@@ -32,7 +31,7 @@ from matminer_phonon_tl.screening.input_structures import (
 )
 from matminer_phonon_tl.structures import FORMATS as STRUCTURE_FORMATS
 from matminer_phonon_tl.structures import phonons_error
-from matminer_phonon_tl.unpacking import open_unpacked
+from matminer_phonon_tl.unpacking import open_unpacked, unpacked
 
 FORMATS = {
     ".csv": "csv",
@@ -48,57 +47,39 @@ FORMATS = {
 
 _BLOCK = 2**20
 _TABLE_ROWS = 5_000
-_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
 class Input:
-    """Rows to screen, and what is known of them before they are read.
-
-    Parameters
-    ----------
-    name : str
-        Name of the input, for errors and for the output's metadata.
-    sha256 : str or None
-        Hash of the content of files; None for an input that can be read only once.
-    n_rows : int or None
-        Approximate number of rows, for the progress bar.
-    chunks : callable
-        Returns the iterator over the rows.
-    """
+    """Rows to screen, and what is known of them before they are read."""
 
     name: str
+    """Name of the input, for errors and for the output's metadata."""
     sha256: str | None
+    """Hash of the content of files; None for an input that can be read only once."""
     n_rows: int | None
+    """Approximate number of rows, for the progress bar."""
     chunks: Callable[[], Iterator[Chunk]]
+    """Returns the iterator over the rows."""
 
 
 def open_input(
     data: Any, *, formula: str | None, chunk_rows: int, structures: bool = False
 ) -> Input:
-    """Find out what the input is, and refuse one that cannot be read.
+    """Find out what the input is, or raise ScreeningError where it cannot be read.
 
-    Parameters
-    ----------
-    data : path, "-", DataFrame, dask DataFrame, or iterable
-        A path may be a table, a file of structures, or a folder of either.
-    formula : str or None
-        Column of the formulas.
-    chunk_rows : int
-        Rows read at a time; of structure files at most 200.
-    structures : bool
-        Take structures, where a table has both them and formulas.
-
-    Raises
-    ------
-    ScreeningError
+    It is a path (of a table, a file of structures, or a folder of either), "-", a DataFrame, a dask
+    DataFrame, or an iterable. ``formula`` is the column of the formulas; ``structures`` takes
+    structures where a table has both. ``chunk_rows`` rows are read at a time; of structure files at
+    most 200.
     """
+    how = Reading(formula, chunk_rows, structures)
     if isinstance(data, str) and data == "-":
-        return _guarded(_standard_input(formula, chunk_rows, structures=structures))
+        return _guarded(_standard_input(how))
     if isinstance(data, str) and not data:
         raise ScreeningError("expected the name of an input, got an empty text")
     if isinstance(data, str | Path):
-        return _guarded(_open_path(Path(data), formula, chunk_rows, structures=structures))
+        return _guarded(_open_path(Path(data), how))
     read: Callable[..., Iterator[Chunk]] = input_tables.iterator_chunks
     name, n_rows = "an iterator", len(data) if isinstance(data, Sized) else None
     if isinstance(data, pd.DataFrame):
@@ -114,7 +95,7 @@ def open_input(
             f"expected a file, '-', a DataFrame or an iterable of formulas, got "
             f"{type(data).__name__}"
         )
-    make = lambda: read(data, formula, chunk_rows, structures=structures)  # noqa: E731
+    make = lambda: read(data, how)  # noqa: E731
     source = Input(name, None, n_rows, make)
     return source if isinstance(data, pd.DataFrame) else _guarded(source)
 
@@ -164,7 +145,7 @@ def read_table(
     return pd.concat(frames, ignore_index=True), errors
 
 
-def _open_path(path: Path, formula: str | None, chunk_rows: int, *, structures: bool) -> Input:
+def _open_path(path: Path, how: Reading) -> Input:
     name = str(path)
     if not path.exists():
         raise ScreeningError(f"expected an input file, found none at {name}")
@@ -179,15 +160,15 @@ def _open_path(path: Path, formula: str | None, chunk_rows: int, *, structures: 
             name,
             _digest(structure_paths, path),
             len(structure_paths),
-            lambda: structure_chunks(structure_paths, chunk_rows, path, passed_over),
+            lambda: structure_chunks(structure_paths, how.chunk_rows, path, passed_over),
         )
     try:
-        return _open_file(path, formula, chunk_rows, structures=structures)
+        return _open_file(path, how)
     except (*DAMAGED, UnicodeError, pa.ArrowException) as error:
         raise _unreadable(name, error) from error
 
 
-def _open_file(path: Path, formula: str | None, chunk_rows: int, *, structures: bool) -> Input:
+def _open_file(path: Path, how: Reading) -> Input:
     """Open a file, or a folder of Parquet files, which are one table."""
     name = str(path)
     suffix = Path(plain_name(path).lower()).suffix
@@ -198,15 +179,15 @@ def _open_file(path: Path, formula: str | None, chunk_rows: int, *, structures: 
             name,
             _digest(Path(fragment.path) for fragment in fragments),
             sum(fragment.count_rows() for fragment in fragments),
-            lambda: input_tables.parquet_chunks(path, formula, chunk_rows, structures=structures),
+            lambda: input_tables.parquet_chunks(path, how),
         )
     if kind == "structures":
-        return Input(name, _digest([path]), None, lambda: structure_chunks([path], chunk_rows))
+        return Input(name, _digest([path]), None, lambda: structure_chunks([path], how.chunk_rows))
     n_rows = None if kind == "json" else _count_lines(path) - (kind == "csv")
 
     def chunks() -> Iterator[Chunk]:
         file = open_unpacked(path, NO_LIMIT)
-        return _read_bytes(file, kind, name, formula, chunk_rows, structures=structures)
+        return _read_bytes(file, kind, name, how)
 
     return Input(name, _digest([path]), n_rows, chunks)
 
@@ -231,38 +212,27 @@ def _kind_without_ending(path: Path) -> str:
     )
 
 
-def _standard_input(formula: str | None, chunk_rows: int, *, structures: bool) -> Input:
-    """Read JSON lines where the first character is a brace, else CSV; gzipped or not."""
+def _standard_input(how: Reading) -> Input:
+    """Read JSON lines where the first character is a brace, else CSV; packed or not."""
 
     def chunks() -> Iterator[Chunk]:
         if sys.stdin is None:
             raise ScreeningError("expected rows from standard input, which is closed")
-        file = sys.stdin.buffer
-        peeked = file.peek(2) if hasattr(file, "peek") else b""
-        if peeked[:2] == _GZIP:
-            file = io.BufferedReader(gzip.GzipFile(fileobj=file))
+        file: Any = sys.stdin.buffer
+        peeked = b""
+        if hasattr(file, "peek"):
+            file = unpacked(file, NO_LIMIT, "standard input")
             peeked = file.peek(1)
         begins = peeked.removeprefix(codecs.BOM_UTF8).lstrip()
         kind = "jsonl" if begins[:1] == b"{" else "csv"
-        return _read_bytes(file, kind, "standard input", formula, chunk_rows, structures=structures)
+        return _read_bytes(file, kind, "standard input", how)
 
     return Input("standard input", None, None, chunks)
 
 
-def _read_bytes(
-    file: BinaryIO,
-    kind: str,
-    name: str,
-    formula: str | None,
-    chunk_rows: int,
-    *,
-    structures: bool,
-) -> Iterator[Chunk]:
+def _read_bytes(file: BinaryIO, kind: str, name: str, how: Reading) -> Iterator[Chunk]:
     with file:
         start = file.peek(FIRST_BYTES) if hasattr(file, "peek") else b""
-        if start[:2] == _GZIP:
-            file = io.BufferedReader(gzip.GzipFile(fileobj=file))
-            start = file.peek(FIRST_BYTES)
         encoding = text_encoding(start[:FIRST_BYTES], name)
         if kind == "csv" and start.lstrip()[:2] in (b'{"', b"[{", b'["'):
             raise ScreeningError(f"expected {name} to be CSV, got JSON: name it .jsonl or .json")
@@ -270,15 +240,13 @@ def _read_bytes(
             content = file.read()
             if encoding != "utf-8":
                 content = content.decode(encoding).encode()
-            yield from input_tables.json_document_chunks(
-                content, name, formula, chunk_rows, structures=structures
-            )
+            yield from input_tables.json_document_chunks(content, name, how)
             return
         # Bytes that are no UTF-8 are an error of their row.
         errors = "surrogateescape" if encoding.startswith("utf-8") else "strict"
         text = io.TextIOWrapper(file, encoding=encoding, errors=errors, newline="")
         read = input_csv_json.csv_chunks if kind == "csv" else input_csv_json.json_chunks
-        yield from read(text, name, formula, chunk_rows, structures=structures)
+        yield from read(text, name, how)
 
 
 def _guarded(source: Input) -> Input:

@@ -16,6 +16,7 @@ from matminer_phonon_tl.screening.chunks import (
     STRUCTURE,
     Chunk,
     MaterialColumns,
+    Reading,
     warn_of_late_keys,
 )
 from matminer_phonon_tl.screening.columns import clean_text, to_column
@@ -45,9 +46,7 @@ class _Row(NamedTuple):
     """Whether each cell belongs to the column in which it stands."""
 
 
-def csv_chunks(
-    file: TextIO, name: str, formula: str | None, chunk_rows: int, *, structures: bool = False
-) -> Iterator[Chunk]:
+def csv_chunks(file: TextIO, name: str, how: Reading) -> Iterator[Chunk]:
     """Read CSV with a header line, its cells separated by commas, semicolons, tabs or bars.
 
     Cells stay the text they are: no type is guessed from the first rows that the millionth could
@@ -55,14 +54,14 @@ def csv_chunks(
     """
     lines = _Lines(file)
     # Strict: else a quote that is never closed takes the rest of the file into its cell.
-    reader = csv.reader(lines, strict=True, delimiter=_delimiter(lines, formula))
+    reader = csv.reader(lines, strict=True, delimiter=_delimiter(lines, how.formula))
     try:
         header = [clean_text(cell) for cell in next(reader, [])]
     except csv.Error as error:
         raise ScreeningError(f"expected a header line in {name}, got none ({error})") from error
     if not header:
         raise ScreeningError(f"expected a header line in {name}, got an empty one")
-    materials = MaterialColumns.find(header, formula, name, structures=structures)
+    materials = MaterialColumns.find(header, how, name)
 
     def make(rows: list[_Row]) -> Chunk:
         cells = list(zip(*(row.cells for row in rows), strict=True)) or [()] * len(header)
@@ -78,12 +77,10 @@ def csv_chunks(
         ]
         return Chunk(table, formulas, errors, materials.formula)
 
-    yield from _in_chunks(_csv_rows(reader, lines, len(header)), chunk_rows, make)
+    yield from _in_chunks(_csv_rows(reader, lines, len(header)), how.chunk_rows, make)
 
 
-def json_chunks(
-    file: TextIO, name: str, formula: str | None, chunk_rows: int, *, structures: bool = False
-) -> Iterator[Chunk]:
+def json_chunks(file: TextIO, name: str, how: Reading) -> Iterator[Chunk]:
     """Read JSON lines: an object a line. The first chunk says which columns there are."""
     keys: dict[str, None] = {}
     late: dict[str, int] = {}
@@ -94,7 +91,7 @@ def json_chunks(
         nonlocal materials, first_row
         if materials is None:
             keys.update(dict.fromkeys(key for row in rows for key in row.cells[0]))
-            materials = MaterialColumns.find(list(keys), formula, name, structures=structures)
+            materials = MaterialColumns.find(list(keys), how, name)
         records = [row.cells[0] for row in rows]
         for number, record in enumerate(records, first_row):
             for key in record.keys() - keys.keys():
@@ -106,7 +103,7 @@ def json_chunks(
         formulas = materials.values(lambda name: [record.get(name) for record in records])
         return Chunk(table, formulas, errors, materials.formula)
 
-    yield from _in_chunks(_json_rows(_Lines(file)), chunk_rows, make)
+    yield from _in_chunks(_json_rows(_Lines(file)), how.chunk_rows, make)
     if late:
         warn_of_late_keys(late)
 
@@ -164,13 +161,8 @@ def _cell_value(cell: str) -> Any:
 def dict_of_text(text: str) -> Any:
     """Read a composition or a structure that a cell holds, in JSON or as Python prints a dict.
 
-    Returns
-    -------
-    dict or str
-        The text where it is neither.
+    Returns the text where it is neither.
 
-    Examples
-    --------
     >>> dict_of_text("{'In': 1.0, 'N': 1.0}"), dict_of_text("{'In': open('x')}")
     ({'In': 1.0, 'N': 1.0}, "{'In': open('x')}")
     """

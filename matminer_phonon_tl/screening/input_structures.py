@@ -48,13 +48,7 @@ def plain_name(path: Path) -> str:
 
 
 def read_unpacked(path: Path, limit: int) -> bytes:
-    """Read a file, packed or not.
-
-    Raises
-    ------
-    CompositionError
-        If it is damaged, or larger than the limit.
-    """
+    """Read a file, packed or not; CompositionError where it is damaged or larger than the limit."""
     try:
         with open_unpacked(path, limit) as file:
             return file.read()
@@ -78,18 +72,8 @@ def kind_of(path: Path) -> str | None:
 def look_into(folder: Path) -> tuple[list[Path], str | None]:
     """Find the structure files of a folder and its subfolders, in the natural order of their names.
 
-    Hidden files are not looked at.
-
-    Returns
-    -------
-    structures : list of Path
-    passed_over : str or None
-        Says which files are none.
-
-    Raises
-    ------
-    ScreeningError
-        If there is none.
+    Hidden files are not looked at. Returns also what says which files are none, if there are any.
+    Raises ScreeningError where there is no structure file.
     """
     structures: list[Path] = []
     others: list[str] = []
@@ -154,20 +138,8 @@ def structure_chunks(
 ) -> Iterator[Chunk]:
     """Read structure files; one that cannot be read is a row with its error.
 
-    Parameters
-    ----------
-    paths : list of Path
-    chunk_rows : int
-    folder : Path, optional
-        Where they lie: the column ``file`` has their paths in it.
-    passed_over : str, optional
-        What to warn of.
-
-    Yields
-    ------
-    Chunk
-        Columns ``file`` and ``entry``: which of a file's structures it is; missing where the file
-        has one.
+    The column ``file`` has the path in ``folder``, ``entry`` which of a file's structures it is,
+    missing where the file has one. ``passed_over`` is warned of.
     """
     chunk_rows = min(chunk_rows, CHUNK_STRUCTURES)
     if passed_over:

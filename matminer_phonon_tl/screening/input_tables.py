@@ -15,6 +15,7 @@ from matminer_phonon_tl.screening.chunks import (
     MAX_LATE_KEYS,
     Chunk,
     MaterialColumns,
+    Reading,
     material_value,
     warn_of_late_keys,
 )
@@ -58,12 +59,10 @@ def is_parquet(file: Path) -> bool:
     return file.suffix.lower() in (".parquet", ".pq")
 
 
-def parquet_chunks(
-    path: Path, formula: str | None, chunk_rows: int, *, structures: bool = False
-) -> Iterator[Chunk]:
+def parquet_chunks(path: Path, how: Reading) -> Iterator[Chunk]:
     """Read Parquet, one row group at a time."""
     fragments, schema = open_parquet(path)
-    materials = MaterialColumns.find(schema.names, formula, str(path), structures=structures)
+    materials = MaterialColumns.find(schema.names, how, str(path))
     column = materials.names[0]
     for fragment in fragments:
         if column not in fragment.physical_schema.names and column not in _folders(fragment):
@@ -73,11 +72,11 @@ def parquet_chunks(
             )
     batches = chain.from_iterable(
         fragment.to_batches(
-            schema=schema, batch_size=chunk_rows, use_threads=False, batch_readahead=1
+            schema=schema, batch_size=how.chunk_rows, use_threads=False, batch_readahead=1
         )
         for fragment in fragments
     )
-    for table in _regrouped(batches, schema, chunk_rows):
+    for table in _regrouped(batches, schema, how.chunk_rows):
         formulas = materials.values(lambda name: table[name].to_pylist())  # noqa: B023 (used at once)
         yield Chunk(table, formulas, column=materials.formula)
 
@@ -87,9 +86,7 @@ def _folders(fragment: ds.Fragment) -> dict[str, Any]:
     return dict(ds.get_partition_keys(fragment.partition_expression))
 
 
-def json_document_chunks(
-    content: bytes, name: str, formula: str | None, chunk_rows: int, *, structures: bool = False
-) -> Iterator[Chunk]:
+def json_document_chunks(content: bytes, name: str, how: Reading) -> Iterator[Chunk]:
     """Read JSON, which can only be read as a whole.
 
     It holds a dataset in matminer's form, a list or a dict of records, or structures: one, a list,
@@ -97,7 +94,7 @@ def json_document_chunks(
     """
     try:
         document = parse_json(content, allow_nan=True)
-        found = None if is_phonons(document) else _rows_of(document, formula)
+        found = None if is_phonons(document) else _rows_of(document, how.formula)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _no_table(name, error) from error
     if found is None:
@@ -105,10 +102,10 @@ def json_document_chunks(
             entries = document_entries(document, name)
         except CompositionError as error:
             raise ScreeningError(error.reason) from error
-        yield from entry_chunks(entries, Path(name).name, chunk_rows)
+        yield from entry_chunks(entries, Path(name).name, how.chunk_rows)
         return
     columns, rows = found
-    materials = MaterialColumns.find(columns, formula, name, structures=structures)
+    materials = MaterialColumns.find(columns, how, name)
     if not isinstance(rows, list) or not all(
         isinstance(row, list) and len(row) == len(columns) for row in rows
     ):
@@ -116,8 +113,8 @@ def json_document_chunks(
             f"expected the data of {name} as a list of rows of {len(columns)} cells each, got "
             "something else"
         )
-    for first in range(0, max(len(rows), 1), chunk_rows):
-        block = rows[first : first + chunk_rows]
+    for first in range(0, max(len(rows), 1), how.chunk_rows):
+        block = rows[first : first + how.chunk_rows]
         cells = {column: [row[place] for row in block] for place, column in enumerate(columns)}
         table = pa.table({column: to_column(values) for column, values in cells.items()})
         yield Chunk(table, materials.values(cells.__getitem__), column=materials.formula)
@@ -166,14 +163,12 @@ def _no_table(name: str, error: Exception) -> ScreeningError:
     )
 
 
-def frame_chunks(
-    frame: pd.DataFrame, formula: str | None, chunk_rows: int, *, structures: bool = False
-) -> Iterator[Chunk]:
+def frame_chunks(frame: pd.DataFrame, how: Reading) -> Iterator[Chunk]:
     """Read a DataFrame; its index is no column and does not come back."""
     columns = [clean_text(str(column)) for column in frame.columns]
-    materials = MaterialColumns.find(columns, formula, "the DataFrame", structures=structures)
-    for first in range(0, max(len(frame), 1), chunk_rows):
-        block = frame.iloc[first : first + chunk_rows]
+    materials = MaterialColumns.find(columns, how, "the DataFrame")
+    for first in range(0, max(len(frame), 1), how.chunk_rows):
+        block = frame.iloc[first : first + how.chunk_rows]
         table = pa.table(
             [_series_column(block.iloc[:, number]) for number in range(len(columns))],
             names=columns,
@@ -184,9 +179,7 @@ def frame_chunks(
         yield Chunk(table, formulas, column=materials.formula)
 
 
-def frames_chunks(
-    frames: Iterable[Any], formula: str | None, chunk_rows: int, *, structures: bool = False
-) -> Iterator[Chunk]:
+def frames_chunks(frames: Iterable[Any], how: Reading) -> Iterator[Chunk]:
     """Read DataFrames one after the other; the first says which columns there are."""
     columns: Any = None
     late: dict[str, int] = {}
@@ -202,15 +195,13 @@ def frames_chunks(
             for column in frame.columns.difference(columns, sort=False)[:MAX_LATE_KEYS]:
                 late.setdefault(str(column), n_rows)
             frame = frame.reindex(columns=columns)  # noqa: PLW2901 (the same rows)
-        yield from frame_chunks(frame, formula, chunk_rows, structures=structures)
+        yield from frame_chunks(frame, how)
         n_rows += len(frame)
     if late:
         warn_of_late_keys(late)
 
 
-def iterator_chunks(
-    items: Iterable[Any], formula: str | None, chunk_rows: int, *, structures: bool = False
-) -> Iterator[Chunk]:
+def iterator_chunks(items: Iterable[Any], how: Reading) -> Iterator[Chunk]:
     """Read an iterator of materials, records (dicts that name theirs) or DataFrames."""
     iterator = iter(items)
     try:
@@ -219,21 +210,19 @@ def iterator_chunks(
         return
     iterator = chain([first], iterator)
     if isinstance(first, pd.DataFrame):
-        yield from frames_chunks(iterator, formula, chunk_rows, structures=structures)
+        yield from frames_chunks(iterator, how)
         return
     is_record = isinstance(first, dict) and bool(
-        first.keys() & ({formula} if formula else set(FORMULA_COLUMNS))
+        first.keys() & ({how.formula} if how.formula else set(FORMULA_COLUMNS))
     )
-    while block := list(islice(iterator, chunk_rows)):
+    while block := list(islice(iterator, how.chunk_rows)):
         if is_record:
-            yield _records_chunk(block, list(first), formula, structures=structures)
+            yield _records_chunk(block, list(first), how)
         else:
             yield Chunk(pa.table({}), [material_value(value) for value in block])
 
 
-def _records_chunk(
-    records: list[Any], keys: list[str], formula: str | None, *, structures: bool
-) -> Chunk:
+def _records_chunk(records: list[Any], keys: list[str], how: Reading) -> Chunk:
     """Make a chunk of records; the first record of all says which columns there are."""
     errors = {}
     for number, record in enumerate(records):
@@ -246,17 +235,15 @@ def _records_chunk(
             )
     rows = [record if isinstance(record, dict) else {} for record in records]
     table = pa.table({str(key): to_column([row.get(key) for row in rows]) for key in keys})
-    materials = MaterialColumns.find(keys, formula, "the records", structures=structures)
+    materials = MaterialColumns.find(keys, how, "the records")
     formulas = materials.values(lambda name: [row.get(name) for row in rows])
     return Chunk(table, formulas, errors, materials.formula)
 
 
-def dask_chunks(
-    frame: Any, formula: str | None, chunk_rows: int, *, structures: bool = False
-) -> Iterator[Chunk]:
+def dask_chunks(frame: Any, how: Reading) -> Iterator[Chunk]:
     """Read a dask DataFrame, one partition at a time."""
     partitions = (partition.compute() for partition in frame.to_delayed())
-    yield from frames_chunks(partitions, formula, chunk_rows, structures=structures)
+    yield from frames_chunks(partitions, how)
 
 
 def _series_column(series: "pd.Series[Any]") -> pa.Array:

@@ -156,14 +156,9 @@ class SpreadsheetSink:
 
 @contextmanager
 def output_file(path: Path, folder: Path) -> Iterator[BinaryIO]:
-    """Open a file that appears under its name once it is complete.
+    """Open a file that appears under its name once it is complete, gzipped if it ends in ``.gz``.
 
-    Parameters
-    ----------
-    path : Path
-        Gzipped where it ends in ``.gz``.
-    folder : Path
-        Folder on the same file system, in which the file grows.
+    It grows in ``folder``, on the same file system.
     """
     with replacing(path, folder) as file:
         if path.suffix != ".gz":
@@ -177,10 +172,7 @@ def output_file(path: Path, folder: Path) -> Iterator[BinaryIO]:
 def check_output(output: Path) -> str:
     """Return "csv", "parquet" or "xlsx", or say what is wrong with the output's place or name.
 
-    Raises
-    ------
-    MissingExtraError
-        A spreadsheet takes openpyxl, which is not installed.
+    Raises MissingExtraError where a spreadsheet is asked for and openpyxl is not installed.
     """
     name = output.name.removesuffix(".gz")
     kind = _KINDS.get(Path(name).suffix)
@@ -196,25 +188,12 @@ def check_output(output: Path) -> str:
 def check_places(
     data: Any, output: str | Path, **others: str | Path | None
 ) -> tuple[Path | None, ...]:
-    """Return the places of the output and of other files, or refuse them before anything is done.
+    """Return the places of the output and of ``others``, or refuse them before anything is done.
 
-    Parameters
-    ----------
-    data : path or other input
-    output : path or "-"
-    **others : path or None
-        The other files, by what they are called in an error.
-
-    Returns
-    -------
-    output : Path or None
-        None for standard output. For a link, the file that it links to; the link stays.
-    *others : Path or None
-
-    Raises
-    ------
-    ScreeningError
-        If no file can be put there, or if one would be put over the input or another of them.
+    ``others`` are named by what they are called in an error. The output's place is None for
+    standard output ("-"). For a link, it is the file that it links to; the link stays. Raises
+    ScreeningError where no file can be put there, or one would be put over the input or another of
+    them.
     """
     files = {"output": None if str(output) == "-" else Path(output)}
     files |= {name: None if path is None else Path(path) for name, path in others.items()}
@@ -245,14 +224,7 @@ def check_places(
 
 
 def check_place(path: Path, what: str) -> None:
-    """Refuse a path at which no file can be put.
-
-    Parameters
-    ----------
-    path : Path
-    what : str
-        Name of the file in the error.
-    """
+    """Refuse a path at which no file can be put; ``what`` names the file in the error."""
     if not path.absolute().parent.is_dir():
         raise ScreeningError(f"expected {what} in a folder that exists, got {path}")
     if path.exists() and not path.is_file():
@@ -263,8 +235,6 @@ def check_place(path: Path, what: str) -> None:
 def harmless(text: str) -> str:
     """Put an apostrophe before what a spreadsheet would run as a formula.
 
-    Examples
-    --------
     >>> harmless("=HYPERLINK(A1)"), harmless("-1.5"), harmless("-1,5"), harmless("InN")
     ("'=HYPERLINK(A1)", '-1.5', '-1,5', 'InN')
     """
@@ -310,37 +280,25 @@ class View(Protocol):
 
 @dataclass
 class Delivery:
-    """Write the rows that were asked for: all of them or the best, and views of them.
-
-    Parameters
-    ----------
-    output : Path or None
-        None for standard output.
-    kind : {"parquet", "csv", "xlsx"}
-    about : mapping
-        What made the result, for the metadata.
-    top : TopRows or None
-        Only the best rows are written.
-    views : sequence of View
-        Each sees every row that is written.
-    """
+    """Write the rows that were asked for: all of them or the best, and views of them."""
 
     output: Path | None
+    """None for standard output."""
     kind: str
+    """One of "parquet", "csv", "xlsx"."""
     about: Mapping[str, Any]
+    """What made the result, for the metadata."""
     top: TopRows | None = None
+    """Only the best rows are written."""
     views: Sequence[View] = ()
+    """Each sees every row that is written."""
     written: int = field(default=0, init=False)
     _n_predicted: int = field(default=0, init=False)
 
     def deliver(self, tables: Iterable[pa.Table], temporary: Path | None = None) -> None:
         """Write the rows of tables that share one schema.
 
-        Parameters
-        ----------
-        tables : iterable of pyarrow.Table
-        temporary : Path, optional
-            Folder, on the output's file system, in which the output grows.
+        The output grows in the folder ``temporary``, on its file system.
         """
         with self._file(temporary) as file:
             sink = self._sink(file)

@@ -17,18 +17,12 @@ SUFFIX = "_predicted"
 
 @dataclass(frozen=True)
 class OutputColumns:
-    """Turn a chunk and its predictions into rows of the output.
-
-    Parameters
-    ----------
-    renamed : dict of str to str
-        The output's name of each of the predictor's columns.
-    settings : ScreeningSettings
-        Its columns and its condition are kept.
-    """
+    """Turn a chunk and its predictions into rows of the output."""
 
     renamed: dict[str, str]
+    """The output's name of each of the predictor's columns."""
     settings: ScreeningSettings
+    """Its columns and its condition are kept."""
 
     @property
     def error(self) -> str:
@@ -74,11 +68,7 @@ class OutputColumns:
     def rows(self, chunk: Chunk, predicted: pa.Table) -> tuple[pa.Table, dict[str, int]]:
         """Join a chunk with its predictions, and keep the rows that are asked for.
 
-        Returns
-        -------
-        table : pyarrow.Table
-        counts : dict
-            ``rows`` of the chunk, how many ``failed``, how many are ``kept``.
+        Counted are ``rows`` of the chunk, how many ``failed``, how many are ``kept``.
         """
         errors = predicted["error"].to_pylist()
         for row, sentence in chunk.errors.items():

@@ -62,7 +62,6 @@ class RankingPage:
 
     Parameters
     ----------
-    path : Path
     ranking : Ranking
         What ranks the rows of figure and table.
     about : mapping
@@ -86,13 +85,7 @@ class RankingPage:
             self.elements.update(_ELEMENTS & set(_SYMBOL.findall(formula)))
 
     def write(self, n_predicted: int) -> None:
-        """Write the page, which needs no network and no other file.
-
-        Parameters
-        ----------
-        n_predicted : int
-            Number of rows that were ranked; of them, those that are written were added.
-        """
+        """Write the page of ``n_predicted`` ranked rows; it needs no network or other file."""
         folder = files(__package__)
         content, n_shown = self._content()
         page = "\n".join(
@@ -284,12 +277,7 @@ def _in_words(value: Any) -> str:
 
 
 def elements_table(counts: Mapping[str, int]) -> str:
-    """Return the periodic table as HTML, coloured by how many rows hold each element.
-
-    Parameters
-    ----------
-    counts : mapping of symbol to int
-    """
+    """Return the periodic table as HTML, coloured by how many rows hold each element."""
     most = max(counts.values())
     cells = []
     for element in Element:

@@ -14,18 +14,12 @@ RANKED_BY = "phonon_bandgap"
 
 @dataclass(frozen=True)
 class Ranking:
-    """Say by what rows are ranked.
-
-    Parameters
-    ----------
-    by : str or None
-        A column of the output; None for the predicted gap.
-    ascending : bool
-        Whether the lowest value comes first.
-    """
+    """Say by what rows are ranked."""
 
     by: str | None = None
+    """A column of the output; None for the predicted gap."""
     ascending: bool = False
+    """Whether the lowest value comes first."""
 
     def column(self, schema: pa.Schema) -> str:
         """Return the name that the column has in tables of this schema."""
@@ -43,7 +37,6 @@ class TopRows:
 
     Parameters
     ----------
-    n_rows : int
     ranking : Ranking
         Text is ranked by the numbers that it holds. Missing values come last; rows of equal rank
         keep the input's order.

@@ -254,10 +254,8 @@ class _Run:
 
     Parameters
     ----------
-    rows_in : Input
     predicted_names : sequence of str
         The predictor's columns.
-    settings : ScreeningSettings
 
     Attributes
     ----------

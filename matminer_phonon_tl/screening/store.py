@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import reduce
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
@@ -57,20 +56,15 @@ class ChunkStore:
             raise ScreeningError(str(error)) from error
         self._lines = {int(line["key"]): line for line in self._checkpoint.lines()}
         if self._lines and not self.resume:
-            self._checkpoint.__exit__(None, None, None)
+            self._checkpoint.__exit__()
             raise ScreeningError(
                 f"expected no unfinished run in {self.folder}, found one of {len(self._lines)} "
                 "chunks: go on with it with --resume, or delete the folder"
             )
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._checkpoint.__exit__(kind, error, traceback)
+    def __exit__(self, *error: object) -> None:
+        self._checkpoint.__exit__(*error)
         if not self._lines:
             # Nothing is done yet, so that another try may have other options.
             self._checkpoint.remove()
@@ -80,16 +74,8 @@ class ChunkStore:
     def finished(self, number: int, input_sha256: str) -> dict[str, Any] | None:
         """Return the facts of a finished chunk; None where the chunk is still to do.
 
-        Parameters
-        ----------
-        number : int
-        input_sha256 : str
-            Hash of the chunk's rows as they are in the input now.
-
-        Raises
-        ------
-        ScreeningError
-            If other rows stood there when the chunk was done.
+        ``input_sha256`` is of the chunk's rows as they are in the input now. Raises ScreeningError
+        where other rows stood there when the chunk was done.
         """
         line = self._lines.get(number)
         if line is None:
@@ -107,17 +93,7 @@ class ChunkStore:
     def add(
         self, number: int, input_sha256: str, table: pa.Table, counts: dict[str, int]
     ) -> dict[str, Any]:
-        """Write a chunk.
-
-        Parameters
-        ----------
-        number : int
-        input_sha256 : str
-        table : pyarrow.Table
-            Rows of the output.
-        counts : dict of str to int
-            Numbers of its rows, to be added up when a run goes on.
-        """
+        """Write a chunk of the output; ``counts`` are added up when a run goes on."""
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink)
         content = sink.getvalue().to_pybytes()
@@ -150,7 +126,7 @@ class ChunkStore:
 
     def remove(self) -> None:
         """Delete the chunks, once the output is in its place."""
-        self._checkpoint.__exit__(None, None, None)
+        self._checkpoint.__exit__()
         # Renamed first, in one step, so that nobody finds half of them.
         doomed = self.folder.with_name(f".{self.folder.name}.{os.getpid()}")
         self.folder.rename(doomed)

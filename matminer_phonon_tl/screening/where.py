@@ -99,34 +99,15 @@ class Where:
     def mask(self, table: pa.Table) -> pa.Array:
         """Tell for each row whether the condition holds; null where a missing value leaves it open.
 
-        Parameters
-        ----------
-        table : pyarrow.Table
-
-        Returns
-        -------
-        pyarrow.Array of bool, shape (n_rows,)
-
-        Raises
-        ------
-        ScreeningError
-            If a column is missing, or its values cannot be compared like this.
+        Raises ScreeningError where a column is missing, or its values cannot be compared like this.
         """
         return _mask(self.tree, table)
 
 
 def parse_where(text: str) -> Where:
-    """Read a condition.
+    """Read a condition in the grammar of this module's description.
 
-    Parameters
-    ----------
-    text : str
-        This module's description has the grammar.
-
-    Raises
-    ------
-    ScreeningError
-        Names the character at which something else was expected.
+    Raises ScreeningError, which names the character at which something else was expected.
     """
     text = clean_text(text)
     if len(text) > MAX_LENGTH:

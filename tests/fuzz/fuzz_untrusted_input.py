@@ -23,6 +23,7 @@ with atheris.instrument_imports(include=["matminer_phonon_tl"]):
         decode_model,
         parse_document,
     )
+    from matminer_phonon_tl.screening.chunks import Reading
     from matminer_phonon_tl.screening.input_csv_json import csv_chunks, json_chunks
     from matminer_phonon_tl.screening.where import parse_where
     from matminer_phonon_tl.untrusted_json import parse_json
@@ -57,7 +58,7 @@ def table(content: bytes) -> None:
     for read in (csv_chunks, json_chunks):
         text = content.decode("utf-8", "surrogateescape")
         with suppress(PhononTLError):
-            for chunk in read(io.StringIO(text, newline=""), "fuzz", None, 100):
+            for chunk in read(io.StringIO(text, newline=""), "fuzz", Reading(None, 100)):
                 chunk.sha256()
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import matminer_phonon_tl
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.screening import screen
+from matminer_phonon_tl.screening.chunks import Reading
 from matminer_phonon_tl.screening.input_csv_json import csv_chunks, json_chunks
 
 CELLS = st.text(max_size=20) | st.sampled_from(["InN", "=1+1", '"', "\r", "\n", "\x00", "Fe2O3"])
@@ -23,7 +24,7 @@ CELLS = st.text(max_size=20) | st.sampled_from(["InN", "=1+1", '"', "\r", "\n", 
 
 def chunks_of(read, content):
     text = io.TextIOWrapper(io.BytesIO(content), "utf-8", errors="surrogateescape", newline="")
-    return list(read(text, "fuzz", None, 7))
+    return list(read(text, "fuzz", Reading(None, 7)))
 
 
 @pytest.mark.fuzz

@@ -1,8 +1,10 @@
 """What an input is taken for, and what is refused before any work."""
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 import sys
 
 import pandas as pd
@@ -55,6 +57,8 @@ def test_tables_and_iterators():
     [
         (CSV, ["InN", "BAs"]),
         (gzip.compress(CSV, mtime=0), ["InN", "BAs"]),
+        (bz2.compress(CSV), ["InN", "BAs"]),
+        (lzma.compress(CSV), ["InN", "BAs"]),
         (b'{"formula": "InN"}\n', ["InN"]),
         (gzip.compress(b'{"formula": "InN"}\n', mtime=0), ["InN"]),
     ],

@@ -9,6 +9,7 @@ from pymatgen.core import Lattice, Structure
 
 from matminer_phonon_tl.exceptions import DataWarning, ScreeningError
 from matminer_phonon_tl.screening import input_csv_json
+from matminer_phonon_tl.screening.chunks import Reading
 from matminer_phonon_tl.screening.input_csv_json import csv_chunks, json_chunks
 from matminer_phonon_tl.structures import structure_of
 
@@ -17,11 +18,11 @@ def read_csv(content, formula=None, chunk_rows=100):
     file = io.TextIOWrapper(
         io.BytesIO(content), encoding="utf-8-sig", errors="surrogateescape", newline=""
     )
-    return list(csv_chunks(file, "x.csv", formula, chunk_rows))
+    return list(csv_chunks(file, "x.csv", Reading(formula, chunk_rows)))
 
 
 def read_json(text, formula=None, chunk_rows=100):
-    return list(json_chunks(io.StringIO(text), "x.jsonl", formula, chunk_rows))
+    return list(json_chunks(io.StringIO(text), "x.jsonl", Reading(formula, chunk_rows)))
 
 
 def test_cells_stay_the_text_they_are():

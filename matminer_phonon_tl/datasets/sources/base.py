@@ -29,19 +29,13 @@ class SourceUnavailableError(PhononTLError):
 
 
 class Entry(NamedTuple):
-    """Something in a source that may become a row.
-
-    Attributes
-    ----------
-    key : str
-        Its unique name in the source, such as a file's name.
-    payload : object
-        What :meth:`PhononSource.read` needs to read it; goes to another process, so it is small
-        or the raw bytes.
-    """
+    """Something in a source that may become a row."""
 
     key: str
+    """Its unique name in the source, such as a file's name."""
     payload: Any
+    """What :meth:`PhononSource.read` needs to read it; goes to another process, so it is small or
+    the raw bytes."""
 
 
 @dataclass(frozen=True)
@@ -143,50 +137,19 @@ class PhononSource(ABC):
 
     @abstractmethod
     def entries(self) -> Iterator[Entry]:
-        """Yield the entries, in the same order at each call.
-
-        Yields
-        ------
-        Entry
-            Name and payload.
-        """
+        """Yield the entries, in the same order at each call."""
 
     @abstractmethod
     def read(self, entry: Entry) -> PhononRecord | ForceConstantRecord:
-        """Read one entry.
+        """Read one of the :meth:`entries`; which of the two records it gives, ``form`` says.
 
-        Parameters
-        ----------
-        entry : Entry
-            One of :meth:`entries`.
-
-        Returns
-        -------
-        PhononRecord or ForceConstantRecord
-            The calculation; which of the two, ``form`` says.
-
-        Raises
-        ------
-        SkippedEntryError, PhononDocumentError
-            The entry gives no row.
+        Raises SkippedEntryError or PhononDocumentError where it gives no row.
         """
 
     @abstractmethod
     def fingerprint(self) -> dict[str, Any]:
-        """Return what tells this source from another, so that a checkpoint fits.
-
-        Returns
-        -------
-        dict
-            JSON-compatible.
-        """
+        """Return in plain values what tells this source from another, for the checkpoint."""
 
     def count(self) -> int | None:
-        """Return the number of entries for a progress bar, where it is cheap to know.
-
-        Returns
-        -------
-        int or None
-            None if it isn't.
-        """
+        """Return the number of entries for a progress bar; None where it is not cheap to know."""
         return None

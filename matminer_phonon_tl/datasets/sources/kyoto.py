@@ -19,7 +19,7 @@ from matminer_phonon_tl.datasets.sources.base import (
     PhononSource,
     SkippedEntryError,
 )
-from matminer_phonon_tl.exceptions import MissingExtraError, PhononDocumentError, way_to_install
+from matminer_phonon_tl.exceptions import MissingExtraError, PhononDocumentError, needs
 from matminer_phonon_tl.phonons.force_constants import ForceConstantPhonons
 from matminer_phonon_tl.phonons.phonopy_settings import (
     primitive_matrix,
@@ -78,17 +78,9 @@ class KyotoSource(PhononSource):
         self.path = Path(path)
 
     def entries(self) -> Iterator[Entry]:
-        """Yield each archive, and each folder that holds a calculation.
+        """Yield each archive, and each folder that holds a calculation, by name without ending.
 
-        Yields
-        ------
-        Entry
-            The name without its ending, and the path.
-
-        Raises
-        ------
-        FileNotFoundError
-            There is nothing of that name, or nothing to read in it.
+        Raises FileNotFoundError where there is nothing of that name, or nothing to read in it.
         """
         for path in self._paths():
             yield Entry(path.name.removesuffix(_ARCHIVE), path)
@@ -96,24 +88,10 @@ class KyotoSource(PhononSource):
     def read(self, entry: Entry) -> ForceConstantRecord:
         """Compute the force constants of one calculation.
 
-        Parameters
-        ----------
-        entry : Entry
-            One of :meth:`entries`.
-
-        Returns
-        -------
-        ForceConstantRecord
-            Force constants that obey the acoustic sum rule, and how far they broke it before.
-
-        Raises
-        ------
-        SkippedEntryError
-            A file is missing.
-        PhononDocumentError
-            The archive or a file in it is corrupt, or they do not belong together.
-        MissingExtraError
-            phonopy is not installed.
+        They obey the acoustic sum rule; the record says how far they broke it before. Raises
+        SkippedEntryError where a file is missing, PhononDocumentError where the archive or a file
+        in it is corrupt or they do not belong together, MissingExtraError where phonopy is not
+        installed.
         """
         path: Path = entry.payload
         files, folder = _read_folder(path) if path.is_dir() else _read_archive(path)
@@ -143,23 +121,11 @@ class KyotoSource(PhononSource):
             ) from error
 
     def fingerprint(self) -> dict[str, Any]:
-        """Return the path.
-
-        Returns
-        -------
-        dict
-            ``path``.
-        """
+        """Return the path."""
         return {"path": str(self.path.resolve())}
 
     def count(self) -> int | None:
-        """Return the number of archives and folders.
-
-        Returns
-        -------
-        int
-            Entries.
-        """
+        """Return the number of archives and folders."""
         return len(self._paths())
 
     def _paths(self) -> list[Path]:
@@ -280,14 +246,10 @@ def _record(
     files: dict[str, str], *, material_id: str, source_id: str, document_date: str | None
 ) -> ForceConstantRecord:
     """Compute the force constants of a calculation from the text of its files."""
-    try:
+    with needs("phonopy", "phonopy to compute force constants"):
         from phonopy import Phonopy
         from phonopy.file_IO import parse_BORN_from_strings, parse_FORCE_SETS_from_strings
         from phonopy.interface.vasp import read_vasp_from_strings
-    except ImportError as error:
-        raise MissingExtraError(
-            "expected phonopy to compute force constants, found none; " + way_to_install("phonopy")
-        ) from error
     cell = read_vasp_from_strings(files[CELL])
     settings = read_settings(files[SETTINGS])
     supercell = supercell_matrix(settings, len(cell), max_atoms=MAX_ATOMS)

@@ -88,19 +88,10 @@ class MaterialsProjectSource(PhononSource):
         return min(_PARALLEL, int(MAPI_CLIENT_SETTINGS.NUM_PARALLEL_REQUESTS))
 
     def entries(self) -> Iterator[Entry]:
-        """Look the ids up and yield each of them, those without phonons too.
+        """Look the ids up and yield each of them with what that gave, those without phonons too.
 
-        Yields
-        ------
-        Entry
-            The id, and what the look-up gave; None if it gave nothing.
-
-        Raises
-        ------
-        MissingExtraError
-            mp-api is not installed.
-        SourceUnavailableError
-            There is no key, it is refused, or the server does not answer.
+        Raises MissingExtraError where mp-api is not installed, SourceUnavailableError where there
+        is no key, it is refused, or the server does not answer.
         """
         self.client.call(lambda client: client)  # whatever is wrong with the set-up shows here
         if self.material_ids is None:
@@ -123,22 +114,8 @@ class MaterialsProjectSource(PhononSource):
     def read(self, entry: Entry) -> PhononRecord:
         """Fetch the band structure and the density of states of one material.
 
-        Parameters
-        ----------
-        entry : Entry
-            One of :meth:`entries`.
-
-        Returns
-        -------
-        PhononRecord
-            The calculation.
-
-        Raises
-        ------
-        SkippedEntryError
-            The material is unknown, has no phonons, or they cannot be fetched.
-        PhononDocumentError
-            The document has no structure.
+        Raises SkippedEntryError where the material is unknown, has no phonons, or they cannot be
+        fetched, PhononDocumentError where the document has no structure.
         """
         facts = entry.payload
         if facts is None:
@@ -180,13 +157,7 @@ class MaterialsProjectSource(PhononSource):
         )
 
     def fingerprint(self) -> dict[str, Any]:
-        """Return the ids, the method and the server.
-
-        Returns
-        -------
-        dict
-            ``material_ids``, ``phonon_method``, ``endpoint``.
-        """
+        """Return the ids, the method and the server."""
         return {
             "material_ids": self.material_ids,
             "phonon_method": self.phonon_method,
@@ -194,13 +165,7 @@ class MaterialsProjectSource(PhononSource):
         }
 
     def count(self) -> int | None:
-        """Return the number of ids, where they are given.
-
-        Returns
-        -------
-        int or None
-            Number of ids.
-        """
+        """Return the number of ids, where they are given."""
         return None if self.material_ids is None else len(self.material_ids)
 
     def _look_up(self, ids: list[str]) -> list[dict[str, Any]]:

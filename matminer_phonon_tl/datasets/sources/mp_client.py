@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from matminer_phonon_tl.datasets.sources.base import SourceUnavailableError
-from matminer_phonon_tl.exceptions import MissingExtraError, way_to_install
+from matminer_phonon_tl.exceptions import MissingExtraError, needs
 
 logger = logging.getLogger(__name__)
 
@@ -59,26 +59,11 @@ class RetryingClient:
         self._clients = threading.local()
 
     def call(self, request: Callable[[Any], Result]) -> Result:
-        """Make a request, again and again while the trouble is of the passing kind.
+        """Return what ``request`` makes of an ``MPRester``, tried again while the trouble passes.
 
-        Parameters
-        ----------
-        request : callable
-            Takes an ``MPRester``.
-
-        Returns
-        -------
-        object
-            What ``request`` returns.
-
-        Raises
-        ------
-        SourceUnavailableError
-            The key is missing or refused, or there was no answer in ``max_tries`` tries.
-        MissingExtraError
-            mp-api is not installed.
-        Exception
-            What the client raises for other reasons.
+        Raises SourceUnavailableError where the key is missing or refused or there was no answer in
+        ``max_tries`` tries, MissingExtraError where mp-api is not installed, and what the client
+        raises for other reasons.
         """
         pause = self.pause
         for attempt in range(1, self.max_tries + 1):
@@ -124,12 +109,8 @@ class RetryingClient:
 
 def _make_client(api_key: str | None, endpoint: str | None) -> Any:
     """Return a client of mp-api, after making sure that it has a key."""
-    try:
+    with needs("mp", "mp-api to ask the Materials Project"):
         from mp_api.client import MPRester
-    except ImportError as error:
-        raise MissingExtraError(
-            f"expected mp-api to ask the Materials Project, found none: {way_to_install('mp')}"
-        ) from error
     from pymatgen.core import SETTINGS
 
     key = api_key or os.environ.get("MP_API_KEY") or SETTINGS.get("PMG_MAPI_KEY")

@@ -49,19 +49,10 @@ class PetrettoSource(PhononSource):
         self.use_flags = use_flags
 
     def entries(self) -> Iterator[Entry]:
-        """Yield each JSON document.
+        """Yield each JSON document by its name, with its path, or its content in an archive.
 
-        Yields
-        ------
-        Entry
-            The file's name within the folder or archive, and its path or its content.
-
-        Raises
-        ------
-        FileNotFoundError
-            There is no such folder or archive.
-        PhononDocumentError
-            The archive is truncated, or no archive at all.
+        Raises FileNotFoundError where there is no such folder or archive, PhononDocumentError where
+        the archive is truncated or none at all.
         """
         if self.path.is_dir():
             for path in sorted(p for p in self.path.rglob("*") if p.name.endswith(_ENDINGS)):
@@ -85,23 +76,7 @@ class PetrettoSource(PhononSource):
             ) from error
 
     def read(self, entry: Entry) -> PhononRecord:
-        """Read one document.
-
-        Parameters
-        ----------
-        entry : Entry
-            One of :meth:`entries`.
-
-        Returns
-        -------
-        PhononRecord
-            The calculation, its unit stated as cm-1.
-
-        Raises
-        ------
-        PhononDocumentError
-            The document is corrupt or incomplete.
-        """
+        """Read one document, in cm-1; PhononDocumentError where it is corrupt or incomplete."""
         payload = entry.payload
         content = payload.read_bytes() if isinstance(payload, Path) else payload
         try:
@@ -127,23 +102,11 @@ class PetrettoSource(PhononSource):
             ) from error
 
     def fingerprint(self) -> dict[str, Any]:
-        """Return the path and the option.
-
-        Returns
-        -------
-        dict
-            ``path``, ``use_flags``.
-        """
+        """Return the path and the option."""
         return {"path": str(self.path.resolve()), "use_flags": self.use_flags}
 
     def count(self) -> int | None:
-        """Return the number of files in a folder; an archive's is not known beforehand.
-
-        Returns
-        -------
-        int or None
-            Number of documents.
-        """
+        """Return the number of files in a folder; an archive's is not known beforehand."""
         if not self.path.is_dir():
             return None
         return sum(1 for path in self.path.rglob("*") if path.name.endswith(_ENDINGS))

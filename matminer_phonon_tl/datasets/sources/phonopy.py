@@ -60,19 +60,10 @@ class PhonopySource(PhononSource):
         self.path = Path(path)
 
     def entries(self) -> Iterator[Entry]:
-        """Yield each folder that holds a calculation, or should hold one.
+        """Yield each folder that holds a calculation, or should hold one, by its path within.
 
-        What lies within a calculation, such as its displaced supercells, belongs to it.
-
-        Yields
-        ------
-        Entry
-            The folder's path within the source's, and itself.
-
-        Raises
-        ------
-        FileNotFoundError
-            There is no such folder.
+        What lies within a calculation, such as its displaced supercells, belongs to it. Raises
+        FileNotFoundError where there is no such folder.
         """
         for folder in self._folders():
             name = folder.relative_to(self.path).as_posix()
@@ -81,24 +72,9 @@ class PhonopySource(PhononSource):
     def read(self, entry: Entry) -> PhononRecord:
         """Read the force constants of one folder, or its bands and density of states.
 
-        Parameters
-        ----------
-        entry : Entry
-            One of :meth:`entries`.
-
-        Returns
-        -------
-        PhononRecord
-            The calculation.
-
-        Raises
-        ------
-        SkippedEntryError
-            There is no calculation, there are no forces, or no density of states.
-        PhononDocumentError
-            A file is corrupt.
-        MissingExtraError
-            phonopy is not installed.
+        Raises SkippedEntryError where there is no calculation, no forces, or no density of states,
+        PhononDocumentError where a file is corrupt, MissingExtraError where phonopy is not
+        installed.
         """
         folder: Path = entry.payload
         try:
@@ -125,23 +101,11 @@ class PhonopySource(PhononSource):
         )
 
     def fingerprint(self) -> dict[str, Any]:
-        """Return the path.
-
-        Returns
-        -------
-        dict
-            ``path``.
-        """
+        """Return the path."""
         return {"path": str(self.path.resolve())}
 
     def count(self) -> int | None:
-        """Return the number of folders.
-
-        Returns
-        -------
-        int
-            Folders that hold a calculation, or should.
-        """
+        """Return the number of folders that hold a calculation, or should."""
         return len(self._folders())
 
     def _folders(self) -> list[Path]:
