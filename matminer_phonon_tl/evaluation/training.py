@@ -66,7 +66,7 @@ def train_predictor(
         random_state=random_state,
     )
     models = predictor.make_models()
-    materials = Materials.of(table.frame)
+    materials = table.materials
     with warnings.catch_warnings():
         # The table of what was left out says it by row.
         warnings.simplefilter("ignore", DataWarning)
@@ -81,10 +81,9 @@ def train_predictor(
                 rows, splits = plans[label]
                 truth = table.frame[label].to_numpy()[rows]
                 part = materials.take(rows)
-                # described once for all folds
-                part.matrix_for(model)
+                part.matrix_for(model)  # described once for all folds
                 scores.append(_score(model, label, truth, part, splits))
-        predictor.fit(table.frame, progress=progress)
+        predictor.fit(table.frame, materials=materials, progress=progress)
     first = predictor.classifier_ or next(iter(predictor.regressors_.values()))
     predictor.card_ = {
         "training_data": first.training_data_,

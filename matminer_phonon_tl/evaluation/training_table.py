@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from matminer_phonon_tl.featurizers.element_table import ElementTable
 from matminer_phonon_tl.models.cells import read_cell
 from matminer_phonon_tl.models.materials import Materials
 from matminer_phonon_tl.models.predictor import GAP, HAS_GAP, TARGETS
+from matminer_phonon_tl.models.regressor_choice import default_classifier, regressor_of
 from matminer_phonon_tl.phonons.sound import PLAUSIBLE_SPEEDS
 from matminer_phonon_tl.units import CM1_TO_THZ, FREQUENCY_UNITS_IN_THZ
 
@@ -44,6 +45,8 @@ class TrainingTable:
     table has it, and the labels in the package's units, missing where they are not known."""
     units: dict[str, str]
     """Units of the labels in ``frame``."""
+    materials: Materials
+    """What the rows of ``frame`` were read as; structures are described already."""
     left_out: pd.DataFrame
     """One row for each row of the table, or each label of it, that is left out: ``row`` (from 0),
     ``material`` as it was given, ``label`` (empty: the whole row), ``reason``, ``detail``."""
@@ -86,7 +89,7 @@ class TrainingTable:
         left_out = _LeftOut(composition_values(df, "structure" if structure else "composition"))
         for row, sentence in (unreadable or {}).items():
             left_out.add(row, "", "a row that cannot be read", sentence)
-        materials, rows = _materials(left_out, structure=structure)
+        materials, rows = _materials(left_out, _described_sets(labels) if structure else [])
         columns: dict[str, Any] = {"composition": list(materials.compositions)}
         if structure:
             columns["structure"] = list(materials.structures)
@@ -102,7 +105,7 @@ class TrainingTable:
         if GAP in labels or HAS_GAP in labels:
             _add_answers(frame, df, rows, left_out)
         found = {label: UNITS.get(label, unit) for label, unit in labels.items()}
-        return cls(frame, found, left_out.table())
+        return cls(frame, found, materials, left_out.table())
 
     def summary(self) -> list[str]:
         """Return a line for each label and reason: how many are left out."""
@@ -182,8 +185,23 @@ def _factor(label: str, unit: str) -> float:
     return known[spelled]
 
 
-def _materials(left_out: _LeftOut, *, structure: bool) -> tuple[Materials, NDArray[np.intp]]:
-    """Read the materials of the rows that have one, each in its primitive cell."""
+def _described_sets(labels: Collection[str]) -> list[tuple[str, bool]]:
+    """Return the sets of structure descriptors that the models of some labels see."""
+    numbers = [name for name in labels if name != HAS_GAP]
+    models: list[Any] = [regressor_of(name, 0, structure=True) for name in numbers]
+    if GAP in labels or HAS_GAP in labels:
+        models.append(default_classifier(0, structure=True))
+    return sorted({(model.descriptors, model.standard_bonds) for model in models})
+
+
+def _materials(
+    left_out: _LeftOut, sets: list[tuple[str, bool]]
+) -> tuple[Materials, NDArray[np.intp]]:
+    """Read the materials of the rows that have one, each in its primitive cell.
+
+    They are structures where there are sets of structure descriptors.
+    """
+    structure = bool(sets)
     rows: list[int] = []
     cells: list[Any] = []
     for row, value in enumerate(left_out.values):
@@ -208,7 +226,7 @@ def _materials(left_out: _LeftOut, *, structure: bool) -> tuple[Materials, NDArr
     )
     placed = np.array(rows, dtype=np.intp)[kept]
     if structure:
-        undescribed = materials.find_errors([("lattice_dynamics", False), ("bond_valence", True)])
+        undescribed = materials.find_errors(sets)
         for place, bad in undescribed.items():
             left_out.add(int(placed[place]), "", "a structure that cannot be described", bad.reason)
         described = np.setdiff1d(np.arange(len(placed)), list(undescribed))

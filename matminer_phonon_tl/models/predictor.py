@@ -259,7 +259,13 @@ class PhononPredictor(BaseEstimator, JSONModel):
         predictor.shipped_as_ = ShippedModel(name, document["sha256"], document["@version"])
         return predictor
 
-    def fit(self, df: pd.DataFrame, *, progress: bool | None = None) -> Self:
+    def fit(
+        self,
+        df: pd.DataFrame,
+        *,
+        materials: Materials | None = None,
+        progress: bool | None = None,
+    ) -> Self:
         """Train classifier and regressors.
 
         Parameters
@@ -270,6 +276,8 @@ class PhononPredictor(BaseEstimator, JSONModel):
             them. A label that is missing in a row is passed over in its model, with a warning; the
             gap's regressor is trained on the rows that have one. A column ``space_group``, if
             there is one, tells notes which polymorphs were trained on.
+        materials : Materials, optional
+            What the rows were read as, where that is known: nothing is described again.
         progress : bool, optional
             Show a progress bar; default: on a terminal.
 
@@ -281,7 +289,7 @@ class PhononPredictor(BaseEstimator, JSONModel):
         self._forget_card()
         models = self.make_models()
         check_columns(df, list(models))
-        materials = Materials.of(df)
+        materials = Materials.of(df) if materials is None else materials
         rows = {label: training_rows(df, label) for label in models}
         for label, model in models.items():
             if len(rows[label]) > len(df) / 2:  # described once for all models of most rows

@@ -7,6 +7,8 @@ import spglib
 from pymatgen.core import Structure
 
 from matminer_phonon_tl.compositions import as_composition
+from matminer_phonon_tl.evaluation.training import train_predictor
+from matminer_phonon_tl.evaluation.training_table import TrainingTable
 from matminer_phonon_tl.exceptions import CompositionError, ModelFormatError, UnknownElementError
 from matminer_phonon_tl.featurizers import lattice_dynamics
 from matminer_phonon_tl.featurizers.analogues import AnalogueDescriptors
@@ -118,6 +120,17 @@ def test_the_geometry_is_computed_for_the_first_springs_only(counted, phonon_tl)
     counts = count_readers(counted)
     assert np.array_equal(materials.matrix("bond_valence", use_structure=True), alone)
     assert counts["lattice_dynamics.describe_geometry"] == 0
+
+
+def test_training_describes_each_structure_once(counted, phonon_tl):
+    small = phonon_tl[phonon_tl["structure"].map(len) == 2].drop_duplicates("formula")[:40]
+    units = {"heat_capacity": "J/mol/K"}
+    counts = count_readers(counted)
+    table = TrainingTable.read(small, units, structure=True)
+    train_predictor(table, structure=True, progress=False)
+    assert counts["lattice_dynamics.describe_bond_valence_model"] == 40
+    assert counts["lattice_dynamics.describe_geometry"] == 40
+    assert counts["lattice_dynamics.describe_spring_model"] == 0
 
 
 def test_structures_that_cannot_be_described_are_named(phonon_tl):
