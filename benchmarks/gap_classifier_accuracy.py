@@ -8,6 +8,7 @@ training fold, by average precision in an inner cross-validation grouped by form
 
 import argparse
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -50,6 +51,12 @@ CANDIDATES[True] = [
     *CANDIDATES[False],
     {"descriptors": "bond_valence", "forest": "random_forest", "balance": "smote"},
     {"descriptors": "bond_valence", "forest": "extra_trees", "balance": "smote"},
+    {
+        "descriptors": "bond_valence",
+        "forest": "extra_trees",
+        "balance": "smote",
+        "standard_bonds": True,
+    },
 ]
 """Among which the nested selection chooses, without and with structure."""
 
@@ -119,8 +126,13 @@ def on_grouped_folds(
     """Five folds, no formula on both sides: baselines, candidates, and the nested selection."""
     candidates = CANDIDATES[use_structure]
     D = {
-        name: descriptor_matrix(df, name, use_structure=use_structure)
-        for name in {options["descriptors"] for options in BASELINES + candidates}
+        seen_by(options): descriptor_matrix(
+            df,
+            options["descriptors"],
+            use_structure=use_structure,
+            standard_bonds="standard_bonds" in options,
+        )
+        for options in BASELINES + candidates
     }
     y, formulas = df["has_phonon_bandgap"].to_numpy(), df["formula"].to_numpy()
     nested = "nested selection"
@@ -136,7 +148,7 @@ def on_grouped_folds(
         folds = StratifiedGroupKFold(5, shuffle=True, random_state=repeat)
         for train, test in folds.split(y, y, formulas):
             for options in settings:
-                matrix = D[options["descriptors"]]
+                matrix = D[seen_by(options)]
                 model = classifier(options, use_structure).fit(matrix[train], y[train])
                 probability = model.predict_proba(matrix[test])[:, 1]
                 of_repeat[name_of(options)][test] = probability
@@ -156,7 +168,7 @@ def on_grouped_folds(
 
 
 def select(
-    D: dict[str, np.ndarray],
+    D: dict[tuple[str, bool], np.ndarray],
     y: np.ndarray,
     formulas: np.ndarray,
     train: np.ndarray,
@@ -167,8 +179,8 @@ def select(
     folds = StratifiedGroupKFold(3, shuffle=True, random_state=0)
     inner = list(folds.split(y[train], y[train], formulas[train]))
 
-    def precision(options: dict[str, str]) -> float:
-        matrix = D[options["descriptors"]][train]
+    def precision(options: dict[str, Any]) -> float:
+        matrix = D[seen_by(options)][train]
         model = classifier(options, use_structure)
         held_out = cross_val_predict(model, matrix, y[train], cv=inner, method="predict_proba")
         return average_precision_score(y[train], held_out[:, 1])
@@ -176,12 +188,18 @@ def select(
     return name_of(max(CANDIDATES[use_structure], key=precision))
 
 
-def name_of(options: dict[str, str]) -> str:
+def name_of(options: dict[str, Any]) -> str:
     """A candidate in words."""
-    return ", ".join(options.values()).replace("_", " ")
+    words = ["standard bonds" if name == "standard_bonds" else options[name] for name in options]
+    return ", ".join(words).replace("_", " ")
 
 
-def classifier(options: dict[str, str], use_structure: bool) -> PhononGapClassifier:
+def seen_by(options: dict[str, Any]) -> tuple[str, bool]:
+    """What tells the descriptors of two candidates apart."""
+    return options["descriptors"], "standard_bonds" in options
+
+
+def classifier(options: dict[str, Any], use_structure: bool) -> PhononGapClassifier:
     """One candidate, without a search of its own."""
     return PhononGapClassifier(
         **options,
