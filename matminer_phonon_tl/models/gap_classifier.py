@@ -50,10 +50,10 @@ class PhononGapClassifier(ClassifierMixin, BaseEstimator, JSONModel):
 
     Parameters
     ----------
-    descriptors : {"xenonpy", "lattice_dynamics", "both", "bond_valence"}
-        The 290 descriptors of the paper, the compact physics set, or both; "bond_valence" is the
-        compact set too. The structure columns of "both" and "bond_valence" come from charged atoms
-        on bond-valence springs, those of the others from springs of the covalent radii.
+    descriptors : {"xenonpy", "lattice_dynamics", "both", "bond_valence", "both_bond_valence"}
+        The 290 descriptors of the paper, the compact physics set, or both. "bond_valence" is the
+        compact set and "both_bond_valence" is both, with structure columns that come from charged
+        atoms on bond-valence springs in place of springs of the covalent radii.
     use_structure : bool
         Append descriptors of the structure; X must then hold structures.
     standard_bonds : bool

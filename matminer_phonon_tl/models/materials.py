@@ -36,9 +36,10 @@ _BLOCKS = {
     "lattice_dynamics": ("lattice_dynamics",),
     "both": ("xenonpy", "lattice_dynamics"),
     "bond_valence": ("lattice_dynamics",),
+    "both_bond_valence": ("xenonpy", "lattice_dynamics"),
 }
-"""Composition columns of each set; both and bond_valence have charged atoms on bond-valence springs
-in their structure columns, the others springs of the covalent radii."""
+"""Composition columns of each set. The structure columns of those named bond_valence come from
+charged atoms on bond-valence springs, of the others from springs of the covalent radii."""
 DESCRIPTOR_SETS = tuple(_BLOCKS)
 
 _WHOLE = Composition.amount_tolerance
@@ -408,7 +409,7 @@ def check_descriptors(name: str) -> None:
 def descriptor_labels(name: str, *, use_structure: bool, standard_bonds: bool = False) -> list[str]:
     """Return the names of the columns that :func:`descriptor_matrix` gives."""
     check_descriptors(name)
-    labels = XenonPyDescriptors().feature_labels() if name in ("xenonpy", "both") else []
+    labels = XenonPyDescriptors().feature_labels() if "xenonpy" in _BLOCKS[name] else []
     lattice = LatticeDynamicsDescriptors(
         use_structure=bool(use_structure), springs=_springs(name), standard_bonds=standard_bonds
     ).feature_labels()
@@ -441,7 +442,7 @@ def _check_matrix(X: NDArray[Any], labels: list[str]) -> NDArray[np.float64]:
 
 
 def _springs(name: str) -> str:
-    return "bond_valence" if name in ("both", "bond_valence") else "covalent"
+    return "bond_valence" if name.endswith("bond_valence") else "covalent"
 
 
 def _is_special(flat: FlatCompositions, starts: NDArray[np.intp]) -> NDArray[np.bool_]:

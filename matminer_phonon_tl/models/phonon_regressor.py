@@ -62,7 +62,7 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
 
     Parameters
     ----------
-    descriptors : {"xenonpy", "lattice_dynamics", "both", "bond_valence"}
+    descriptors : {"xenonpy", "lattice_dynamics", "both", "bond_valence", "both_bond_valence"}
         As for :class:`~matminer_phonon_tl.models.PhononGapClassifier`.
     use_structure : bool
         Append descriptors of the structure; X must then hold structures.
