@@ -11,6 +11,7 @@ from matminer_phonon_tl.models import (
     PhononGapClassifier,
     PhononPredictor,
     PhononRegressor,
+    ShippedPredictors,
     load_model,
     save_model,
 )
@@ -263,6 +264,23 @@ def test_a_predictor_of_structures_wants_structures():
     pd.testing.assert_frame_equal(frame[:1], alone, check_dtype=False)
     assert "expected a Structure, which this predictor needs" in frame.loc[1, "error"]
     assert 100 < frame.loc[0, "phonon_bandgap"] < 320
+
+
+def test_the_volume_of_a_cell_does_not_matter_but_to_gaps(phonon_tl):
+    """PBE's cells are some 5 % larger than PBEsol's."""
+    structures = phonon_tl["structure"][phonon_tl["has_phonon_bandgap"]][:8].tolist()
+    larger = [each.copy().scale_lattice(1.05 * each.volume) for each in structures]
+    predictors = ShippedPredictors(more=True)
+    here, there = (predictors.predict(some, warn=False) for some in (structures, larger))
+    same = ["has_gap_probability", "in_domain"]
+    for name in ("speed_of_sound", "heat_capacity", "debye_temperature"):
+        same += [name, f"{name}_lower", f"{name}_upper"]
+    pd.testing.assert_frame_equal(here[same], there[same], rtol=1e-4)
+    known = here["phonon_bandgap"].notna()
+    change = (there["phonon_bandgap"] - here["phonon_bandgap"])[known].abs()
+    assert (change > 0).all()
+    width = (here["phonon_bandgap_upper"] - here["phonon_bandgap_lower"])[known]
+    assert (change < width / 2).mean() > 0.8
 
 
 def test_the_size_of_the_cell_matters_and_the_index_is_kept(small_predictor):
