@@ -147,13 +147,13 @@ class KnownCells:
         flat = materials.flat
         self._space_groups = space_groups
         found: dict[Any, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
-        for key, size, group in zip(*_keys(flat), space_groups.tolist(), strict=True):
+        for key, size, group in zip(*formula_keys(flat), space_groups.tolist(), strict=True):
             found[key][size] |= {group} - {0}
         self._cells = {
             key: {size: sorted(groups) for size, groups in sorted(sizes.items())}
             for key, sizes in found.items()
         }
-        self._marks = np.unique(_marks(flat))
+        self._marks = np.unique(formula_marks(flat))
 
     @classmethod
     def fit(cls, X: Any, space_groups: Iterable[Any] | None = None) -> Self:
@@ -172,8 +172,8 @@ class KnownCells:
         """Say which training materials have the formula of each cell."""
         flat = Materials.of(X).flat
         found = [KnownCell(0, {})] * len(flat.counts)
-        maybe = np.flatnonzero(np.isin(_marks(flat), self._marks))
-        for row, key, size in zip(maybe, *_keys(flat.take(maybe)), strict=True):
+        maybe = np.flatnonzero(np.isin(formula_marks(flat), self._marks))
+        for row, key, size in zip(maybe, *formula_keys(flat.take(maybe)), strict=True):
             found[row] = KnownCell(size, self._cells.get(key, {}))
         return found
 
@@ -192,7 +192,7 @@ class KnownCells:
         return cls(materials, groups)
 
 
-def _marks(flat: FlatCompositions) -> NDArray[np.intp]:
+def formula_marks(flat: FlatCompositions) -> NDArray[np.intp]:
     """Hash of each row's elements: rows with different hashes have different elements."""
     if not len(flat.counts):
         return np.empty(0, dtype=np.intp)
@@ -200,7 +200,7 @@ def _marks(flat: FlatCompositions) -> NDArray[np.intp]:
     return np.add.reduceat((flat.elements + 1) ** 3, starts)
 
 
-def _keys(flat: FlatCompositions) -> tuple[list[tuple[tuple[int, float], ...]], list[int]]:
+def formula_keys(flat: FlatCompositions) -> tuple[list[tuple[tuple[int, float], ...]], list[int]]:
     """Reduced formula of each row as a key, and the rounded number of atoms in its cell."""
     if not len(flat.counts):
         return [], []

@@ -17,6 +17,7 @@ from matminer_phonon_tl.models.conformal import Calibration, Predicted
 from matminer_phonon_tl.models.kernel_ensemble import MEMBERS, KernelEnsemble
 from matminer_phonon_tl.models.kernel_machine import HYPERPARAMETER_ROWS
 from matminer_phonon_tl.models.materials import Materials, check_target, descriptor_labels
+from matminer_phonon_tl.models.polymorphs import PolymorphLabels
 from matminer_phonon_tl.models.serialization import JSONModel
 from matminer_phonon_tl.models.source_tasks import (
     FROM_CONSTRUCTOR,
@@ -97,6 +98,8 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
     Attributes
     ----------
     ensemble_ : KernelEnsemble
+    polymorphs_ : PolymorphLabels or None
+        Labels of formulas that several training materials have; None with ``use_structure``.
     calibration_ : Calibration
         Held-out residuals over predicted spread; empty without ``intervals``.
     non_negative_ : bool
@@ -188,6 +191,10 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         if self.intervals:
             self.calibration_ = self._calibrate(D, labels, materials, n_scored)
         self._training_materials = materials
+        # A structure is one polymorph; a composition stands for all.
+        self.polymorphs_ = None
+        if not self.use_structure:
+            self.polymorphs_ = PolymorphLabels.fit(materials, labels, by_cell=self._by_cell)
         self.non_negative_ = bool((labels >= 0).all())
         self.n_features_in_ = D.shape[1]
         self.training_data_ = {
@@ -230,7 +237,9 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         -------
         prediction, lower, upper : ndarray of shape (n_materials,)
             Cut at what the property can be: at zero unless negative labels were trained on, and at
-            3R a mole of atoms for a heat capacity that is learnt with ``"einstein"``.
+            3R a mole of atoms for a heat capacity that is learnt with ``"einstein"``. Of a formula
+            that several training materials have, the interval holds the label of each, unless the
+            structure is used.
         """
         mean, lower, upper, std, _ = self.predict_ranked(X, level)
         return (mean, lower, upper, std) if return_std else (mean, lower, upper)
@@ -258,6 +267,8 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         # The prediction itself may lie beyond a bound; an interval holds it all the same.
         lower = np.minimum(mean, np.maximum(mean - factor * std, least))
         upper = np.maximum(mean, np.minimum(mean + factor * std, most))
+        if self.polymorphs_ is not None:
+            lower, upper = self.polymorphs_.widen(materials, lower, upper)
         return RankedPrediction(mean, lower, upper, std, rank)
 
     def count_relatives(self, X: Any) -> NDArray[np.intp]:
@@ -313,6 +324,11 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
     def __sklearn_is_fitted__(self) -> bool:
         """Say whether there is anything to predict with."""
         return hasattr(self, "ensemble_")
+
+    @property
+    def _by_cell(self) -> bool:
+        """Whether the label depends on how many atoms are in the primitive cell."""
+        return self.target == "phonon_bandgap"
 
     def _count_composition_columns(self) -> int:
         return len(descriptor_labels(self.descriptors, use_structure=False))
@@ -394,6 +410,7 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
             if relatives is None
             else {**relatives.get_params(), "library": relatives.get_library()},
             "training_data": self.training_data_,
+            **({} if self.polymorphs_ is None else {"polymorphs": self.polymorphs_.get_state()}),
         }
 
     def __getstate__(self) -> dict[str, Any]:
@@ -438,6 +455,11 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         model.relatives_ = _read_relatives(state["relatives"], wanted=bool(model.analogues))
         model.ensemble_ = ensemble
         model.calibration_ = calibration
+        model.polymorphs_ = None
+        if not model.use_structure:
+            check_arrays(state, "a regressor", {"polymorphs": dict})
+            known = PolymorphLabels.from_state(state["polymorphs"], by_cell=model._by_cell)
+            model.polymorphs_ = known
         model.non_negative_ = state["non_negative"]
         model.training_data_ = state["training_data"]
         model.n_features_in_ = n_features
