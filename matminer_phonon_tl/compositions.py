@@ -192,6 +192,17 @@ class FlatCompositions(NamedTuple):
         entries = np.arange(counts.sum()) + np.repeat(starts - (np.cumsum(counts) - counts), counts)
         return FlatCompositions(counts, self.elements[entries], self.amounts[entries])
 
+    def merged(self) -> "FlatCompositions":
+        """Return the rows with their elements in order, Fe2+ and Fe3+ as one entry."""
+        row = np.repeat(np.arange(len(self.counts)), self.counts)
+        order = np.lexsort((self.elements, row))
+        row, elements, amounts = row[order], self.elements[order], self.amounts[order]
+        is_new = np.append(True, (np.diff(row) != 0) | (np.diff(elements) != 0))[: len(row)]
+        first_of = np.flatnonzero(is_new)
+        counts = np.bincount(row[first_of], minlength=len(self.counts))
+        merged = np.add.reduceat(amounts, first_of) if len(first_of) else amounts
+        return FlatCompositions(counts, elements[first_of], merged)
+
     def followed_by(self, others: "FlatCompositions") -> "FlatCompositions":
         """Return these rows and then the others."""
         return FlatCompositions(

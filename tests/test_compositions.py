@@ -245,6 +245,11 @@ def test_flattens_with_oxidation_states_merged_by_element():
     assert flat.counts.tolist() == [2, 2]
     assert flat.elements.tolist() == [26, 8, 26, 26]
     assert flat.amounts.tolist() == [2, 3, 1, 2]
+    counts, elements, amounts = flat.merged()
+    assert (counts.tolist(), elements.tolist(), amounts.tolist()) == (
+        [2, 1], [8, 26, 26], [3, 2, 3],
+    )  # fmt: skip
+    assert [len(part) for part in flatten([], ATOMIC_NUMBER.get).merged()] == [0, 0, 0]
 
 
 def test_finds_every_bad_row_and_keeps_the_good():

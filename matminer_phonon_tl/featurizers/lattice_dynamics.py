@@ -166,20 +166,14 @@ def _describe_compositions(flat: FlatCompositions) -> NDArray[np.float64]:
     if n_rows == 0:
         return np.empty((0, len(COMPOSITION_COLUMNS)))
     starts = np.cumsum(flat.counts) - flat.counts
-    row = np.repeat(np.arange(n_rows), flat.counts)
     atoms = np.add.reduceat(flat.amounts, starts)
 
-    # An element may stand twice (Fe2+ and Fe3+): merge, then order by row and mass.
-    order = np.lexsort((flat.elements, row))
-    row, element, amount = row[order], flat.elements[order], flat.amounts[order]
-    is_new = np.append(True, (np.diff(row) != 0) | (np.diff(element) != 0))
-    first_of = np.flatnonzero(is_new)
-    amount = np.add.reduceat(amount, first_of)
-    row, element = row[first_of], element[first_of]
+    # An element once a row, then in the order of mass.
+    n_elements, element, amount = flat.merged()
+    row = np.repeat(np.arange(n_rows), n_elements)
     mass = table.column("atomic_weight")[element]
     order = np.lexsort((mass, row))
     row, element, amount, mass = row[order], element[order], amount[order], mass[order]
-    n_elements = np.bincount(row, minlength=n_rows)
     light = np.cumsum(n_elements) - n_elements
     heavy = light + n_elements - 1
     second = np.maximum(heavy - 1, light)

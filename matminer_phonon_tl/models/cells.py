@@ -197,23 +197,27 @@ def formula_marks(flat: FlatCompositions) -> NDArray[np.intp]:
     if not len(flat.counts):
         return np.empty(0, dtype=np.intp)
     starts = np.cumsum(flat.counts) - flat.counts
-    return np.add.reduceat((flat.elements + 1) ** 3, starts)
+    # A bit an element: to "or" it is all one whether Fe2+ and Fe3+ stand for it or Fe.
+    return np.bitwise_or.reduceat(np.left_shift(1, flat.elements % 63), starts)
 
 
 def formula_keys(flat: FlatCompositions) -> tuple[list[tuple[tuple[int, float], ...]], list[int]]:
     """Reduced formula of each row as a key, and the rounded number of atoms in its cell."""
     if not len(flat.counts):
         return [], []
+    flat = flat.merged()
     starts = np.cumsum(flat.counts) - flat.counts
     whole = np.rint(flat.amounts)
     divisor = np.gcd.reduceat(whole.astype(np.int64), starts)
     broken = np.logical_or.reduceat(np.abs(flat.amounts - whole) > _BROKEN, starts)
     divisor[broken | (divisor == 0)] = 1
-    amounts = flat.amounts / np.repeat(divisor, flat.counts)
+    # 0.1 + 0.2 + 0.7 is meant as 1.
+    amounts = np.where(np.repeat(broken, flat.counts), flat.amounts, whole)
+    amounts /= np.repeat(divisor, flat.counts)
     sizes = np.rint(np.add.reduceat(flat.amounts, starts)).astype(int).tolist()
     pairs = list(zip(flat.elements.tolist(), amounts.tolist(), strict=True))
     keys = [
-        tuple(sorted(pairs[start : start + count]))
+        tuple(pairs[start : start + count])
         for start, count in zip(starts.tolist(), flat.counts.tolist(), strict=True)
     ]
     return keys, sizes

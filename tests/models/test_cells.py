@@ -67,6 +67,15 @@ def test_cells_of_a_formula_are_known_whatever_their_size():
     assert KnownCells.fit(trained).look_up(asked)[1].trained == {2: [], 4: []}
 
 
+@pytest.mark.parametrize(
+    "written",
+    [{"Fe2+": 1, "Fe3+": 2, "O2-": 4}, {"Fe": 0.1 + 0.2 + 2.7, "O": 4}, {"O": 8, "Fe": 6}],
+)
+def test_one_formula_is_the_same_however_it_is_written(written):
+    found = KnownCells.fit(["Fe3O4", "O2"]).look_up([Composition(written)])
+    assert list(found[0].trained) == [7]
+
+
 def test_state_is_checked():
     known = KnownCells.fit([Composition("GaN"), Composition("Al2O3")], [216, 167])
     state = known.get_state()

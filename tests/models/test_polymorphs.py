@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from pymatgen.core import Composition
 
 from matminer_phonon_tl.datasets import load_training_set
 from matminer_phonon_tl.exceptions import ModelFormatError
@@ -28,10 +29,11 @@ def test_only_formulas_of_several_materials_are_widened():
     materials = Materials.of(["GaN", "Ga2N2", "InN", "AlN", "Ga1N2"])
     labels = np.array([1.0, 4.0, 2.0, 2.0, 9.0])
     known = PolymorphLabels.fit(materials, labels, by_cell=False)
-    asked = Materials.of(["N3Ga3", "InN", "NaCl", "GaN"])
-    lower, upper = known.widen(asked, np.array([2.0, 2.0, 2.0, 0.5]), np.full(4, 3.0))
-    assert lower.tolist() == [1, 2, 2, 0.5]
-    assert upper.tolist() == [4, 3, 3, 4]
+    charged = Composition({"Ga+": 0.5, "Ga3+": 0.5, "N": 1})
+    asked = Materials.of(["N3Ga3", "InN", "NaCl", "GaN", charged])
+    lower, upper = known.widen(asked, np.array([2.0, 2.0, 2.0, 0.5, 2.0]), np.full(5, 3.0))
+    assert lower.tolist() == [1, 2, 2, 0.5, 1]
+    assert upper.tolist() == [4, 3, 3, 4, 4]
 
 
 def test_a_label_of_the_cell_is_that_of_cells_of_its_size():
