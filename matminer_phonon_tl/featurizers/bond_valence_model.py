@@ -40,6 +40,8 @@ COULOMB = 0.2
 14.4 eV Angstrom over a permittivity of 5, against 14.4 eV per square Angstrom."""
 SPLITTING = 0.4
 """Ewald's parameter, 1 / Angstrom: the sums below have converged, whatever it is."""
+MOST_WAVES = 10**6
+"""A cell of 10^5 to 10^6 cubic Angstrom has as many, and takes a second."""
 
 BOND_VALENCE_COLUMNS = {
     name.replace("spring", "bond_valence"): meaning.replace("spring", "bond-valence")
@@ -153,6 +155,12 @@ def _ewald_waves(structure: Structure, charge: NDArray[np.float64], splitting: f
     longest = 7.0 * splitting  # exp(-12) is left out
     # A plane of waves is at least 2 pi / (longest edge of the cell) from the next.
     reach = np.ceil(longest * np.array(structure.lattice.abc) / (2 * np.pi)).astype(int) + 1
+    if np.prod(2.0 * reach + 1) > MOST_WAVES:
+        a, b, c = structure.lattice.abc
+        raise ValueError(
+            f"the cell is too large ({a:.4g} x {b:.4g} x {c:.4g} Angstrom): give a primitive cell "
+            "without a vacuum"
+        )
     G = np.indices((2 * reach + 1).tolist()).reshape(3, -1).T - reach
     wave_vectors = G @ reciprocal
     farthest = longest + np.linalg.norm(reciprocal, axis=1).sum() / 2  # no q is longer

@@ -132,3 +132,9 @@ def test_a_cell_too_small_for_any_wave_is_described():
     """At Gamma no reciprocal vector is short enough to count; the sum over waves is empty."""
     row = columns(Structure(Lattice.cubic(2.0), ["Fe"], [[0, 0, 0]]))
     assert np.isfinite(list(row.values())).all()
+
+
+def test_a_vacuum_is_refused_before_it_takes_all_memory():
+    molecule = Structure(Lattice.cubic(1000), ["H", "H"], [[0, 0, 0], [7.4e-4, 0, 0]])
+    with pytest.raises(ValueError, match=r"too large \(1000 x 1000 x 1000 Angstrom\): give"):
+        describe_bond_valence_model(molecule)
