@@ -33,7 +33,8 @@ def write_interval(values: Sequence[float], decimals: int | None) -> str:
     """Write a value and the ends of its interval, all three with the same digits.
 
     There are as many digits as are usual for the value, and more where the interval is so narrow
-    that its width would not show: at least one digit of the width is kept.
+    that its width would not show: at least one digit of the width is kept, unless that takes more
+    than nine.
 
     Parameters
     ----------
@@ -50,12 +51,10 @@ def write_interval(values: Sequence[float], decimals: int | None) -> str:
     '1.5e-07 [1.4e-07, 1.6e-07]'
     """
     width = values[2] - values[1]
-    needed = -_exponent(width) if width else -_MOST_DIGITS
-    if decimals is None:
-        needed += _exponent(max(map(abs, values))) + 1
-        form = f".{min(max(_SIGNIFICANT, needed), _MOST_DIGITS)}g"
-    else:
-        form = f".{min(max(decimals, needed), _MOST_DIGITS)}f"
+    usual, needed, kind = decimals, -_exponent(width), "f"
+    if usual is None:
+        usual, needed, kind = _SIGNIFICANT, needed + _exponent(max(map(abs, values))) + 1, "g"
+    form = f".{max(usual, needed) if width and needed <= _MOST_DIGITS else usual}{kind}"
     value, lower, upper = (f"{each:{form}}" for each in values)
     return f"{value} [{lower}, {upper}]"
 
