@@ -66,6 +66,8 @@ NEIGHBOUR_SHELL = 1.2
 """Atoms within this many nearest-neighbour distances are neighbours."""
 SHORTEST_DISTANCE = 0.3
 """No two atoms of a solid are nearer than this, Angstrom; H2 has 0.74."""
+LARGEST_VOLUME = 1e6
+"""Of a cell, cubic Angstrom: more is vacuum, in which a search for neighbours takes all memory."""
 GRAMS_PER_CM3 = constants.atomic_mass / constants.gram / (constants.angstrom / constants.centi) ** 3
 """Density of 1 u / Angstrom^3 in g/cm3."""
 SYMPREC = 0.1
@@ -270,7 +272,7 @@ def describe_structures(
             )
             continue
         try:
-            _check_distances(value)
+            _check_cell(value)
             cell = at_standard_bonds(value) if standard_bonds else value
             shape = describe_geometry(cell) if geometry is None else geometry[row]
             described[row] = [*shape, *describe_model(cell)]
@@ -300,8 +302,15 @@ def _space_group(structure: Structure) -> int:
     return int(dataset.number)
 
 
-def _check_distances(structure: Structure) -> None:
-    if not structure.is_valid(tol=SHORTEST_DISTANCE):
+def _check_cell(structure: Structure) -> None:
+    if structure.volume > LARGEST_VOLUME:
+        raise ValueError(
+            f"the cell is too large ({structure.volume:.3g} cubic Angstrom): give a primitive cell "
+            "without a vacuum"
+        )
+    # pymatgen compares an atom with its neighbours, not with its own images.
+    shortest = min(structure.lattice.get_lll_reduced_lattice().abc)
+    if shortest < SHORTEST_DISTANCE or not structure.is_valid(tol=SHORTEST_DISTANCE):
         raise ValueError(f"two atoms are nearer than {SHORTEST_DISTANCE} Angstrom: check the sites")
 
 

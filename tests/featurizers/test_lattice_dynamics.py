@@ -215,3 +215,15 @@ def test_a_crystal_without_a_symmetry_is_named(zincblende_bas, monkeypatch):
         "row 0: expected a structure with a lattice to vibrate, got BAs, of which the symmetry "
         "cannot be determined: check the sites"
     )
+
+
+@pytest.mark.parametrize(
+    ("structure", "wrong"),
+    [
+        (Structure(Lattice.cubic(0.001), ["Si"], [[0, 0, 0]]), "two atoms are nearer than 0.3"),
+        (Structure(Lattice.cubic(500), ["H", "He"], [[0, 0, 0], [0.5] * 3]), "cell is too large"),
+    ],
+)
+def test_cells_that_would_take_all_memory_are_refused(structure, wrong):
+    _, errors = describe_structures([structure])
+    assert wrong in str(errors[0])
