@@ -57,6 +57,8 @@ GEOMETRY_COLUMNS = {
     "heavy_heavy_distance": "shortest distance between atoms of the heaviest element, Angstrom",
 }
 """Physics of each column that the structure gives without a model."""
+GEOMETRY_POWERS = np.array([3, -3, -3, 0, 1, 0, 0, 1])
+"""Power of the length by which a cell is scaled that each of these columns grows with."""
 MODEL_COLUMNS = {"covalent": SPRING_COLUMNS, "bond_valence": BOND_VALENCE_COLUMNS}
 """Physics of the columns of each spring model."""
 STRUCTURE_COLUMNS = {**GEOMETRY_COLUMNS, **SPRING_COLUMNS}
@@ -256,12 +258,33 @@ def describe_structures(
 ) -> tuple[NDArray[np.float64], dict[int, CompositionError]]:
     """Compute ``GEOMETRY_COLUMNS`` and ``MODEL_COLUMNS[springs]`` of many structures.
 
-    Rows that cannot be described are NaN, and the dict says why. `geometry` holds the first columns
-    where they are known, NaN in rows that have none. With `standard_bonds` the structures are
-    scaled first.
+    Rows that cannot be described are NaN, and the dict says why. `geometry` is what
+    :func:`describe_geometries` gave, where it is known; its errors are not told again. With
+    `standard_bonds` the structures are scaled first.
     """
+    errors: dict[int, CompositionError] = {}
+    if geometry is None:
+        geometry, errors = describe_geometries(values)
     describe_model = describe_spring_model if springs == "covalent" else describe_bond_valence_model
     described = np.full((len(values), len(GEOMETRY_COLUMNS) + len(MODEL_COLUMNS[springs])), np.nan)
+    for row in np.flatnonzero(np.isfinite(geometry).all(axis=1)).tolist():
+        cell, shape = values[row], geometry[row]
+        try:
+            if standard_bonds:
+                cell = at_standard_bonds(cell)
+                shape = shape * (cell.volume / values[row].volume) ** (GEOMETRY_POWERS / 3)
+            described[row] = [*shape, *describe_model(cell)]
+        except (ValueError, ArithmeticError) as error:  # LinAlgError is a ValueError
+            errors[row] = _undescribed(values[row], error, row)
+    return described, errors
+
+
+@one_blas_thread()
+def describe_geometries(
+    values: Sequence[Any],
+) -> tuple[NDArray[np.float64], dict[int, CompositionError]]:
+    """Compute ``GEOMETRY_COLUMNS`` of structures as they are given; NaN where one has none."""
+    described = np.full((len(values), len(GEOMETRY_COLUMNS)), np.nan)
     errors: dict[int, CompositionError] = {}
     for row, value in enumerate(values):
         if not isinstance(value, Structure):
@@ -273,16 +296,18 @@ def describe_structures(
             continue
         try:
             _check_cell(value)
-            cell = at_standard_bonds(value) if standard_bonds else value
-            shape = describe_geometry(cell) if geometry is None else geometry[row]
-            described[row] = [*shape, *describe_model(cell)]
-        except (ValueError, ArithmeticError) as error:  # LinAlgError is a ValueError
-            errors[row] = CompositionError(
-                "expected a structure with a lattice to vibrate, got "
-                f"{value.composition.reduced_formula}, of which {error}",
-                row=row,
-            )
+            described[row] = describe_geometry(value)
+        except (ValueError, ArithmeticError) as error:
+            errors[row] = _undescribed(value, error, row)
     return described, errors
+
+
+def _undescribed(structure: Structure, error: Exception, row: int) -> CompositionError:
+    return CompositionError(
+        "expected a structure with a lattice to vibrate, got "
+        f"{structure.composition.reduced_formula}, of which {error}",
+        row=row,
+    )
 
 
 @cache
@@ -308,9 +333,13 @@ def _check_cell(structure: Structure) -> None:
             f"the cell is too large ({structure.volume:.3g} cubic Angstrom): give a primitive cell "
             "without a vacuum"
         )
-    # pymatgen compares an atom with its neighbours, not with its own images.
-    shortest = min(structure.lattice.get_lll_reduced_lattice().abc)
-    if shortest < SHORTEST_DISTANCE or not structure.is_valid(tol=SHORTEST_DISTANCE):
+    # pymatgen compares an atom with its neighbours, not with its own images. These are no nearer
+    # than the planes of the lattice, which spares most cells the reduction.
+    planes = 1 / max(structure.lattice.reciprocal_lattice_crystallographic.abc)
+    near = planes < SHORTEST_DISTANCE and (
+        min(structure.lattice.get_lll_reduced_lattice().abc) < SHORTEST_DISTANCE
+    )
+    if near or not structure.is_valid(tol=SHORTEST_DISTANCE):
         raise ValueError(f"two atoms are nearer than {SHORTEST_DISTANCE} Angstrom: check the sites")
 
 

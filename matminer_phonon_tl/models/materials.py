@@ -23,8 +23,8 @@ from matminer_phonon_tl.exceptions import (
 from matminer_phonon_tl.featurizers.element_table import ElementTable
 from matminer_phonon_tl.featurizers.lattice_dynamics import (
     COMPOSITION_COLUMNS,
-    GEOMETRY_COLUMNS,
     LatticeDynamicsDescriptors,
+    describe_geometries,
     describe_structures,
 )
 from matminer_phonon_tl.featurizers.xenonpy import XenonPyDescriptors
@@ -85,7 +85,7 @@ class Materials:
         self._values = values
         self._columns = columns
         self._known: dict[Hashable, NDArray[Any]] = {}
-        self._errors: dict[tuple[str, bool], dict[int, CompositionError]] = {}
+        self._errors: dict[Hashable, dict[int, CompositionError]] = {}
         if flat is not None:
             self.flat = flat
 
@@ -278,17 +278,16 @@ class Materials:
     def _describe_structures(
         self, springs: str, standard_bonds: bool
     ) -> tuple[NDArray[np.float64], dict[int, CompositionError]]:
-        """Structure columns with these springs; their geometry is computed for the first only."""
+        """Structure columns with these springs; the geometry is computed once for all."""
         key = (springs, standard_bonds)
         if key not in self._known:
-            others = [known for known in self._errors if known[1] == standard_bonds]
-            geometry = self._known[others[0]][:, : len(GEOMETRY_COLUMNS)] if others else None
+            if "geometry" not in self._known:
+                found = describe_geometries(self.structures)
+                self._known["geometry"], self._errors["geometry"] = found
             described, errors = describe_structures(
-                self.structures, springs, geometry, standard_bonds=standard_bonds
+                self.structures, springs, self._known["geometry"], standard_bonds=standard_bonds
             )
-            for other in others:
-                errors |= self._errors[other]
-            self._known[key], self._errors[key] = described, errors
+            self._known[key], self._errors[key] = described, self._errors["geometry"] | errors
         return self._known[key], self._errors.get(key, {})
 
     def _sum(self, entries: NDArray[np.float64]) -> NDArray[np.float64]:
