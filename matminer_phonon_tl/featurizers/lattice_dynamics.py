@@ -209,11 +209,26 @@ def _describe_compositions(flat: FlatCompositions) -> NDArray[np.float64]:
     return np.column_stack([columns[name] for name in COMPOSITION_COLUMNS])
 
 
-def at_standard_bonds(structure: Structure) -> Structure:
-    """Scale a structure so that its bonds are, in the mean, as long as covalent radii say.
+def mean_bond(structure: Structure) -> float:
+    """Return the mean bond of the atoms, in units of what covalent radii say.
 
-    An atom's bond is its shortest distance to another atom in units of the sum of the two covalent
-    radii; the mean of these over the atoms becomes 1. Angles and ratios of distances stay.
+    An atom's bond is its shortest distance to another atom over the sum of the two covalent radii.
+    """
+    radii = site_means(structure, ElementTable.shipped().column("covalent_radius_cordero")[:, None])
+    radius = radii[:, 0] / 100  # pm to Angstrom
+    longest = 2 * radius.max()  # sum of two radii
+    cutoff = 1.5 * (structure.volume / len(structure)) ** (1 / 3)
+    while True:
+        centre, neighbour, _, distance = structure.get_neighbor_list(cutoff)
+        shortest = np.full(len(structure), np.inf)
+        np.minimum.at(shortest, centre, distance / (radius[centre] + radius[neighbour]))
+        if cutoff >= longest * shortest.max():  # no atom farther away can be nearer in these units
+            return float(shortest.mean())
+        cutoff *= 1.5
+
+
+def at_standard_bonds(structure: Structure) -> Structure:
+    """Scale a structure so that its :func:`mean_bond` is 1; angles and ratios of distances stay.
 
     Parameters
     ----------
@@ -232,19 +247,8 @@ def at_standard_bonds(structure: Structure) -> Structure:
     >>> round(at_standard_bonds(salt).lattice.a / 2, 2)  # Angstrom: radii of 1.66 and 1.02
     2.68
     """
-    radii = site_means(structure, ElementTable.shipped().column("covalent_radius_cordero")[:, None])
-    radius = radii[:, 0] / 100  # pm to Angstrom
-    longest = 2 * radius.max()  # sum of two radii
-    cutoff = 1.5 * (structure.volume / len(structure)) ** (1 / 3)
-    while True:
-        centre, neighbour, _, distance = structure.get_neighbor_list(cutoff)
-        shortest = np.full(len(structure), np.inf)
-        np.minimum.at(shortest, centre, distance / (radius[centre] + radius[neighbour]))
-        if cutoff >= longest * shortest.max():  # no atom farther away can be nearer in these units
-            break
-        cutoff *= 1.5
     scaled = structure.copy()
-    scaled.scale_lattice(structure.volume / shortest.mean() ** 3)
+    scaled.scale_lattice(structure.volume / mean_bond(structure) ** 3)
     return scaled
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pymatgen.core import Structure
 
 from matminer_phonon_tl.featurizers.element_table import ElementTable
+from matminer_phonon_tl.featurizers.lattice_dynamics import mean_bond
 from matminer_phonon_tl.featurizers.spring_model import site_means
 
 BOND = 1.35
@@ -15,6 +16,9 @@ BOND = 1.35
 CONTACT = 1.4
 """Atoms within this many sums of their van der Waals radii (Alvarez) touch. One material of the two
 shipped sets needs more than 1.3 to hang together, a MoSe2 relaxed without dispersion forces."""
+PLAUSIBLE_BONDS = (0.7, 1.4)
+"""Mean bonds, in sums of covalent radii, of crystals that the models may know: those of the two
+shipped sets have 0.79 (UF6) to 1.36 (TlCl), but solid argon 1.88."""
 STRONG_MOMENT = 0.5
 """Bohr magnetons on a site from which a crystal counts as strongly magnetic."""
 MAY_BE_MAGNETIC = frozenset({"V", "Cr", "Mn", "Fe", "Co", "Ni", "U", "Np", "Pu"})
@@ -50,6 +54,8 @@ class StructureKind(NamedTuple):
     is_ordered: bool
     moment: float | None
     """Largest magnetic moment on a site, Bohr magnetons; None where none are given."""
+    bond: float
+    """Mean over the atoms of the shortest distance in sums of covalent radii."""
 
     def words(self) -> list[str]:
         """Say what no model of ordered, unmagnetic bulk crystals can know; empty for those."""
@@ -62,6 +68,11 @@ class StructureKind(NamedTuple):
             said.append(_DISORDERED)
         if self.moment is not None and self.moment >= STRONG_MOMENT:
             said.append(f"magnetic (moments of up to {self.moment:.2g} Bohr magnetons): {_NO_SPIN}")
+        is_likely = PLAUSIBLE_BONDS[0] <= self.bond <= PLAUSIBLE_BONDS[1]
+        if self.in_contact == 3 and not self.is_molecular and not is_likely:
+            said.append(
+                f"bonds {self.bond:.2g} times as long as covalent radii say: relax the structure"
+            )
         return said
 
 
@@ -83,7 +94,12 @@ def structure_kind(structure: Structure) -> StructureKind:
             for unit in units
         )
     return StructureKind(
-        bonded, in_contact, is_molecular, structure.is_ordered, _largest_moment(structure)
+        bonded,
+        in_contact,
+        is_molecular,
+        structure.is_ordered,
+        _largest_moment(structure),
+        round(mean_bond(structure), 6),
     )
 
 

@@ -153,11 +153,11 @@ def test_what_the_models_cannot_know_is_named_and_out_of_domain():
         )
         for c in (13.0, 43.0)
     }
-    rocksalt = Lattice.cubic(4.2), ["Mn", "O"], [[0] * 3, [0.5] * 3]
+    oxide = Lattice.cubic(2.7), ["Mn", "O"], [[0] * 3, [0.5] * 3]
     moments = {"site_properties": {"magmom": [4.5, 0]}}, {"site_properties": {"magmom": [0, 0]}}
     predictor = PhononPredictor.from_pretrained(structure=True)
     frame = predictor.predict(
-        [*layer.values(), Structure(*rocksalt, **moments[0]), Structure(*rocksalt, **moments[1])]
+        [*layer.values(), Structure(*oxide, **moments[0]), Structure(*oxide, **moments[1])]
     )
     assert frame["in_domain"].tolist()[:3] == [False] * 3
     assert frame["note"].str.split(":").str[0].tolist() == [

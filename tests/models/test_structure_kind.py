@@ -60,6 +60,18 @@ def test_a_chain_and_a_molecule_in_vacuum():
     assert structure_kind(molecule).words()[0].startswith("a molecule in vacuum: ")
 
 
+@pytest.mark.parametrize(("length", "found"), [(0.6, "0.63"), (1.0, None), (1.45, "1.5")])
+def test_bonds_of_an_impossible_length_are_named(length, found):
+    """Models that see cells at standard bonds would answer as if the cell had been relaxed."""
+    scaled = ROCKSALT.copy().scale_lattice(length**3 * ROCKSALT.volume)
+    words = structure_kind(scaled).words()
+    if found is None:
+        assert words == []
+    else:
+        sentence = f"bonds {found} times as long as covalent radii say: relax the structure"
+        assert words == [sentence]
+
+
 def test_a_lone_metal_ion_makes_a_salt():
     """Of a salt whose anions are complex and whose cations are lone, no part is a molecule."""
     caesium = Structure(Lattice.cubic(9), ["Cs", "C", "O", "O"], [[0] * 3, [0.5] * 3, *(
