@@ -227,13 +227,15 @@ def mean_bond(structure: Structure) -> float:
         cutoff *= 1.5
 
 
-def at_standard_bonds(structure: Structure) -> Structure:
+def at_standard_bonds(structure: Structure, bond: float | None = None) -> Structure:
     """Scale a structure so that its :func:`mean_bond` is 1; angles and ratios of distances stay.
 
     Parameters
     ----------
     structure : Structure
         It is not changed.
+    bond : float, optional
+        Its mean bond, where it is known.
 
     Returns
     -------
@@ -248,7 +250,8 @@ def at_standard_bonds(structure: Structure) -> Structure:
     2.68
     """
     scaled = structure.copy()
-    scaled.scale_lattice(structure.volume / mean_bond(structure) ** 3)
+    bond = mean_bond(structure) if bond is None else bond
+    scaled.scale_lattice(structure.volume / bond**3)
     return scaled
 
 
@@ -259,12 +262,13 @@ def describe_structures(
     geometry: NDArray[np.float64] | None = None,
     *,
     standard_bonds: bool = False,
+    bonds: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], dict[int, CompositionError]]:
     """Compute ``GEOMETRY_COLUMNS`` and ``MODEL_COLUMNS[springs]`` of many structures.
 
     Rows that cannot be described are NaN, and the dict says why. `geometry` is what
     :func:`describe_geometries` gave, where it is known; its errors are not told again. With
-    `standard_bonds` the structures are scaled first.
+    `standard_bonds` the structures are scaled first, by their mean `bonds` where they are known.
     """
     errors: dict[int, CompositionError] = {}
     if geometry is None:
@@ -275,7 +279,7 @@ def describe_structures(
         cell, shape = values[row], geometry[row]
         try:
             if standard_bonds:
-                cell = at_standard_bonds(cell)
+                cell = at_standard_bonds(cell, None if bonds is None else float(bonds[row]))
                 shape = shape * (cell.volume / values[row].volume) ** (GEOMETRY_POWERS / 3)
             described[row] = [*shape, *describe_model(cell)]
         except (ValueError, ArithmeticError) as error:  # LinAlgError is a ValueError

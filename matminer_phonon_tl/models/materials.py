@@ -26,6 +26,7 @@ from matminer_phonon_tl.featurizers.lattice_dynamics import (
     LatticeDynamicsDescriptors,
     describe_geometries,
     describe_structures,
+    mean_bond,
 )
 from matminer_phonon_tl.featurizers.xenonpy import XenonPyDescriptors
 from matminer_phonon_tl.models.state import check_arrays
@@ -270,6 +271,25 @@ class Materials:
             errors |= self._describe_structures(_springs(name), standard_bonds)[1]
         return dict(sorted(errors.items()))
 
+    def _geometry(self) -> NDArray[np.float64]:
+        """Geometry columns of the structures as given, which say what cannot be described."""
+        if "geometry" not in self._known:
+            found = describe_geometries(self.structures)
+            self._known["geometry"], self._errors["geometry"] = found
+        return self._known["geometry"]
+
+    def mean_bonds(self) -> NDArray[np.float64]:
+        """Mean bond of each structure (:func:`mean_bond`); NaN where one cannot be described."""
+        return self.once(
+            "mean bonds",
+            lambda: np.array(
+                [
+                    mean_bond(structure) if np.isfinite(shape).all() else np.nan
+                    for structure, shape in zip(self.structures, self._geometry(), strict=True)
+                ]
+            ),
+        )
+
     def _describe_compositions(self, block: str) -> NDArray[np.float64]:
         if len(self):
             _ = self.flat  # names an unknown element before the featurizer does
@@ -281,11 +301,12 @@ class Materials:
         """Structure columns with these springs; the geometry is computed once for all."""
         key = (springs, standard_bonds)
         if key not in self._known:
-            if "geometry" not in self._known:
-                found = describe_geometries(self.structures)
-                self._known["geometry"], self._errors["geometry"] = found
             described, errors = describe_structures(
-                self.structures, springs, self._known["geometry"], standard_bonds=standard_bonds
+                self.structures,
+                springs,
+                self._geometry(),
+                standard_bonds=standard_bonds,
+                bonds=self.mean_bonds() if standard_bonds else None,
             )
             self._known[key], self._errors[key] = described, self._errors["geometry"] | errors
         return self._known[key], self._errors.get(key, {})

@@ -590,8 +590,11 @@ class PhononPredictor(BaseEstimator, JSONModel):
             described = np.setdiff1d(np.arange(len(kept)), list(undescribed))
             materials, kept = materials.take(described), kept[described]
         good_rows = set(kept.tolist())
+        bonds = {}
+        if self.use_structure and wanted:
+            bonds = dict(zip(kept.tolist(), materials.mean_bonds().tolist(), strict=True))
         kinds = {
-            row: structure_kind(cell)
+            row: structure_kind(cell, bonds.get(row))
             for row, cell in zip(rows, cells, strict=True)
             if isinstance(cell, Structure) and row in good_rows
         }

@@ -76,11 +76,12 @@ class StructureKind(NamedTuple):
         return said
 
 
-def structure_kind(structure: Structure) -> StructureKind:
+def structure_kind(structure: Structure, bond: float | None = None) -> StructureKind:
     """Find what kind of crystal a structure of elements of the table is.
 
-    The primitive cell is the fastest to look at. Radii: B. Cordero et al., Dalton Trans. 2832
-    (2008), doi:10.1039/b801115j; S. Alvarez, Dalton Trans. 42, 8617 (2013), doi:10.1039/c3dt50599e.
+    The primitive cell is the fastest to look at; ``bond`` is its mean bond, where that is known.
+    Radii: B. Cordero et al., Dalton Trans. 2832 (2008), doi:10.1039/b801115j; S. Alvarez, Dalton
+    Trans. 42, 8617 (2013), doi:10.1039/c3dt50599e.
     Counting directions: P. M. Larsen et al., Phys. Rev. Mater. 3, 034003 (2019).
     """
     units = _connected(structure, BOND, "covalent_radius_cordero")
@@ -99,7 +100,7 @@ def structure_kind(structure: Structure) -> StructureKind:
         is_molecular,
         structure.is_ordered,
         _largest_moment(structure),
-        round(mean_bond(structure), 6),
+        round(mean_bond(structure) if bond is None else bond, 6),
     )
 
 

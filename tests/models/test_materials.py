@@ -15,6 +15,8 @@ from matminer_phonon_tl.featurizers.analogues import AnalogueDescriptors
 from matminer_phonon_tl.featurizers.lattice_dynamics import LatticeDynamicsDescriptors
 from matminer_phonon_tl.featurizers.xenonpy import XenonPyDescriptors
 from matminer_phonon_tl.models import PhononPredictor
+from matminer_phonon_tl.models import materials as materials_module
+from matminer_phonon_tl.models import structure_kind as kind_module
 from matminer_phonon_tl.models.materials import Materials, descriptor_matrix
 
 
@@ -55,6 +57,8 @@ def count_readers(counted):
     counted(LatticeDynamicsDescriptors, "_describe", rows_described)
     counted(AnalogueDescriptors, "_describe", rows_described)
     counted(lattice_dynamics, "describe_geometry", one)
+    counted(materials_module, "mean_bond", one)
+    counted(kind_module, "mean_bond", one)
     counted(lattice_dynamics, "describe_spring_model", one)
     counted(lattice_dynamics, "describe_bond_valence_model", one)
     counted(Structure, "get_primitive_structure", one)
@@ -85,6 +89,7 @@ def test_a_prediction_of_structures_reads_and_describes_each_once(counted, phono
         assert counts.pop(f"{name}._describe") == 12
     for name in ("describe_geometry", "describe_spring_model", "describe_bond_valence_model"):
         assert counts.pop(f"lattice_dynamics.{name}") == 12
+    assert counts.pop("materials.mean_bond") == 12
     assert counts.pop("Structure.get_primitive_structure") <= 12
     assert counts.pop("spglib.get_symmetry_dataset") == 12
     assert counts.pop("compositions._read_others") == 12
