@@ -34,6 +34,7 @@ from matminer_phonon_tl.phonons.phonopy_settings import (
     read_settings,
     supercell_matrix,
 )
+from matminer_phonon_tl.phonons.phonopy_units import find_calculator, named_calculator
 from matminer_phonon_tl.unpacking import open_unpacked
 
 if TYPE_CHECKING:
@@ -197,6 +198,12 @@ class _FolderReader:
                 "calculation"
             )
         header = self._header(path)
+        if "phono3py" in header.keys:
+            raise PhononDocumentError(
+                f"expected a calculation of phonopy, got {path.name} of phono3py, whose forces are "
+                "not phonopy's; run phono3py-load on it, and name its fc2.hdf5 "
+                f"{FORCES[2]} beside a phonopy.yaml of the same supercell"
+            )
         if "phonon" in header.keys:
             return self._computed(None, path) if "mesh" in header.keys else self._computed(path)
         if "unit_cell" not in header.keys and "supercell" not in header.keys:
@@ -269,12 +276,12 @@ class _FolderReader:
                     has_forces |= line.lstrip(" -").startswith(("forces:", "force:"))
         if not keys:
             self._yaml(path)  # says what it is
-        document = _load_yaml("".join(lines))
+        document = _load_yaml("".join(lines), path.name)
         return _Header(document if isinstance(document, dict) else {}, frozenset(keys), has_forces)
 
     def _yaml(self, path: Path) -> dict[str, Any]:
         """Return all that a YAML file holds."""
-        document = _load_yaml(self.plain(path).read_text(encoding="utf-8"))
+        document = _load_yaml(self.plain(path).read_text(encoding="utf-8"), path.name)
         if not isinstance(document, dict):
             raise PhononDocumentError(
                 f"expected phonopy's keys and values in {path.name}, got "
@@ -307,10 +314,14 @@ class _FolderReader:
     def _from_parameters(self, path: Path, forces: Path | None) -> PhononCalculation:
         """Read a phonopy.yaml or its like, with forces in it or beside it."""
         _import_phonopy()
-        from phonopy.interface.phonopy_yaml import PhonopyYaml
+        from phonopy.interface.phonopy_yaml import load_phonopy_yaml
 
-        parsed = PhonopyYaml()
-        parsed.read(self.plain(path))
+        # phonopy's own reading of YAML would run what a file says, and knows no older unit's name
+        document = self._yaml(path)
+        calculator = find_calculator(document, name=path.name)
+        is_named = calculator in (None, "vasp") or named_calculator(document) is not None
+        document.pop("physical_unit", None)
+        parsed = load_phonopy_yaml(document, calculator=calculator)
         if parsed.unitcell is None:
             raise PhononDocumentError(
                 f"expected a unit cell in {path.name}, found none; save it with phonopy again"
@@ -322,13 +333,14 @@ class _FolderReader:
             parsed.unitcell,
             parsed.supercell_matrix,
             parsed.primitive_matrix,
-            parsed.calculator,
+            calculator,
             dataset=parsed.dataset,
             constants=None if forces else parsed.force_constants,
             charges=charges,
             nac_params=parsed.nac_params,
             forces=forces,
             mixture=getattr(parsed, "site_mixture_scheme", None),
+            is_named=is_named,
         )
 
     def _from_cell(self, cell_file: Path, calculator: str, forces: Path) -> PhononCalculation:
@@ -455,6 +467,7 @@ class _FolderReader:
         nac_params: Any = None,
         forces: Path | None = None,
         mixture: str | None = None,
+        is_named: bool = True,
     ) -> PhononCalculation:
         """Make the calculation by phonopy, told everything: it looks in the work folder else."""
         from phonopy import Phonopy
@@ -508,8 +521,8 @@ class _FolderReader:
             source=f"force constants of {', '.join(files)}",
             files=files,
             units=(
-                f"lengths in {units.length_unit}, forces in {units.force_unit} "
-                f"({calculator or 'vasp'})"
+                f"lengths in {units.length_unit}, forces in {units.force_unit}"
+                + (f" ({calculator or 'vasp'})" if is_named else "")
             ),
         )
 
@@ -522,8 +535,10 @@ class _FolderReader:
         found = PhononCalculation(unit="THz", name=self.folder.name)
         factor = 1.0
         for path in filter(None, (bands, mesh)):
-            is_hdf5 = plain_name(path).endswith(".hdf5")
-            document = read_hdf5(self.plain(path)) if is_hdf5 else read_points(self._yaml(path))
+            if plain_name(path).endswith(".hdf5"):
+                document = read_hdf5(self.plain(path))
+            else:
+                document = read_points(self._yaml(path), path.name)
             read, factor = as_bands(document, settings, path.name)
             if "weight" in document:
                 weights = np.asarray(document["weight"], dtype=float)
@@ -549,11 +564,18 @@ def _import_phonopy() -> None:
         import phonopy  # noqa: F401
 
 
-def _load_yaml(text: str) -> Any:
+def _load_yaml(text: str, name: str) -> Any:
+    """Return what YAML says, which may be numbers, text, lists and dictionaries alone."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(text, Loader=loader)  # noqa: S506 - a safe loader, in C
+    try:
+        return yaml.load(text, Loader=loader)  # noqa: S506 - a safe loader, in C
+    except yaml.constructor.ConstructorError as error:
+        raise PhononDocumentError(
+            f"expected numbers and text alone in {name}, got what would run as a program "
+            f"({error.problem}); don't trust the file, nor open it with phonopy"
+        ) from None
 
 
 def _is_newer(path: Path, other: Path) -> bool:

@@ -11,6 +11,13 @@ from numpy.typing import NDArray
 from matminer_phonon_tl.exceptions import DataWarning, PhononDocumentError
 from matminer_phonon_tl.phonons.bands import PhononBands, read_bands
 from matminer_phonon_tl.phonons.documents import has_bonds
+from matminer_phonon_tl.phonons.phonopy_units import (
+    as_text,
+    find_calculator,
+    is_factor_of,
+    stated_factor,
+    units_of,
+)
 from matminer_phonon_tl.units import BOHR_ANGSTROM
 
 if TYPE_CHECKING:
@@ -20,11 +27,17 @@ _MAX_NUMBERS = 10**8  # in an array of an HDF5 file
 _STEPS = 100_000  # along a reciprocal lattice vector
 _ALLOWED = 0.02  # of the highest frequency
 _BOHR = {"au", "bohr", "a.u."}
+_ANGSTROM = {"angstrom", "ang", "a", "å"}
 
 
-def read_points(document: dict[str, Any]) -> dict[str, Any]:
+def read_points(document: dict[str, Any], name: str) -> dict[str, Any]:
     """Return the content of a band.yaml or mesh.yaml as arrays."""
     points = document["phonon"]
+    if "mesh" in document and not all("weight" in point for point in points):
+        raise PhononDocumentError(
+            f"expected a weight of each wave vector in {name}, as phonopy writes them, found none "
+            "(phonopy-gruneisen writes such a file); give the mesh.yaml of one volume"
+        )
     found = {name: value for name, value in document.items() if name != "phonon"}
     found["qpoints"] = [point["q-position"] for point in points]
     found["frequency"] = [[band["frequency"] for band in point["band"]] for point in points]
@@ -62,7 +75,7 @@ def read_hdf5(path: Path) -> dict[str, Any]:
         found["qpoints"] = found.pop("qpoint")
         return found
     lengths = found.pop("segment_nqpoint", [found["path"].shape[1]] * len(found["path"]))
-    names = [[_text(name) for name in pair] for pair in found.pop("label", [])]
+    names = [[as_text(name) for name in pair] for pair in found.pop("label", [])]
     segments = found.pop("path")
     # shorter segments are filled up
     found["qpoints"] = np.concatenate([part[:n] for part, n in zip(segments, lengths, strict=True)])
@@ -81,8 +94,8 @@ def as_bands(
     document: dict[str, Any], settings: dict[str, Any], name: str
 ) -> tuple[PhononBands, float]:
     """Return arrays of phonopy's as bands, and how many THz their unit of frequency is."""
-    length = _angstrom(document, settings)
-    factor = _thz(document, settings)
+    length = _angstrom(document, settings, name)
+    factor = _thz(document, settings, name)
     structure = _structure(document, settings, length or 1.0, name)
     if length is None and not has_bonds(structure):
         raise PhononDocumentError(
@@ -164,7 +177,7 @@ def _structure(
     from pymatgen.core import Structure
 
     if "symbols" in document:  # HDF5
-        symbols = [_text(symbol) for symbol in document["symbols"]]
+        symbols = [as_text(symbol) for symbol in document["symbols"]]
         return Structure(length * np.array(document["lattice"]), symbols, document["coordinates"])
     cell = document if "lattice" in document else settings.get("primitive_cell") or {}
     points = cell.get("points") or cell.get("atoms")
@@ -180,41 +193,38 @@ def _structure(
     )
 
 
-def _angstrom(document: dict[str, Any], settings: dict[str, Any]) -> float | None:
+def _angstrom(document: dict[str, Any], settings: dict[str, Any], name: str) -> float | None:
     """Return how many Angstrom the unit of length is that a document or those beside it state."""
     for stated in (document, settings):
         length = stated.get("length_unit") or (stated.get("physical_unit") or {}).get("length")
         if length is not None:
-            return BOHR_ANGSTROM if _text(length).strip().lower() in _BOHR else 1.0
-    calculator = _calculator(document, settings)
-    return None if calculator is None else float(_units_of(calculator).distance_to_A)
+            return _length(as_text(length), name)
+    calculator = find_calculator(document, settings, name=name)
+    return None if calculator is None else float(units_of(calculator).distance_to_A)
 
 
-def _thz(document: dict[str, Any], settings: dict[str, Any]) -> float:
+def _length(unit: str, name: str) -> float:
+    """Return how many Angstrom a unit of length is."""
+    known = unit.strip().lower()
+    if known in _BOHR:
+        return BOHR_ANGSTROM
+    if known in _ANGSTROM:
+        return 1.0
+    raise PhononDocumentError(
+        f"expected lengths in angstrom or au (bohr) in {name}, got {unit!r}; convert them"
+    )
+
+
+def _thz(document: dict[str, Any], settings: dict[str, Any], name: str) -> float:
     """Return how many THz the document's unit of frequency is.
 
-    phonopy writes THz unless it is told another factor, which stands in the phonopy.yaml beside.
+    phonopy writes THz unless it is told another factor, which stands in the phonopy.yaml beside;
+    in a phonopy_disp.yaml stands VASP's factor, whatever the code.
     """
-    stated = (settings.get("phonopy") or {}).get("frequency_unit_conversion_factor")
+    stated = stated_factor(settings)
     if stated is None:
         return 1.0
-    return float(_units_of(_calculator(document, settings)).factor) / float(stated)
-
-
-def _calculator(document: dict[str, Any], settings: dict[str, Any]) -> str | None:
-    """Return the force calculator; phonopy.yaml names it under ``phonopy``."""
-    for stated in (document, settings, settings.get("phonopy") or {}):
-        if stated.get("calculator") is not None:
-            return _text(stated["calculator"])
-    return None
-
-
-def _units_of(calculator: str | None) -> Any:
-    """Return phonopy's units of a force calculator."""
-    from phonopy.interface.calculator import get_calculator_physical_units
-
-    return get_calculator_physical_units(calculator)
-
-
-def _text(name: Any) -> str:
-    return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+    calculator = find_calculator(document, settings, name=name)
+    if is_factor_of(calculator, stated) or is_factor_of(None, stated):
+        return 1.0
+    return float(units_of(calculator).factor) / stated

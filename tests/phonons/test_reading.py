@@ -837,3 +837,32 @@ def test_the_kyoto_archives_give_the_datasets_figures(test_data):
     found = phonon_properties(path).as_dict()
     for name in ("acoustic_optical_gap", "speed_of_sound", "debye_temperature", "heat_capacity"):
         assert found[name] == pytest.approx(row[name], rel=2e-3), name
+
+
+def test_yaml_that_would_run_as_a_program_is_refused(folders, tmp_path):
+    """phonopy's own reading of YAML runs what a file says; no file of its kind needs it."""
+    text = (folders / "params" / "phonopy_params.yaml").read_text()
+    assert "\nsupercell:\n" in text
+    proof = tmp_path / "it_ran"
+    line = f'  extra: !!python/object/apply:os.mkdir ["{proof}"]\n'
+    path = tmp_path / "phonopy_params.yaml"
+    path.write_text(text.replace("\nsupercell:\n", f"\nsupercell:\n{line}"))
+    with pytest.raises(PhononDocumentError, match=r"got what would run as a program .*os\.mkdir"):
+        phonon_properties(path)
+    assert not proof.exists()
+
+
+def test_what_phono3py_and_phonopy_gruneisen_write_is_named(folders, tmp_path):
+    text = (folders / "params" / "phonopy_params.yaml").read_text()
+    path = tmp_path / "phono3py_params.yaml"
+    path.write_text(text.replace("phonopy:\n", "phono3py:\n", 1))
+    with pytest.raises(PhononDocumentError, match=r"got phono3py_params\.yaml of phono3py"):
+        phonon_properties(path)
+
+    mesh = yaml.safe_load((folders / "mesh" / "mesh.yaml").read_text())
+    for point in mesh["phonon"]:
+        point["multiplicity"] = point.pop("weight")
+    path = tmp_path / "gruneisen_mesh.yaml"
+    path.write_text(yaml.safe_dump(mesh))
+    with pytest.raises(PhononDocumentError, match=r"a weight of each wave vector .*gruneisen"):
+        phonon_properties(path)
