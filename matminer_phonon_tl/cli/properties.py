@@ -255,7 +255,8 @@ def _row(
         del record["temperatures"], record["heat_capacities"]
     said = [str(w.message) for w in caught if issubclass(w.category, PhononTLWarning)]
     if said:
-        record["notes"] = " ".join([*dict.fromkeys(said), record["notes"] or ""]).strip()
+        notes = [*dict.fromkeys(said), *filter(None, [record["notes"]])]
+        record["notes"] = " ".join(f"{note.rstrip('.')}." for note in notes)
     return _Row(place.name, record, found.structure)
 
 
@@ -524,8 +525,8 @@ def _gap_in_words(found: dict[str, Any]) -> str:
         return "-"
     top, bottom = found["acoustic_top"], found["optical_bottom"]
     if width < 0.0:
-        return f"none: acoustic to {top:.1f} overlaps optical from {bottom:.1f} cm-1"
-    return f"{width:.1f} cm-1: acoustic up to {top:.1f}, optical from {bottom:.1f}"
+        return f"none: acoustic to {top:.1f} overlaps optical from {bottom:z.1f} cm-1"
+    return f"{width:.1f} cm-1: acoustic up to {top:.1f}, optical from {bottom:z.1f}"
 
 
 def _largest(found: dict[str, Any], unit: str = "") -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matminer_phonon_tl.exceptions import DataWarning, PhononDocumentError
-from matminer_phonon_tl.phonons.documents import finite_array, has_bonds, one_structure
+from matminer_phonon_tl.phonons.documents import doubt_of_lengths, finite_array, one_structure
 from matminer_phonon_tl.phonons.frequencies import establish_unit, unit_in_thz
 
 if TYPE_CHECKING:
@@ -100,10 +100,9 @@ def read_bands(
     frequencies = finite_array(fields["bands"], "frequencies", 2)
     q = finite_array(fields["qpoints"], "wave vectors", 2)
     _check_shapes(frequencies, q, structure)
-    if structure is not None and not has_bonds(structure):
+    if structure is not None and (doubt := doubt_of_lengths(structure)):
         warnings.warn(
-            f"no two atoms of {structure.reduced_formula} are as near to each other as bonds are "
-            "long: check that the lengths of this document are in Angstrom, not in bohr, else "
+            f"{doubt}: check that the lengths of this document are in Angstrom, not in bohr, else "
             "speeds of sound are wrong",
             DataWarning,
             stacklevel=2,

@@ -21,6 +21,9 @@ _FARTHEST = 1e3
 _LONGEST_BOND = 1.4
 """Shortest distance in a crystal over the sum of covalent radii: at most 1.32 in the crystals of
 the Kyoto database but for rare gases, and 1.9 times as much where bohr are taken for Angstrom."""
+_SHORTEST_BOND = 0.55
+"""The same distance is 0.64 at least in the crystals of both sets, and half as much where Angstrom
+are taken for bohr."""
 _MOST_PAIRS = 5e7
 """Pairs of atoms that are looked at for bonds; a document may hold any cell."""
 _DENSEST, _THINNEST = 0.1, 1e5
@@ -75,28 +78,35 @@ def _check_cell(structure: "Structure") -> None:
         )
 
 
-def has_bonds(structure: "Structure") -> bool:
-    """Tell whether any two atoms of a crystal are as near to each other as bonds are long.
+def doubt_of_lengths(structure: "Structure") -> str:
+    """Say what is wrong with the distances between a crystal's atoms; empty where nothing is.
 
-    If not, its lengths are probably in bohr, not in Angstrom. A crystal passes if it holds a rare
-    gas or an element whose radius nobody knows, is disordered, or has a cell too large or too flat
-    to look at. Radii: B. Cordero et al., Dalton Trans. 2832 (2008), doi:10.1039/b801115j.
+    Too far from each other, their lengths are probably in bohr; too near, they were in Angstrom and
+    were taken for bohr. A crystal passes if it holds a rare gas or an element whose radius nobody
+    knows, is disordered, or has a cell too large or too flat to look at. Radii: B. Cordero et al.,
+    Dalton Trans. 2832 (2008), doi:10.1039/b801115j.
     """
     from pymatgen.analysis.molecule_structure_comparator import CovalentRadius
 
     if not structure.is_ordered:
-        return True
+        return ""
     elements = [site.specie for site in structure]
     radii = np.array([CovalentRadius.radius.get(element.symbol, np.nan) for element in elements])
     if np.isnan(radii).any() or any(element.is_noble_gas for element in elements):
-        return True
+        return ""
     reach = 2.0 * _LONGEST_BOND * radii.max()
     heights = 1.0 / np.linalg.norm(structure.lattice.inv_matrix, axis=0)
     images = np.prod(2.0 * np.ceil(reach / heights) + 1.0)
     if not images * len(structure) ** 2 <= _MOST_PAIRS:  # NaN too: a cell that no crystal has
-        return True
+        return ""
     first, second, _, distances = structure.get_neighbor_list(reach)
-    return bool((distances <= _LONGEST_BOND * (radii[first] + radii[second])).any())
+    nearest = np.min(distances / (radii[first] + radii[second]), initial=np.inf)
+    formula = structure.reduced_formula
+    if nearest > _LONGEST_BOND:
+        return f"no two atoms of {formula} are as near to each other as bonds are long"
+    if nearest < _SHORTEST_BOND:
+        return f"atoms of {formula} are nearer to each other than in any crystal"
+    return ""
 
 
 def finite_array(values: Any, name: str, ndim: int) -> NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """Phonons at any wave vector, from the force constants that phonopy holds."""
 
+import warnings
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -7,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matminer_phonon_tl.exceptions import PhononDocumentError
+from matminer_phonon_tl.exceptions import DataWarning, PhononDocumentError
 from matminer_phonon_tl.phonons.bands import PhononBands
 from matminer_phonon_tl.phonons.density import PhononDensity
+from matminer_phonon_tl.phonons.documents import doubt_of_lengths
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -80,11 +82,23 @@ class ForceConstantPhonons:
 
     @cached_property
     def structure(self) -> "Structure":
-        """The primitive cell, whose wave vectors are meant everywhere."""
+        """The primitive cell, whose wave vectors are meant everywhere.
+
+        Warns where the distances between its atoms are those of no crystal.
+        """
         from pymatgen.core import Structure
 
         cell = self.phonon.primitive
-        return Structure(self._lattice, cell.symbols, cell.scaled_positions)
+        structure = Structure(self._lattice, cell.symbols, cell.scaled_positions)
+        if doubt := doubt_of_lengths(structure):
+            warnings.warn(
+                f"{doubt}: check the cell, and that {self._units.length_unit} is its unit of "
+                "length, else speeds of sound are wrong; phonopy takes the unit from the name of "
+                "the force calculator (calculator='qe')",
+                DataWarning,
+                stacklevel=2,
+            )
+        return structure
 
     @cached_property
     def reciprocal_matrix(self) -> NDArray[np.float64]:

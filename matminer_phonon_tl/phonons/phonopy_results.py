@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from matminer_phonon_tl.exceptions import DataWarning, PhononDocumentError
 from matminer_phonon_tl.phonons.bands import PhononBands, read_bands
-from matminer_phonon_tl.phonons.documents import has_bonds
+from matminer_phonon_tl.phonons.documents import doubt_of_lengths
 from matminer_phonon_tl.phonons.phonopy_units import (
     as_text,
     find_calculator,
@@ -97,12 +97,11 @@ def as_bands(
     length = _angstrom(document, settings, name)
     factor = _thz(document, settings, name)
     structure = _structure(document, settings, length or 1.0, name)
-    if length is None and not has_bonds(structure):
+    if length is None and (doubt := doubt_of_lengths(structure)):
         raise PhononDocumentError(
-            f"expected lengths in Angstrom in {name}, as no file states another unit, got no "
-            f"atoms of {structure.reduced_formula} as near to each other as bonds are long: they "
-            "are probably in bohr; put the phonopy.yaml of the calculation, which states its unit, "
-            "beside it"
+            f"expected lengths in Angstrom in {name}, as no file states another unit, but {doubt}: "
+            "they are probably in bohr; put the phonopy.yaml of the calculation, which states its "
+            "unit, beside it"
         )
     bands = read_bands(
         {

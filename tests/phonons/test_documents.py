@@ -12,7 +12,7 @@ from matminer_phonon_tl.exceptions import PhononDocumentError
 from matminer_phonon_tl.phonons import diatomic_chain
 from matminer_phonon_tl.phonons.bands import is_primitive, read_bands
 from matminer_phonon_tl.phonons.density import _highest_occupied, read_dos
-from matminer_phonon_tl.phonons.documents import has_bonds, one_structure
+from matminer_phonon_tl.phonons.documents import doubt_of_lengths, one_structure
 from matminer_phonon_tl.units import EV_TO_THZ, THZ_TO_CM1
 
 
@@ -317,8 +317,8 @@ def test_bonds_are_not_looked_for_in_a_cell_that_no_crystal_has(monkeypatch):
     needle = Structure([[1e5, 0, 0], [0, 1e5, 0], [0, 1e5, 1e-4]], ["Ga"], [[0, 0, 0]])
     with monkeypatch.context() as patch:
         patch.setattr(Structure, "get_neighbor_list", None)
-        assert has_bonds(needle)
+        assert not doubt_of_lengths(needle)
     apart = Structure(Lattice.cubic(9.0), ["Ga", "N"], [[0, 0, 0], [0.5, 0.5, 0.5]])
-    assert not has_bonds(apart)
+    assert doubt_of_lengths(apart).startswith("no two atoms of GaN are as near")
     apart.scale_lattice(20.0)
-    assert has_bonds(apart)
+    assert not doubt_of_lengths(apart)

@@ -11,7 +11,7 @@ phonopy = pytest.importorskip("phonopy", reason="the extra phonopy is not instal
 
 from phonopy.interface.calculator import get_calculator_physical_units  # noqa: E402
 
-from matminer_phonon_tl.exceptions import PhononDocumentError  # noqa: E402
+from matminer_phonon_tl.exceptions import DataWarning, PhononDocumentError  # noqa: E402
 from matminer_phonon_tl.phonons import phonon_properties, zincblende_springs  # noqa: E402
 from matminer_phonon_tl.phonons.phonopy_units import find_calculator  # noqa: E402
 
@@ -168,6 +168,24 @@ def test_bands_beside_settings_without_the_name_of_a_code(saved, in_units_of, ex
     assert phonon_properties(path.parent).acoustic_top == pytest.approx(
         expected.acoustic_top, rel=5e-3
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "calculator", "what"),
+    [
+        ("qe", None, r"no two atoms of GaN .* that angstrom is its unit"),
+        (None, "qe", r"atoms of GaN are nearer .* that au is its unit"),
+    ],
+)
+def test_cells_in_another_unit_than_the_codes_are_said(in_units_of, code, calculator, what):
+    """A Phonopy made without its calculator takes bohr for Angstrom."""
+    made = in_units_of(code)
+    phonon = phonopy.Phonopy(
+        made.unitcell, made.supercell_matrix, primitive_matrix=np.eye(3), calculator=calculator
+    )
+    phonon.force_constants = made.force_constants
+    with pytest.warns(DataWarning, match=what):
+        phonon_properties(phonon)
 
 
 def test_nothing_stated_is_nothing_found():
