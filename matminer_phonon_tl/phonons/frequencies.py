@@ -230,9 +230,15 @@ def _check_stated(
     """Refuse the stated unit if only another one is physical."""
     low, high = bounds
     in_thz = max_frequency * unit_in_thz(unit)
-    # a model crystal may be softer or stiffer than anything real: then no unit fits, and the
-    # caller's word stands
-    if low <= in_thz <= high or not candidates:
+    if low <= in_thz <= high:
+        return
+    if not candidates:  # a model crystal may be softer or stiffer than anything real
+        warnings.warn(
+            f"the highest frequency is {in_thz:.4g} THz by {origin}={unit!r}, outside the physical "
+            f"{low:.2f} to {high:.0f} THz of such light atoms: check the unit",
+            DataWarning,
+            stacklevel=3,
+        )
         return
     raise UnitError(
         f"{origin}={unit!r} contradicts the content: it puts the highest frequency at "

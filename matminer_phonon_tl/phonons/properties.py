@@ -264,7 +264,7 @@ def _of_force_constants(
     imaginary = imaginary_modes(everywhere)
     highest = float(everywhere.frequencies.max())
     warn_of_highest(highest, "crystal")
-    warn_of_speed(speeds.mean)
+    warn_of_speed(speeds.mean, phonons.structure)
     edges = acoustic_optical_edges(everywhere, require_primitive=False, allow_imaginary=True)
     notes = []
     if edges.optical_bottom < LOWEST_OPTICAL:
@@ -344,6 +344,7 @@ def _of_documents(
     else:
         lines = calculation.bands
         speeds = _attempt("speeds of sound", lambda: _speeds_of_path(lines), notes) or speeds
+        warn_of_speed(speeds.mean, crystal)
     notes.append("Debye temperature: it takes force constants.")
     acoustic_top, optical_bottom = _edges(everywhere, edges, notes)
     return PhononProperties(

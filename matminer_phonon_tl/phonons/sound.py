@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import constants
 
 from matminer_phonon_tl.exceptions import DataWarning, PhononDocumentError, UnstableStructureError
 from matminer_phonon_tl.phonons.bands import PhononBands
@@ -25,8 +26,13 @@ _OPTICAL_MARGIN = 0.9
 _COLLINEAR = 1e-4
 PLAUSIBLE_SPEEDS = (0.3, 25.0)
 """km/s. No crystal has a mean speed of sound outside; the shipped sets hold 0.7 to 14."""
+PLAUSIBLE_STIFFNESS = (0.01, 8.0)
+r"""Between which :func:`relative_stiffness` lies: in the stable crystals of the Kyoto set it is 0.06
+(AsF5) to 6.5 (PtO2), with a median of 0.97, and 0.03 in solid neon."""
+_COULOMB = 1e31 * constants.e**2 / (4.0 * np.pi * constants.epsilon_0)
+"""e^2 / (4 pi epsilon_0), GPa Angstrom^4."""
 _SLOWEST = 0.3  # km/s; slower waves are noise, and imaginary ones of this size too
-_PRINTED = 1e-4  # of a reciprocal lattice vector: wave vectors printed with four digits
+_PRINTED = 1e-4  # twice what four digits leave open of each component of two wave vectors
 
 
 class SoundVelocity(NamedTuple):
@@ -129,7 +135,8 @@ def speed_of_sound(
     Warns
     -----
     DataWarning
-        The speed lies outside :data:`PLAUSIBLE_SPEEDS`, also where a unit was stated.
+        The speed lies outside :data:`PLAUSIBLE_SPEEDS`, or the crystal would be stiffer or softer
+        with it than any of its volume (:func:`relative_stiffness`), also where a unit was stated.
 
     References
     ----------
@@ -146,7 +153,7 @@ def speed_of_sound(
     if calculation.force_constants is None:
         velocities = sound_velocities_of(_lines(calculation))
         mean = float(np.mean([velocity.speed for velocity in velocities]))
-        warn_of_speed(mean)
+        warn_of_speed(mean, calculation.bands.structure)
         return mean
     require_stable(calculation.zone, "a speed of sound")
     mean = directional_speeds_of(calculation.force_constants)[0].mean
@@ -155,20 +162,67 @@ def speed_of_sound(
             "expected waves that travel in every direction, got one whose squared speed is below "
             "zero; the crystal is elastically unstable, or its supercell is too small to tell"
         )
-    warn_of_speed(mean)
+    warn_of_speed(mean, calculation.force_constants.structure)
     return mean
 
 
-def warn_of_speed(mean: float) -> None:
-    """Warn of a mean speed of sound, km/s, that no crystal has."""
+def warn_of_speed(mean: float, structure: "Structure | None") -> None:
+    """Warn of a mean speed of sound, km/s, that no crystal has, or none so light and dense."""
     low, high = PLAUSIBLE_SPEEDS
     if mean < low or mean > high:  # not where it is NaN
-        warnings.warn(
-            f"the mean speed of sound is {mean:.4g} km/s, and no crystal's lies outside {low:g} to "
-            f"{high:g} km/s: check the units of frequencies and lengths",
-            DataWarning,
-            stacklevel=3,
+        what = f"no crystal's lies outside {low:g} to {high:g} km/s"
+    elif structure is not None and not np.isnan(mean):
+        low, high = PLAUSIBLE_STIFFNESS
+        stiffness = relative_stiffness(mean, structure)
+        if low <= stiffness <= high:
+            return
+        what = (
+            f"{structure.reduced_formula} would be {'softer' if stiffness < low else 'stiffer'} "
+            f"with it than any crystal of its volume ({stiffness:.3g} e^2/V^(4/3), "
+            f"expected {low:g} to {high:g})"
         )
+    else:
+        return
+    warnings.warn(
+        f"the mean speed of sound is {mean:.4g} km/s, and {what}: check the units of frequencies "
+        "and lengths",
+        DataWarning,
+        stacklevel=3,
+    )
+
+
+def relative_stiffness(speed: float, structure: "Structure") -> float:
+    r"""How stiff a crystal is for its volume, as its mean speed of sound has it.
+
+    .. math:: \rho v^2 V^{4/3} / (e^2 / 4 \pi \varepsilon_0)
+
+    with the density :math:`\rho` and the volume of an atom :math:`V`: the elastic modulus in units
+    of the energy density of two elementary charges an atom's width apart, which is near 1 in most
+    crystals, soft or hard, and shows a wrong unit.
+
+    Parameters
+    ----------
+    speed : float
+        Mean speed of sound, km/s.
+    structure : pymatgen.core.Structure
+
+    References
+    ----------
+    J. J. Gilman, Electronic Basis of the Strength of Materials (Cambridge, 2003) (moduli and
+    :math:`e^2 / r^4`).
+
+    Examples
+    --------
+    >>> from pymatgen.core import Structure
+    >>> salt = Structure.from_spacegroup(
+    ...     "Fm-3m", [[5.69, 0, 0], [0, 5.69, 0], [0, 0, 5.69]], ["Na", "Cl"],
+    ...     [[0, 0, 0], [0.5, 0.5, 0.5]])
+    >>> round(relative_stiffness(3.15, salt), 2)
+    0.59
+    """
+    density = float(structure.density)  # g/cm3, so that density v^2 is in GPa
+    per_atom = structure.volume / len(structure)
+    return density * speed**2 * per_atom ** (4.0 / 3.0) / _COULOMB
 
 
 def sound_velocities(
@@ -347,7 +401,7 @@ def gamma_segments(bands: PhononBands) -> Iterator[GammaSegment]:
     By geometry and not by labels, which old documents lack or give to one end only.
     """
     jumps, q_cartesian = bands.jumps, bands.q_cartesian
-    rounding = _PRINTED * np.linalg.norm(bands.reciprocal_matrix, axis=1).max()
+    rounding = _PRINTED * np.linalg.norm(bands.reciprocal_matrix, axis=1).sum()
     for gamma in bands.gamma_indices:
         offsets = q_cartesian - q_cartesian[gamma]
         for outwards in (-1, 1):
@@ -357,6 +411,9 @@ def gamma_segments(bands: PhononBands) -> Iterator[GammaSegment]:
             end = bands.q_fractional[run[-1]] + 0.0  # no "-0" in a label
             label = bands.label_of(end) or "(" + ", ".join(f"{x:.3g}" for x in end) + ")"
             distance = np.linalg.norm(offsets[run], axis=1)
+            even = np.linspace(0.0, distance[-1], len(run))
+            if np.abs(distance - even).max() <= rounding:  # as they were before they were printed
+                distance = even
             yield GammaSegment(
                 indices=run,
                 label=f"Gamma-{label}",

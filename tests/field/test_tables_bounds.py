@@ -2,6 +2,7 @@
 
 import warnings
 
+import numpy as np
 import pytest
 
 from matminer_phonon_tl.exceptions import DataWarning, UnitError
@@ -46,10 +47,26 @@ def test_a_speed_that_no_crystal_has_warns_also_where_the_unit_is_stated(factor,
     assert speed == pytest.approx(5.727 * factor, rel=1e-3)
     said = [str(w.message) for w in caught]
     assert sum("the mean speed of sound is" in sentence for sentence in said) == warned
-    assert len(said) == warned + (factor > 1)  # no bond is that long either
-    assert sum("check that the lengths of this document are in" in one for one in said) == (
-        factor > 1
-    )
+    assert len(said) == 2 * warned  # no bond is that long or short either
+    assert sum("check that the lengths of this document are in" in one for one in said) == warned
+
+
+def salt(factor):
+    """NaCl of springs, 3.2 km/s and 5 THz, times a factor (experiment: 3.1 km/s and 8 THz)."""
+    chain = diatomic_chain(("Na", "Cl"), springs=(4.0, 4.0, 13.0), cell=(5.64, 2.86, 2.86))
+    chain.bands = chain.bands * factor
+    return chain
+
+
+@pytest.mark.parametrize("factor", [4.135667696, 2.0 * np.pi])  # meV; rad/ps
+def test_bands_in_another_unit_make_the_crystal_too_stiff(factor):
+    """In meV NaCl has 13 km/s and 31 THz, which other crystals have, but none of its volume."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DataWarning)
+        speed = phonon_properties(salt(1.0)).speeds.mean
+    with pytest.warns(DataWarning, match=r"NaCl would be stiffer with it than any crystal") as said:
+        assert phonon_properties(salt(factor)).speeds.mean == pytest.approx(factor * speed)
+    assert len(said) == 1
 
 
 def test_force_constants_in_another_unit_warn():
