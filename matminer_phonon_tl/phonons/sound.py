@@ -27,8 +27,8 @@ _COLLINEAR = 1e-4
 PLAUSIBLE_SPEEDS = (0.3, 25.0)
 """km/s. No crystal has a mean speed of sound outside; the shipped sets hold 0.7 to 14."""
 PLAUSIBLE_STIFFNESS = (0.01, 8.0)
-r"""Between which :func:`relative_stiffness` lies: in the stable crystals of the Kyoto set it is 0.06
-(AsF5) to 6.5 (PtO2), with a median of 0.97, and 0.03 in solid neon."""
+r"""Between which :func:`relative_stiffness` lies: 0.06 (AsF5) to 6.5 (PtO2) in the stable crystals
+of the Kyoto set, with a median of 0.97."""
 _COULOMB = 1e31 * constants.e**2 / (4.0 * np.pi * constants.epsilon_0)
 """e^2 / (4 pi epsilon_0), GPa Angstrom^4."""
 _SLOWEST = 0.3  # km/s; slower waves are noise, and imaginary ones of this size too
@@ -151,9 +151,9 @@ def speed_of_sound(
     """
     calculation = calculation_of(bs, unit=unit, structure=structure)
     if calculation.force_constants is None:
-        velocities = sound_velocities_of(_lines(calculation))
-        mean = float(np.mean([velocity.speed for velocity in velocities]))
-        warn_of_speed(mean, calculation.bands.structure)
+        bands = _lines(calculation)
+        mean = float(np.mean([velocity.speed for velocity in sound_velocities_of(bands)]))
+        warn_of_speed(mean, bands.structure)
         return mean
     require_stable(calculation.zone, "a speed of sound")
     mean = directional_speeds_of(calculation.force_constants)[0].mean
