@@ -61,6 +61,10 @@ MAX_ATOMS = 10_000
 
 _TOP_KEY = re.compile(r"([A-Za-z_][\w-]*)\s*:(?:\s|$)")
 _LONG_MEMBERS = {"dataset", "force_constants", "displacements", "supercell", "phonon"}
+_CONF_NAMES = {
+    *("DIM", "PRIMITIVE_AXES", "PRIMITIVE_AXIS", "CALCULATOR", "CELL_FILENAME", "MASS"),
+    "FREQUENCY_CONVERSION_FACTOR",
+}
 _LATER = 1.0  # seconds between two files that were written one after the other
 
 
@@ -346,6 +350,11 @@ class _FolderReader:
     def _from_cell(self, cell_file: Path, calculator: str, forces: Path) -> PhononCalculation:
         """Read forces or force constants with the cell of a force calculator."""
         settings = self._settings()
+        if "MASS" in settings:
+            raise PhononDocumentError(
+                f"expected atoms of natural mass, got MASS in a .conf file of {self.folder.name}, "
+                "which is not read; save the calculation as phonopy_params.yaml, which holds masses"
+            )
         path = self.plain(cell_file)
         if calculator == "vasp":
             _check_poscar(path.read_text(encoding="utf-8"), cell_file.name)
@@ -374,20 +383,22 @@ class _FolderReader:
         settings: dict[str, str] = {}
         for path in sorted(self.folder.glob("*.conf")):
             found = read_settings(self.plain(path).read_text(encoding="utf-8"))
-            for name in ("DIM", "PRIMITIVE_AXES", "PRIMITIVE_AXIS", "CALCULATOR", "CELL_FILENAME"):
-                if name not in found:
-                    continue
+            for name in _CONF_NAMES & set(found):
                 if settings.setdefault(name, found[name]).split() != found[name].split():
                     raise PhononDocumentError(
                         f"expected one {name} in the .conf files of {self.folder.name}, got "
                         f"{settings[name]!r} and {found[name]!r}; keep one of them"
                     )
-            if "MASS" in found:
-                raise PhononDocumentError(
-                    f"expected atoms of natural mass, got MASS in {path.name}, which is not read "
-                    "there; save the calculation as phonopy_params.yaml, which holds masses"
-                )
         return settings
+
+    def _header_of_settings(self) -> dict[str, Any]:
+        """Return what .conf files say of units, as a phonopy.yaml states it."""
+        names = {
+            "CALCULATOR": "calculator",
+            "FREQUENCY_CONVERSION_FACTOR": "frequency_unit_conversion_factor",
+        }
+        settings = self._settings()
+        return {"phonopy": {names[n]: value.lower() for n, value in settings.items() if n in names}}
 
     def _cell_file(self) -> tuple[Path, str] | None:
         """Return the file of the unit cell and the force calculator that it is of."""
@@ -530,7 +541,7 @@ class _FolderReader:
         """Read bands and meshes that phonopy computed before."""
         self.read_files.clear()
         beside = self.find("phonopy.yaml", *PARAMETERS)
-        settings = self._header(beside).members if beside else {}
+        settings = self._header(beside).members if beside else self._header_of_settings()
         self.read_files.clear()
         found = PhononCalculation(unit="THz", name=self.folder.name)
         factor = 1.0

@@ -278,6 +278,14 @@ def test_band_hdf5_that_states_its_unit_of_length(calculations, computed_by, tmp
     assert found.speeds.mean == pytest.approx(expected.speeds.mean, rel=0.01)
 
 
+def test_a_conf_file_names_the_code(calculations, computed_by, tmp_path):
+    shutil.copy(computed_by / "band.yaml", tmp_path)
+    code = computed_by.name.rstrip("0123456789")
+    (tmp_path / "band.conf").write_text(f"CALCULATOR = {code.upper()}\nDIM = 2 2 2\n")
+    expected = phonon_properties(calculations / "params").speeds.mean
+    assert phonon_properties(tmp_path).speeds.mean == pytest.approx(expected, rel=0.01)
+
+
 def test_unstated_bohr_are_refused(computed_by, tmp_path):
     """Atoms in bohr lie 1.9 times as far apart as bonds are long."""
     shutil.copy(computed_by / "band.yaml", tmp_path)
@@ -288,7 +296,14 @@ def test_unstated_bohr_are_refused(computed_by, tmp_path):
             phonon_properties(tmp_path)
 
 
-def test_computed_results_in_mev(calculations, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("phonopy.yaml", "phonopy:\n  frequency_unit_conversion_factor: 64.6541\n"),
+        ("band.conf", "BAND = 0.5 0 0.5 0 0 0\nFREQUENCY_CONVERSION_FACTOR = 64.6541\n"),
+    ],
+)
+def test_computed_results_in_mev(calculations, tmp_path, name, text):
     """As ``phonopy --factor=64.654`` writes them; the factor stands in phonopy.yaml."""
     expected = row(calculations, "computed")
     folder = tmp_path / "mev"
@@ -302,7 +317,7 @@ def test_computed_results_in_mev(calculations, tmp_path):
     grid, total = np.loadtxt(folder / "total_dos.dat", unpack=True)
     scaled = np.transpose([grid * thz_in_mev, total / thz_in_mev])
     np.savetxt(folder / "total_dos.dat", scaled)
-    (folder / "phonopy.yaml").write_text("phonopy:\n  frequency_unit_conversion_factor: 64.6541\n")
+    (folder / name).write_text(text)
     found = row(tmp_path, "mev")
     for column in ("phonon_bandgap", "speed_of_sound", "heat_capacity"):
         assert found[column] == pytest.approx(expected[column], rel=1e-4), column
