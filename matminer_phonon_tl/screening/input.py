@@ -133,7 +133,8 @@ def read_table(
     n_rows = 0
     for chunk in open_input(data, formula=asked, chunk_rows=_TABLE_ROWS).chunks():
         scalars = [f.name for f in chunk.table.schema if not pa.types.is_nested(f.type)]
-        frame = chunk.table.select(scalars).to_pandas()
+        # Without the index that pandas notes in Parquet: rows are told by their position.
+        frame = chunk.table.select(scalars).to_pandas(ignore_metadata=True)
         # One column stands for the materials; another of them would be taken in its place.
         frame = frame.drop(columns=[*FORMULA_COLUMNS, chunk.column], errors="ignore")
         frame[wanted] = pd.Series(chunk.formulas, dtype=object)

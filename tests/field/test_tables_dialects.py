@@ -179,3 +179,23 @@ def test_names_with_commas_are_no_numbers():
 
     column = pa.chunked_array([pa.array(["a,b", "1,b", "x1,2", "4"])])
     assert as_numbers(column, "x").to_pylist() == [None, None, None, 4.0]
+
+
+@pytest.mark.parametrize("index", [[3, 0, 2, 1], [7, 8, 9, 10], ["GaN", "NaCl", "InN", "SiC"]])
+def test_an_index_kept_in_parquet_moves_no_formula(tmp_path, index):
+    """pandas keeps the index of a shuffled or filtered frame; formulas went to other rows' labels.
+
+    The right value is the frame's own row.
+    """
+    table = pd.DataFrame({"formula": ["GaN", "NaCl", "InN", "SiC"], "x": [1, 2, 3, 4]}, index)
+    table.to_parquet(tmp_path / "list.parquet")
+    frame, errors = read_table(tmp_path / "list.parquet")
+    assert frame[["composition", "x"]].to_numpy().tolist() == table.to_numpy().tolist()
+    assert errors == {}
+
+
+def test_a_formula_that_is_the_index_is_read(tmp_path):
+    table = pd.DataFrame({"x": [1, 2]}, pd.Index(["GaN", "NaCl"], name="formula"))
+    table.to_parquet(tmp_path / "list.parquet")
+    frame, _ = read_table(tmp_path / "list.parquet")
+    assert frame["composition"].tolist() == ["GaN", "NaCl"]
