@@ -205,11 +205,14 @@ def _kind_without_ending(path: Path) -> str:
     if kind is not None:
         return "json" if kind == "json" else "structures"
     with path.open("rb") as file:
-        if file.read(4) == b"PAR1":
-            return "parquet"
+        start = file.read(FIRST_BYTES)
+    if start.startswith(b"PAR1"):
+        return "parquet"
+    text_encoding(start, str(path))  # says what it is where it is no text
     raise ScreeningError(
         f"expected an input named {', '.join(FORMATS)} (text also packed: .gz, .xz, .bz2), a file "
-        f"of structures ({STRUCTURE_FORMATS}) or a folder of those or of Parquet files, got {path}"
+        f"of structures ({STRUCTURE_FORMATS}) or a folder of those or of Parquet files, "
+        f"got {path}: name a table .csv"
     )
 
 

@@ -199,3 +199,60 @@ def test_a_formula_that_is_the_index_is_read(tmp_path):
     table.to_parquet(tmp_path / "list.parquet")
     frame, _ = read_table(tmp_path / "list.parquet")
     assert frame["composition"].tolist() == ["GaN", "NaCl"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("s.xlsx", zipped("[Content_Types].xml", "xl/workbook.xml"), "got an Excel workbook"),
+        ("s.zip", zipped("list.csv"), "got a ZIP archive: unpack it"),
+        ("s.pkl", b"\x80\x04\x95\x10", "got a Python pickle, which is never read"),
+        ("s.feather", b"ARROW1\0\0", "got an Arrow file: save it as Parquet"),
+        ("s.html", b"<!DOCTYPE html>", "got a web page"),
+        ("s.txt", b"formula,x\nGaN,1\n", "name a table .csv"),
+    ],
+)
+def test_a_file_of_another_kind_is_named_under_its_own_name_too(tmp_path, name, content, said):
+    """A spreadsheet that is called one was only told which endings there are."""
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ScreeningError, match=said):
+        read_table(tmp_path / name)
+
+
+RECORDS = [{"formula": "GaN", "x": 1}, {"formula": "NaCl", "x": 2}]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        RECORDS,
+        {"data": RECORDS, "meta": {"total_doc": 2}},  # as an API answers
+        {"formula": ["GaN", "NaCl"], "x": [1, 2]},  # DataFrame.to_dict("list")
+        *(
+            json.loads(pd.DataFrame(RECORDS).to_json(orient=orient))
+            for orient in ("split", "records", "index", "columns", "table")
+        ),
+    ],
+)
+def test_json_is_read_in_every_form_that_names_its_columns(tmp_path, document):
+    (tmp_path / "x.json").write_text(json.dumps(document))
+    frame, errors = read_table(tmp_path / "x.json")
+    assert frame[["composition", "x"]].to_numpy().tolist() == [["GaN", 1], ["NaCl", 2]]
+    assert errors == {}
+
+
+def test_a_list_of_formulas_in_json_is_read(tmp_path):
+    (tmp_path / "x.json").write_text('["GaN", "NaN"]')
+    assert read_table(tmp_path / "x.json")[0]["composition"].tolist() == ["GaN", "NaN"]
+    assert read_table(tmp_path / "x.json", "name")[0]["composition"].tolist() == ["GaN", "NaN"]
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_records_without_a_material_say_which_columns_they_have(tmp_path, wrapped):
+    """As the Materials Project names it: "give what Structure.as_dict() makes" was the answer."""
+    records = [{"material_id": "mp-804", "formula_pretty": "GaN"}]
+    (tmp_path / "x.json").write_text(json.dumps({"data": records} if wrapped else records))
+    with pytest.raises(ScreeningError, match=r"got the columns 'material_id', 'formula_pretty'"):
+        read_table(tmp_path / "x.json")
+    frame, _ = read_table(tmp_path / "x.json", "formula_pretty")
+    assert frame["composition"].tolist() == ["GaN"]
