@@ -252,7 +252,7 @@ def _compare(comparison: Comparison, table: pa.Table) -> pa.Array:
             # A CSV file's numbers are text; they are compared as numbers.
             return compare(*_alike([_to_number(side, comparison) for side in sides]))
         if all(isinstance(side, pa.ChunkedArray) and is_text(side.type) for side in sides):
-            return _compare_texts(compare, *sides)
+            return _compare_texts(compare, comparison, sides)
         sides = [side.cast(pa.string()) if is_text(side.type) else side for side in sides]
         for place, side in enumerate(sides):
             if pa.types.is_temporal(side.type) and isinstance(sides[1 - place], pa.StringScalar):
@@ -265,11 +265,16 @@ def _compare(comparison: Comparison, table: pa.Table) -> pa.Array:
         ) from error
 
 
-def _compare_texts(compare: Callable[..., Any], left: Any, right: Any) -> pa.Array:
+def _compare_texts(
+    compare: Callable[..., Any], comparison: Comparison, sides: list[Any]
+) -> pa.Array:
     """Compare two columns of text: as numbers in rows where both are numbers, else as text."""
-    left, right = (side.cast(pa.string()) for side in (left, right))
-    numbers = compare(as_numbers(left, ""), as_numbers(right, ""))
-    return pc.coalesce(numbers, compare(left, right))
+    texts = [side.cast(pa.string()) for side in sides]
+    names = (comparison.left.name, comparison.right.name)
+    numbers = [
+        as_numbers(text, name, or_text=True) for text, name in zip(texts, names, strict=True)
+    ]
+    return pc.coalesce(compare(*numbers), compare(*texts))
 
 
 def _to_number(side: Any, comparison: Comparison) -> Any:

@@ -2,9 +2,11 @@
 
 import io
 import json
+import re
 import zipfile
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from pymatgen.core import Composition, Lattice, Structure
 
@@ -164,7 +166,7 @@ def test_a_structure_in_a_cell_is_read(tmp_path, as_text):
     assert found["heat_capacity"][0] == pytest.approx(asked["heat_capacity"][0], rel=0.02)
 
 
-@pytest.mark.parametrize("number", ["3,5", "-0,25", "1,234.5", "1.234,5", ",5e3"])
+@pytest.mark.parametrize("number", ["3,5", "-0,25", "1,234.5", "1.234,5", ",5e3", "3.2 km/s"])
 def test_a_decimal_comma_is_refused_where_numbers_are_compared(tmp_path, number):
     (tmp_path / "list.csv").write_text(f"formula;x\nGaN;{number}\nNaCl;2\n")
     for name, options in {"a.csv": {"where": "x > 1"}, "b.csv": {"by": "x", "top": 1}}.items():
@@ -174,11 +176,34 @@ def test_a_decimal_comma_is_refused_where_numbers_are_compared(tmp_path, number)
     assert pd.read_csv(tmp_path / "out.csv", dtype=str)["x"].tolist() == [number, "2"]
 
 
-def test_names_with_commas_are_no_numbers():
-    import pyarrow as pa
+@pytest.mark.parametrize(
+    "number",
+    [
+        # Thousands apart (also by a no-break space), and a printed minus.
+        *("1 234", "1\u00a0234,5", "1'234.5", "1\u2019234", "\u22127", "\u20130.5", "1e\u22123"),
+        *("3.2 km/s", "50%", "5 K", "-1 meV"),
+    ],
+)
+def test_a_number_that_no_program_reads_is_refused(number):
+    """It counted as missing: ranked last, and kept by no condition."""
+    with pytest.raises(ScreeningError, match=f"column 'x', got {re.escape(repr(number))}"):
+        as_numbers(pa.chunked_array([[number, "2"]]), "x")
 
-    column = pa.chunked_array([pa.array(["a,b", "1,b", "x1,2", "4"])])
-    assert as_numbers(column, "x").to_pylist() == [None, None, None, 4.0]
+
+def test_names_with_commas_are_no_numbers():
+    names = ["a,b", "1,b", "x1,2", "n/a", "-", "3 layers thick", "4H", "2026-01-31", "", "."]
+    column = pa.chunked_array([pa.array([*names, "4"])])
+    assert as_numbers(column, "x").to_pylist() == [*[None] * len(names), 4.0]
+
+
+def test_two_columns_of_text_may_hold_numbers_with_words(tmp_path):
+    text = "formula,a,b,c\nGaN,2 H,2 H,1\nNaCl,2 H,3 C,2\nInN,9,10,3\n"
+    (tmp_path / "list.csv").write_text(text)
+    screen(tmp_path / "list.csv", tmp_path / "out.csv", where="a = b or a < b and c = 3")
+    assert pd.read_csv(tmp_path / "out.csv")["formula"].tolist() == ["GaN", "InN"]
+    (tmp_path / "list.csv").write_text(text.replace("9,10", '"9,5",10'))
+    with pytest.raises(ScreeningError, match="in the column 'a', got '9,5'"):
+        screen(tmp_path / "list.csv", tmp_path / "new.csv", where="a < b")
 
 
 @pytest.mark.parametrize("index", [[3, 0, 2, 1], [7, 8, 9, 10], ["GaN", "NaCl", "InN", "SiC"]])
