@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from pymatgen.core import Composition, Lattice, Structure
 
+from matminer_phonon_tl.compositions import as_compositions
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.screening import read_table, screen
 from matminer_phonon_tl.screening.columns import as_numbers
@@ -151,6 +152,27 @@ def test_a_dict_in_a_cell_is_what_it_stands_for(tmp_path):
     assert frame["speed_of_sound"].notna().tolist() == [True] * 4 + [False] * 3
     assert len(set(frame["speed_of_sound"][:4])) == 1
     assert frame["error"][4:].str.startswith("expected ").all()
+
+
+@pytest.mark.parametrize("name", ["list.csv", "list.parquet", "list.jsonl", "list.json"])
+def test_a_dict_that_is_text_is_read_in_files_of_every_kind(tmp_path, name):
+    """As matminer's users save compositions; only CSV was read."""
+    cells = [str({"Ga": 1.0, "N": 1.0}), json.dumps(Composition("Fe2O3").as_dict()), "InN"]
+    table = pd.DataFrame({"composition": cells})
+    if name == "list.csv":
+        table.to_csv(tmp_path / name, index=False)
+    elif name == "list.parquet":
+        table.to_parquet(tmp_path / name)
+    else:
+        table.to_json(tmp_path / name, orient="records", lines=name == "list.jsonl")
+    read, _ = read_table(tmp_path / name)
+    assert as_compositions(read) == [Composition(each) for each in ("GaN", "Fe2O3", "InN")]
+
+
+def test_a_document_named_jsonl_is_named(tmp_path):
+    (tmp_path / "list.jsonl").write_text('[{"formula": "GaN"}]')
+    with pytest.raises(ScreeningError, match=r"got list; name a whole document \.json"):
+        read_table(tmp_path / "list.jsonl")
 
 
 @pytest.mark.parametrize("as_text", [str, json.dumps])
