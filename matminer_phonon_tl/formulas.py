@@ -39,14 +39,6 @@ _OXIDATION_STATE = re.compile(r"\((?:I{1,3}|I?V|VI{1,3})\)")
 # "CaSO4·2H2O": unlike a full stop, these stand between the parts of an adduct and nothing else.
 _MIDDLE_DOT = re.compile(r"\s*[\u00b7\u2022\u2219\u22c5\u2027\u30fb]\s*")
 _SUBSCRIPTS = {0x2080 + digit: str(digit) for digit in range(10)}
-_PART = re.compile(r"\s+(?=\d+[A-Z(\[{])")  # "NaBr 2H2O"
-# "Fe(III)2O3", which pymatgen reads as FeI6O3.
-_OXIDATION_STATE = re.compile(r"\((?:I{1,3}|I?V|VI{1,3})\)")
-# "CaSO4·2H2O": unlike a full stop, these stand between the parts of an adduct and nothing else.
-_MIDDLE_DOT = re.compile(r"\s*[\u00b7\u2022\u2219\u22c5\u2027\u30fb]\s*")
-_SUBSCRIPTS = str.maketrans(
-    "\u2080\u2081\u2082\u2083\u2084\u2085\u2086\u2087\u2088\u2089", "0123456789"
-)
 _PART = re.compile(r"(\d++(?:\.\d++)?+)?(.++)", re.DOTALL)
 
 
