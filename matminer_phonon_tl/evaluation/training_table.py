@@ -187,7 +187,8 @@ def _factor(label: str, unit: str) -> float:
     """Return what turns a label into the unit in which its property is learnt."""
     if label not in FACTORS:
         return 1.0
-    spelled = unit.lower().replace(" ", "").replace("^-1", "-1").replace("1/cm", "cm-1")
+    spelled = unit.lower().replace(" ", "").replace("\u207b\u00b9", "-1").replace("^-1", "-1")
+    spelled = spelled.replace("1/cm", "cm-1")
     known = {name.lower(): size for name, size in FACTORS[label].items()}
     known[UNITS[label].lower().replace(" ", "")] = 1.0
     if spelled not in known:

@@ -57,7 +57,7 @@ def test_labels_come_in_the_packages_units(table, materials):
     assert read.left_out.empty
 
 
-@pytest.mark.parametrize("unit", ["cm-1", "cm^-1", "1/cm", "CM-1"])
+@pytest.mark.parametrize("unit", ["cm-1", "cm^-1", "1/cm", "CM-1", "cm\u207b\u00b9"])
 def test_a_unit_may_be_spelt_in_several_ways(table, unit):
     table["phonon_bandgap"] *= 33.3564095
     read = TrainingTable.read(table, {"phonon_bandgap": unit})
