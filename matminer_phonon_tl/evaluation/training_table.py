@@ -131,10 +131,14 @@ class TrainingTable:
 
 
 def columns_of_numbers(df: pd.DataFrame) -> list[str]:
-    """Return the columns that could be labels: half of their values or more are numbers."""
+    """Return the columns that could be labels: half of their values or more are numbers.
+
+    Decimal commas count, of which learning then says what is wrong; a column without a name, as an
+    index has in CSV, does not.
+    """
     found = []
-    for name in df.columns:
-        known = df[name].dropna().astype(str)
+    for name in filter(None, df.columns):
+        known = df[name].dropna().astype(str).str.replace(",", ".")
         numbers = pd.to_numeric(known, errors="coerce").astype(float)
         if len(known) and np.isfinite(numbers).sum() >= len(known) / 2:
             found.append(str(name))

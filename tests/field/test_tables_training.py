@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from matminer_phonon_tl.evaluation.training_table import TrainingTable
+from matminer_phonon_tl.evaluation.training_table import TrainingTable, columns_of_numbers
 from matminer_phonon_tl.exceptions import TrainingError, UnitError
 from matminer_phonon_tl.models import PhononPredictor, PhononTLFeaturizer
 from matminer_phonon_tl.models.predictor import training_rows
@@ -131,6 +131,12 @@ def test_without_a_label_the_columns_that_could_be_are_listed(run, table, tmp_pa
     assert "expected a column of numbers to learn in t.csv, got none" in " ".join(
         err.replace("\u2502", " ").split()
     )
+
+
+def test_columns_that_could_be_labels():
+    """The index that pandas writes was offered as "--label =UNIT", decimal commas were not."""
+    values = {"": [0, 1], "text": ["a", "b"], "comma": ["3,5", "4"], "point": ["3.5", None]}
+    assert columns_of_numbers(pd.DataFrame(values)) == ["comma", "point"]
 
 
 def test_a_wrong_label_has_the_nearest_column_beside(table):
