@@ -27,13 +27,18 @@ _SYMBOL = re.compile(r"[A-Z][a-z]?")
 # "CaSO4.2H2O": pymatgen reads O4.2 and H2O, the writer meant two waters. A decimal amount before
 # another symbol is ambiguous where an element is written twice, as adducts do.
 _DECIMAL_BEFORE_SYMBOL = re.compile(r"\.\d*[A-Z(\[{]")
-_SOLVENTS = "H2O|H2O2|NH3|N2H4|CH3OH|CH4O|C2H5OH|C2H6O|HF|HCl|HNO3|H2SO4|SO2|CO2"
-_DECIMAL_BEFORE_SOLVENT = re.compile(rf"\.\d*[(\[{{]?(?:{_SOLVENTS})(?:[)\]}}]\d*)?$")
+# So it is before a solvent: these, and whatever holds carbon and hydrogen.
+_SOLVENTS = "H2O|OH2|H2O2|NH3|N2H4|HF|HCl|HBr|HI|H2S|HNO3|H2SO4|SO2|CO2"
+_ORGANIC = r"(?=[^.]*C(?![a-z]))(?=[^.]*H(?![a-z]))[^.]*"
+_DECIMAL_BEFORE_SOLVENT = re.compile(
+    rf"\.\d*(?:[(\[{{]?(?:{_SOLVENTS})(?:[)\]}}]\d*)?|{_ORGANIC})$"
+)
 _SPACE_BEFORE_PART = re.compile(r"\s+(?=\d+[A-Z(\[{])")  # "NaBr 2H2O"
 # "Fe(III)2O3", which pymatgen reads as FeI6O3.
 _OXIDATION_STATE = re.compile(r"\((?:I{1,3}|I?V|VI{1,3})\)")
 # "CaSO4·2H2O": unlike a full stop, these stand between the parts of an adduct and nothing else.
 _MIDDLE_DOT = re.compile(r"\s*[\u00b7\u2022\u2219\u22c5\u2027\u30fb]\s*")
+_SUBSCRIPTS = {0x2080 + digit: str(digit) for digit in range(10)}
 _PART = re.compile(r"(\d++(?:\.\d++)?+)?(.++)", re.DOTALL)
 
 
@@ -49,7 +54,7 @@ def read_formula(text: str) -> Composition:
     >>> read_formula("MgCl2·6H2O")
     Composition('Mg1 Cl2 H12 O6')
     """
-    formula = text.strip()
+    formula = text.strip().translate(_SUBSCRIPTS)
     expected = f"expected a chemical formula such as 'GaN' or 'Ca(OH)2', got {short(text)}"
     if not formula:
         raise CompositionError(f"{expected}: it is empty")
@@ -68,8 +73,8 @@ def read_formula(text: str) -> Composition:
     if twice or _DECIMAL_BEFORE_SOLVENT.search(joined):
         raise CompositionError(
             f"{expected}: a dot is a decimal point here and a space nothing, so write an adduct "
-            "such as a hydrate with brackets, as in 'CaSO4(H2O)2', and each element of other "
-            "formulas once"
+            "such as a hydrate with brackets, as in 'CaSO4(H2O)2', and other formulas with each "
+            "element once and whole amounts first"
         )
     if state := _OXIDATION_STATE.search(joined):
         raise CompositionError(

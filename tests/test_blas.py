@@ -89,3 +89,22 @@ def test_predicting_and_describing_use_one(monkeypatch, phonon_tl):
     }
     assert all(threads == {1} for _, threads in seen)
     assert np.isfinite(predictor.regressors_["speed_of_sound"].predict(["GaAs"])).all()
+
+
+def test_fitting_a_gaussian_process_uses_one(monkeypatch):
+    """The search for its parameters took 30 s in place of 1 s on two busy cores."""
+    seen = []
+    original = kernel_machine._negative_log_posterior
+
+    def watching(*args):
+        seen.append(blas_threads())
+        return original(*args)
+
+    monkeypatch.setattr(kernel_machine, "_negative_log_posterior", watching)
+    X = np.random.default_rng(0).normal(size=(30, 3))
+    for per_feature in (True, False):
+        kernel_machine.KernelMachine.fit_gaussian_process(
+            X, X.sum(axis=1), nu=1.5, per_feature=per_feature
+        )
+    assert seen
+    assert all(threads == {1} for threads in seen)

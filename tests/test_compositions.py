@@ -44,6 +44,8 @@ ATOMIC_NUMBER = {"H": 1, "O": 8, "Fe": 26, "In": 49, "N": 7, "Ga": 31}
         ("Li0.5CoO2", {"Li": 0.5, "Co": 1, "O": 2}),
         ("La1.8Sr.2CuO4", {"La": 1.8, "Sr": 0.2, "Cu": 1, "O": 4}),
         ("CH3CH2OH", {"C": 2, "H": 6, "O": 1}),
+        ("Fe\u2082O\u2083", {"Fe": 2, "O": 3}),
+        ("Al\u2080.\u2085Ga0.5N\u2081\u2082", {"Al": 0.5, "Ga": 0.5, "N": 12}),
         ({"Ga": 1, "N": 1.0}, {"Ga": 1, "N": 1}),
         ({"Na+": 1, "Cl-": 1}, {"Na+": 1, "Cl-": 1}),
         (Composition("Fe4O6"), {"Fe": 4, "O": 6}),
@@ -354,6 +356,9 @@ def test_any_value_is_a_composition_or_refused(value):
     [
         *("MgCl2.6H2O", "NiCl2.6H2O", "NiCl2.6(H2O)", "CuSO4.5H2O", "CaCl2.8NH3", "K0.5C2H6O"),
         *("NaBr.2H2O", "CaO.2H2O", "BaO.6Fe2O3", "MgCl2.6 H2O", "MgCl2. 6H2O", "NaBr 2H2O"),
+        # Pyridine, dimethylformamide, dimethyl sulfoxide, tetrahydrofuran, acetonitrile, urea.
+        *("CoCl2.2C5H5N", "MgCl2.6C3H7NO", "PbI2.2C2H6OS", "PbI2.2(CH3)2SO", "ZrCl4.2C4H8O"),
+        *("LiCl.2C2H3N", "CdCl2.2CO(NH2)2", "CrCl3.6OH2", "CrCl3.6(OH2)", "CaCl\u2082.6H\u2082O"),
     ],
 )
 def test_adducts_with_a_full_stop_are_refused(formula):
@@ -371,6 +376,7 @@ def test_adducts_with_a_full_stop_are_refused(formula):
         ("CaSO4 \u2022 0.5H2O", "CaSO4(H2O)0.5"),
         ("2NaCl\u22c5H2O", "(NaCl)2H2O"),
         ("CaSO4\u00b7CaCl2\u00b7H2O", "CaSO4CaCl2H2O"),
+        ("CaCl\u2082\u00b76H\u2082O", "CaCl2(H2O)6"),
     ],
 )
 def test_adducts_with_a_middle_dot_are_read(formula, written):
@@ -404,6 +410,8 @@ def test_oxidation_states_are_no_elements(formula):
         "(VO)2P2O7",
         "Al 2O3",
         "Fe 2 O 3",
+        "Ti0.5CHf2",
+        "C0.5H3N0.5Cs0.5PbI3",
     ],
 )
 def test_decimal_amounts_of_other_formulas_stay(formula):

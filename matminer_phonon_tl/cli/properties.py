@@ -34,10 +34,11 @@ if TYPE_CHECKING:
 SOME_FAILED = 1
 MAX_TEMPERATURES = 10_000
 _OVER = {"all directions": "all directions", "path": "the path"}
+OF_THREE_WAVES = "km/s, mean of the three acoustic waves"
 _ENDINGS = re.compile(r"(\.(tar|tgz|zip|json|ya?ml|hdf5|gz|xz|lzma|bz2))+$")
 PREDICTED = {
     "phonon_bandgap": Column("phonon_bandgap", "cm-1", 0),
-    "speed_of_sound": Column("speed_of_sound", "km/s", 2),
+    "speed_of_sound": Column("speed_of_sound", OF_THREE_WAVES, 2),
     "heat_capacity": Column("heat_capacity", "J/mol/K", 1),
 }
 COLUMNS = (
@@ -55,7 +56,7 @@ COLUMNS = (
     Column("largest_gap_lower_edge", "cm-1", 1),
     Column("largest_gap_upper_edge", "cm-1", 1),
     Column("largest_gap_branch"),
-    Column("speed_of_sound", "km/s", 3),
+    Column("speed_of_sound", OF_THREE_WAVES, 3),
     Column("speed_longitudinal", "km/s", 3),
     Column("speed_transverse", "km/s", 3),
     Column("speed_debye", "km/s", 3),

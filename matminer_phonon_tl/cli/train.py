@@ -37,10 +37,11 @@ def train(
 ) -> None:
     """Train a predictor, score it by cross-validation, and write it as JSON.
 
-    Columns named phonon_bandgap (cm-1, THz, meV), speed_of_sound (km/s, m/s) or heat_capacity
+    Columns named phonon_bandgap (cm-1, THz, meV, eV), speed_of_sound (km/s, m/s) or heat_capacity
     (J/mol/K, per mole of reduced formula units, 300 K) are learnt as the shipped models learn them;
-    has_phonon_bandgap needs no unit, and a gap of 0 says that there is none. Any other column of
-    numbers is learnt by Gaussian processes.
+    has_phonon_bandgap needs no unit, and a gap of 0 says that there is none. Columns named like
+    other frequencies, speeds or temperatures of the shipped sets are turned into their units too.
+    Any other column of numbers is learnt as it is, by Gaussian processes.
 
     Rows that are left out are counted, and listed with the reason in NAME.left_out.csv beside the
     model. Each label needs 25 materials, so that the score's five folds leave 20 to fit to; a gap

@@ -12,6 +12,7 @@ from sklearn.base import is_classifier
 from matminer_phonon_tl.datasets.load import UNITS
 from matminer_phonon_tl.exceptions import CompositionError, did_you_mean
 from matminer_phonon_tl.files import data_hash
+from matminer_phonon_tl.formulas import write_formula
 from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
 from matminer_phonon_tl.models.materials import Materials, holds_compositions
 from matminer_phonon_tl.models.phonon_regressor import PhononRegressor
@@ -61,8 +62,10 @@ class EvaluationData:
 
     @property
     def formulas(self) -> tuple[str, ...] | None:
-        """Formula of each row as written; None for a matrix."""
-        return None if self.materials is None else _formulas(self.materials)
+        """Formula of each row, which can be read back; None for a matrix."""
+        if self.materials is None:
+            return None
+        return tuple(map(write_formula, self.materials.compositions))
 
     @property
     def compositions(self) -> Any:

@@ -17,16 +17,29 @@ from matminer_phonon_tl.featurizers.element_table import ElementTable
 from matminer_phonon_tl.models.cells import read_cell
 from matminer_phonon_tl.models.materials import Materials
 from matminer_phonon_tl.models.predictor import GAP, HAS_GAP, TARGETS
-from matminer_phonon_tl.models.regressor_choice import default_classifier, regressor_of
+from matminer_phonon_tl.models.regressor_choice import (
+    SETTINGS,
+    default_classifier,
+    regressor_of,
+)
+from matminer_phonon_tl.models.target_transform import label_bounds
+from matminer_phonon_tl.phonons.frequencies import PLAUSIBLE_HIGHEST
 from matminer_phonon_tl.phonons.sound import PLAUSIBLE_SPEEDS
-from matminer_phonon_tl.units import CM1_TO_THZ, FREQUENCY_UNITS_IN_THZ
+from matminer_phonon_tl.units import CM1_TO_THZ, FREQUENCY_UNITS_IN_THZ, THZ_TO_CM1
 
-FACTORS: dict[str, dict[str, float]] = {
-    GAP: {unit: size / CM1_TO_THZ for unit, size in FREQUENCY_UNITS_IN_THZ.items()},
-    "speed_of_sound": {"km/s": 1.0, "m/s": 1e-3},
-    "heat_capacity": {"j/mol/k": 1.0, "j/k/mol": 1.0, "cal/mol/k": 4.184, "cal/k/mol": 4.184},
+_PER_MOLE = {"J/mol/K": 1.0, "J/K/mol": 1.0, "cal/mol/K": 4.184, "cal/K/mol": 4.184}
+_SIZES: dict[str, dict[str, float]] = {
+    "cm-1": {
+        name: FREQUENCY_UNITS_IN_THZ[name.lower()] / CM1_TO_THZ
+        for name in ("THz", "eV", "meV", "cm-1")
+    },
+    "km/s": {"km/s": 1.0, "m/s": 1e-3},
+    "K": {"K": 1.0},
+    UNITS["heat_capacity"]: _PER_MOLE,
+    UNITS["heat_capacity_per_atom"]: _PER_MOLE,
 }
-"""What turns a unit, by its lower-case name, into that of the property."""
+FACTORS = {label: _SIZES[unit] for label, unit in UNITS.items() if unit in _SIZES}
+"""What turns a unit into that of the property, by the names of the shipped sets."""
 
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 _MISSING = frozenset({"", "-", "--", "?", "na", "n/a", "nan", "none", "null", "<na>"})
@@ -68,7 +81,7 @@ class TrainingTable:
             With ``composition``, ``formula`` or ``structure``, and the labels.
         labels : dict of label to unit, optional
             Columns to learn; default: the three phonon properties, in the units of the shipped
-            sets. Those named like a phonon property (:data:`TARGETS`) are turned into
+            sets. Those named like a phonon property of these (:data:`FACTORS`) are turned into
             its unit; a heat capacity is one per mole of reduced formula units at 300 K.
             ``has_phonon_bandgap`` has the unit "". A gap of 0 or less says that there is none.
         structure : bool
@@ -100,11 +113,12 @@ class TrainingTable:
             if label != HAS_GAP:
                 values = _numbers(df[label].tolist(), label, rows, left_out)
                 frame[label] = values * _factor(label, unit)
-        if "speed_of_sound" in labels:
-            _check_speeds(frame["speed_of_sound"])
+                _leave_out_impossible(frame, label, materials, rows, left_out)
         if GAP in labels or HAS_GAP in labels:
             _add_answers(frame, df, rows, left_out)
-        found = {label: UNITS.get(label, unit) for label, unit in labels.items()}
+        found = {
+            label: UNITS[label] if label in FACTORS else unit for label, unit in labels.items()
+        }
         return cls(frame, found, materials, left_out.table())
 
     def summary(self) -> list[str]:
@@ -117,10 +131,14 @@ class TrainingTable:
 
 
 def columns_of_numbers(df: pd.DataFrame) -> list[str]:
-    """Return the columns that could be labels: half of their values or more are numbers."""
+    """Return the columns that could be labels: half of their values or more are numbers.
+
+    Decimal commas count, of which learning then says what is wrong; a column without a name, as an
+    index has in CSV, does not.
+    """
     found = []
-    for name in df.columns:
-        known = df[name].dropna().astype(str)
+    for name in filter(None, df.columns):
+        known = df[name].dropna().astype(str).str.replace(",", ".")
         numbers = pd.to_numeric(known, errors="coerce").astype(float)
         if len(known) and np.isfinite(numbers).sum() >= len(known) / 2:
             found.append(str(name))
@@ -173,14 +191,14 @@ def _factor(label: str, unit: str) -> float:
     """Return what turns a label into the unit in which its property is learnt."""
     if label not in FACTORS:
         return 1.0
-    spelled = unit.lower().replace(" ", "").replace("^-1", "-1").replace("1/cm", "cm-1")
-    known = {**FACTORS[label], UNITS[label].lower().replace(" ", ""): 1.0}
+    spelled = unit.lower().replace(" ", "").replace("\u207b\u00b9", "-1").replace("^-1", "-1")
+    spelled = spelled.replace("1/cm", "cm-1")
+    known = {name.lower(): size for name, size in FACTORS[label].items()}
+    known[UNITS[label].lower().replace(" ", "")] = 1.0
     if spelled not in known:
-        names = {"thz": "THz", "ev": "eV", "mev": "meV"}
         raise UnitError(
-            f"expected the unit of {label} as one of "
-            f"{', '.join(names.get(name, name) for name in FACTORS[label])}, got {unit!r}: convert "
-            "it, or give the column another name to learn it as it is"
+            f"expected the unit of {label} as one of {', '.join(FACTORS[label])}, got {unit!r}: "
+            "convert it, or give the column another name to learn it as it is"
         )
     return known[spelled]
 
@@ -284,6 +302,34 @@ def _add_answers(
     frame[HAS_GAP] = pd.array(answers, dtype="boolean")
     if GAP in frame:
         frame[GAP] = np.where(frame[HAS_GAP].notna(), gaps, np.nan)
+
+
+def _leave_out_impossible(
+    frame: pd.DataFrame,
+    label: str,
+    materials: Materials,
+    rows: NDArray[np.intp],
+    left_out: _LeftOut,
+) -> None:
+    """Leave out what no crystal has, and what the label's physics has no number for."""
+    if label not in SETTINGS:
+        return
+    if label == "speed_of_sound":
+        _check_speeds(frame[label])
+    transform, unit = SETTINGS[label]["target_transform"], UNITS[label]
+    least, most = label_bounds(transform, materials, non_negative=True)
+    if unit == "km/s":
+        least, most = (np.full(len(rows), bound) for bound in PLAUSIBLE_SPEEDS)
+    if unit == "cm-1":
+        most = np.full(len(rows), PLAUSIBLE_HIGHEST[1] * THZ_TO_CM1)
+    values = frame[label].to_numpy()
+    inside = (least < values) & (values < most)
+    inside |= values <= 0.0 if label == GAP else (values == 0.0) & (transform == "sqrt")
+    for place in np.flatnonzero(~inside & np.isfinite(values)).tolist():
+        below = f" and below {most[place]:.4g}" if np.isfinite(most[place]) else ""
+        detail = f"{values[place]:g} {unit}, expected above {least[place]:g}{below}"
+        left_out.add(int(rows[place]), label, "a value that no crystal has", detail)
+    frame[label] = np.where(inside, values, np.nan)
 
 
 def _check_speeds(speeds: "pd.Series[float]") -> None:

@@ -350,6 +350,7 @@ class _Hyperparameters(NamedTuple):
     noise: float
 
 
+@one_blas_thread()
 def _most_probable(
     kernel: str, X: NDArray[np.float64], z: NDArray[np.float64], *, per_feature: bool
 ) -> _Hyperparameters:

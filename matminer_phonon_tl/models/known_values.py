@@ -33,6 +33,8 @@ COLUMNS = ("row", *_TYPES)
 
 OF_THE_FORMULA = "J/mol/K per mole of the formula as given"
 """Unit of a heat capacity beside a formula."""
+OF_THREE_WAVES = "km/s, mean of the three acoustic waves"
+"""Unit of a speed of sound where no table around it says which mean it is."""
 
 
 def calculated_values(X: Any) -> pd.DataFrame:
@@ -91,7 +93,11 @@ def calculated_values(X: Any) -> pd.DataFrame:
     found["formula"] = found["as_given"]
     found = found[list(COLUMNS)]
     units = {name: UNITS[name] for name in COLUMNS if name in UNITS}
-    found.attrs["units"] = {**units, "heat_capacity": OF_THE_FORMULA}
+    found.attrs["units"] = {
+        **units,
+        "heat_capacity": OF_THE_FORMULA,
+        "speed_of_sound": OF_THREE_WAVES,
+    }
     return found
 
 

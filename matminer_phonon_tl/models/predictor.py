@@ -31,7 +31,7 @@ from matminer_phonon_tl.featurizers.element_table import ElementTable
 from matminer_phonon_tl.formulas import short, write_formula
 from matminer_phonon_tl.models.cells import KnownCells, check_formula_units, read_cell
 from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
-from matminer_phonon_tl.models.known_values import OF_THE_FORMULA
+from matminer_phonon_tl.models.known_values import OF_THE_FORMULA, OF_THREE_WAVES
 from matminer_phonon_tl.models.materials import Materials
 from matminer_phonon_tl.models.phonon_regressor import LEAST_ROWS, PhononRegressor
 from matminer_phonon_tl.models.regressor_choice import default_classifier, regressor_of
@@ -482,6 +482,8 @@ class PhononPredictor(BaseEstimator, JSONModel):
         units = self.units
         if HEAT_CAPACITY in units:
             units |= {HEAT_CAPACITY: OF_THE_FORMULA, PER_ATOM: UNITS[PER_ATOM]}
+        if "speed_of_sound" in units:
+            units |= {"speed_of_sound": OF_THREE_WAVES}
         frame.attrs["units"] = {name: unit for name, unit in units.items() if unit}
         return Prediction(frame, found.errors, other_cells, found.materials, found.rows)
 

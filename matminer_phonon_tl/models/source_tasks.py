@@ -7,6 +7,7 @@ A. Togo, Phonon database at Kyoto university, version 2018-04-17 (CC BY 4.0).
 """
 
 import csv
+import re
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path
@@ -72,7 +73,8 @@ def load_source(source: str | Path | pd.DataFrame) -> pd.DataFrame:
         "structures": the structures of all 1245 materials, without labels. It is no task for a
         network; :class:`~matminer_phonon_tl.models.PhononRegressor` borrows structures from it.
         A path: a table of somebody's own in CSV, Parquet, or matminer's JSON. Where a table has no
-        column ``composition``, its ``formula`` is taken.
+        column ``composition``, its ``formula`` is taken; columns without a name, as an index has
+        in CSV, are no labels.
 
     Returns
     -------
@@ -90,9 +92,11 @@ def load_source(source: str | Path | pd.DataFrame) -> pd.DataFrame:
     [(1245, 2), (1121, 6), (6179, 8)]
     """
     if isinstance(source, pd.DataFrame):
-        if "composition" in source.columns or "formula" not in source.columns:
-            return source
-        return source.rename(columns={"formula": "composition"})
+        if "composition" not in source.columns:
+            source = source.rename(columns={"formula": "composition"})
+        # An index that was written to CSV is no label.
+        nameless = [name for name in source.columns if re.fullmatch(r"Unnamed: \d+|", str(name))]
+        return source.drop(columns=nameless)
     if not is_source(source):
         raise ValueError(
             f"expected source to be one of {', '.join(map(repr, NAMED_SOURCES))}, None, a "
@@ -121,12 +125,16 @@ def is_source(source: Any) -> bool:
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    if path.suffix in (".json", ".gz"):
+    if path.name.endswith((".json", ".json.gz")):
         return load_dataset(path=path)
     try:
         if path.suffix in (".parquet", ".pq"):
             return pd.read_parquet(path)
-        return pd.read_csv(path, sep=None, engine="python", encoding="utf-8-sig")
+        # The separator that makes one of the header's cells the formulas; NaN is one of those.
+        headers = ((each, pd.read_csv(path, sep=each, nrows=0)) for each in ",;\t| ")
+        wanted = {"composition", "formula"}
+        separator = next((each for each, header in headers if wanted & {*header.columns}), ",")
+        return pd.read_csv(path, sep=separator, converters=dict.fromkeys(wanted, str))
     except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(

@@ -1,6 +1,8 @@
 """A chunk: a few thousand rows of the input, and the formulas in them."""
 
+import ast
 import hashlib
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +14,7 @@ from matminer_phonon_tl.compositions import is_missing
 from matminer_phonon_tl.exceptions import DataWarning, ScreeningError, did_you_mean
 from matminer_phonon_tl.screening.columns import clean_text, plain_value
 from matminer_phonon_tl.structures import is_document
+from matminer_phonon_tl.untrusted_json import MAX_DEPTH, parse_json
 
 STRUCTURE = "structure"
 FORMULA_COLUMNS = ("composition", "formula", STRUCTURE)
@@ -19,6 +22,9 @@ FORMULA_COLUMNS = ("composition", "formula", STRUCTURE)
 
 MAX_LATE_KEYS = 100
 """Keys that are remembered for the warning."""
+_LONGEST_DICT = 2**20
+"""Characters of a structure in a cell; one of a thousand atoms has a fifth of it."""
+_BRACKETS = re.compile(r"[\[\](){}]")
 
 
 @dataclass(frozen=True)
@@ -108,12 +114,38 @@ class MaterialColumns:
 
 def material_value(value: Any) -> Any:
     """Prepare what a file holds in such a column for the predictor."""
+    if isinstance(value, str):
+        value = dict_of_text(value) if value.lstrip().startswith("{") else value
     if is_document(value):
         return value
     if isinstance(value, dict):
         # A struct of Parquet names in every row each element of the whole column.
         return {key: amount for key, amount in value.items() if amount is not None}
     return clean_text(value) if isinstance(value, str) else value
+
+
+def dict_of_text(text: str) -> Any:
+    """Read a composition or a structure that a cell holds, in JSON or as Python prints a dict.
+
+    Returns the text where it is neither.
+
+    >>> dict_of_text("{'In': 1.0, 'N': 1.0}"), dict_of_text("{'In': open('x')}")
+    ({'In': 1.0, 'N': 1.0}, "{'In': open('x')}")
+    """
+    levels = deepest = 0
+    for bracket in _BRACKETS.findall(text[:_LONGEST_DICT]):
+        levels += 1 if bracket in "{[(" else -1
+        deepest = max(deepest, levels)
+    if deepest > MAX_DEPTH or len(text) > _LONGEST_DICT:
+        return text
+    try:
+        found = parse_json(text.encode(), allow_nan=True)
+    except ValueError:
+        try:
+            found = ast.literal_eval(text.strip())  # constants only: nothing is called
+        except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+            return text
+    return found if isinstance(found, dict) else text
 
 
 def warn_of_late_keys(late: dict[str, int]) -> None:

@@ -14,7 +14,10 @@ from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.formulas import write_formula
 from matminer_phonon_tl.structures import StructureText
 
-_WITH_COMMAS = r"\s*[+-]?\d*(?:[.,]\d+)+(?:[eE][+-]?\d+)?\s*"
+_SIGN = r"[+\u2212\u2013-]?"
+# With commas, thousands apart, a printed minus; and with a unit: "3,5", "1 234", "3.2 km/s", "50%".
+_NUMBER_IN_WORDS = rf"\s*+{_SIGN}(?=.?\d)\d*(?:[.,'\u2019\s]\d+)*(?:[eE]{_SIGN}\d+)?\s*+"
+_NUMBER_WITH_UNIT = rf"{_NUMBER_IN_WORDS}(?:%|(?<=\s)[^\W\d]\S*)?\s*"
 _PREDICTION, _UNIT = b"prediction", b"unit"
 
 
@@ -64,11 +67,14 @@ def clean_text(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
-def as_numbers(column: pa.ChunkedArray, name: str) -> pa.Array | pa.ChunkedArray:
+def as_numbers(
+    column: pa.ChunkedArray, name: str, *, or_text: bool = False
+) -> pa.Array | pa.ChunkedArray:
     """Read a column as numbers; NaN, and text that is no number, become missing.
 
     Raises ScreeningError, which names it, where it holds neither numbers nor text nor points in
-    time.
+    time, or numbers that are written as no program reads them; with ``or_text``, those with a unit
+    are text.
     """
     kind = column.type
     if pa.types.is_integer(kind):
@@ -87,11 +93,11 @@ def as_numbers(column: pa.ChunkedArray, name: str) -> pa.Array | pa.ChunkedArray
     values = pd.to_numeric(texts, errors="coerce").astype("float64")
     if is_text(kind):
         others = texts[values.isna() & texts.notna()]
-        commas = others[others.str.fullmatch(_WITH_COMMAS)]
-        if len(commas):
+        refused = others[others.str.fullmatch(_NUMBER_IN_WORDS if or_text else _NUMBER_WITH_UNIT)]
+        if len(refused):
             raise ScreeningError(
-                f"expected numbers with a decimal point in the column {name!r}, got "
-                f"{commas.iloc[0]!r}: write points, or compare and rank by other columns"
+                f"expected plain numbers with a decimal point in the column {name!r}, got "
+                f"{refused.iloc[0]!r}: write them as -1234.5, or compare and rank by others"
             )
     return pa.array(values, from_pandas=True)
 

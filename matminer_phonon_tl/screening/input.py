@@ -133,7 +133,8 @@ def read_table(
     n_rows = 0
     for chunk in open_input(data, formula=asked, chunk_rows=_TABLE_ROWS).chunks():
         scalars = [f.name for f in chunk.table.schema if not pa.types.is_nested(f.type)]
-        frame = chunk.table.select(scalars).to_pandas()
+        # Without the index that pandas notes in Parquet: rows are told by their position.
+        frame = chunk.table.select(scalars).to_pandas(ignore_metadata=True)
         # One column stands for the materials; another of them would be taken in its place.
         frame = frame.drop(columns=[*FORMULA_COLUMNS, chunk.column], errors="ignore")
         frame[wanted] = pd.Series(chunk.formulas, dtype=object)
@@ -204,11 +205,14 @@ def _kind_without_ending(path: Path) -> str:
     if kind is not None:
         return "json" if kind == "json" else "structures"
     with path.open("rb") as file:
-        if file.read(4) == b"PAR1":
-            return "parquet"
+        start = file.read(FIRST_BYTES)
+    if start.startswith(b"PAR1"):
+        return "parquet"
+    text_encoding(start, str(path))  # says what it is where it is no text
     raise ScreeningError(
         f"expected an input named {', '.join(FORMATS)} (text also packed: .gz, .xz, .bz2), a file "
-        f"of structures ({STRUCTURE_FORMATS}) or a folder of those or of Parquet files, got {path}"
+        f"of structures ({STRUCTURE_FORMATS}) or a folder of those or of Parquet files, "
+        f"got {path}: name a table .csv"
     )
 
 

@@ -1,6 +1,5 @@
 """Read CSV and JSON lines, row by row."""
 
-import ast
 import csv
 import re
 from collections import deque
@@ -21,7 +20,7 @@ from matminer_phonon_tl.screening.chunks import (
 )
 from matminer_phonon_tl.screening.columns import clean_text, to_column
 from matminer_phonon_tl.structures import is_document
-from matminer_phonon_tl.untrusted_json import MAX_DEPTH, parse_json
+from matminer_phonon_tl.untrusted_json import parse_json
 
 DELIMITERS = ",;\t|"
 MAX_LINE = 16 * 2**20
@@ -29,10 +28,6 @@ MAX_LINE = 16 * 2**20
 MAX_CHUNK = 32 * 2**20
 """Characters after which a chunk ends early, so that long rows need no more memory."""
 
-
-_LONGEST_DICT = 2**20
-"""Characters of a structure in a cell; one of a thousand atoms has a fifth of it."""
-_BRACKETS = re.compile(r"[\[\](){}]")
 _STATED = re.compile(r"(?i)\ufeff?\"?sep=([,;\t|])\"?\s*")
 
 
@@ -69,9 +64,7 @@ def csv_chunks(file: TextIO, name: str, how: Reading) -> Iterator[Chunk]:
         table = pa.table([pa.array(text, pa.string()) for text in texts], names=header)
         errors = {number: row.wrong for number, row in enumerate(rows) if row.wrong is not None}
         # An empty formula is reported as such, not as a missing value.
-        formulas = materials.values(
-            lambda name: [_cell_value(cell) for cell in cells[header.index(name)]]
-        )
+        formulas = materials.values(lambda name: cells[header.index(name)])
         formulas = [
             formula if row.is_whole else None for formula, row in zip(formulas, rows, strict=True)
         ]
@@ -91,6 +84,11 @@ def json_chunks(file: TextIO, name: str, how: Reading) -> Iterator[Chunk]:
         nonlocal materials, first_row
         if materials is None:
             keys.update(dict.fromkeys(key for row in rows for key in row.cells[0]))
+            if rows and not keys:
+                raise ScreeningError(
+                    f"expected JSON lines in {name}, an object a line, but: {rows[0].wrong}; "
+                    "name a whole document .json"
+                )
             materials = MaterialColumns.find(list(keys), how, name)
         records = [row.cells[0] for row in rows]
         for number, record in enumerate(records, first_row):
@@ -151,35 +149,6 @@ class _Lines:
                 pass
         self.taken.append(line)
         return line
-
-
-def _cell_value(cell: str) -> Any:
-    """Return what a cell of CSV holds: a text, or a dict that is printed."""
-    return dict_of_text(cell.strip()) if cell.lstrip().startswith("{") else cell
-
-
-def dict_of_text(text: str) -> Any:
-    """Read a composition or a structure that a cell holds, in JSON or as Python prints a dict.
-
-    Returns the text where it is neither.
-
-    >>> dict_of_text("{'In': 1.0, 'N': 1.0}"), dict_of_text("{'In': open('x')}")
-    ({'In': 1.0, 'N': 1.0}, "{'In': open('x')}")
-    """
-    levels = deepest = 0
-    for bracket in _BRACKETS.findall(text[:_LONGEST_DICT]):
-        levels += 1 if bracket in "{[(" else -1
-        deepest = max(deepest, levels)
-    if deepest > MAX_DEPTH or len(text) > _LONGEST_DICT:
-        return text
-    try:
-        found = parse_json(text.encode(), allow_nan=True)
-    except ValueError:
-        try:
-            found = ast.literal_eval(text)  # constants only: nothing is called
-        except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
-            return text
-    return found if isinstance(found, dict) else text
 
 
 def _delimiter(lines: _Lines, formula: str | None) -> str:

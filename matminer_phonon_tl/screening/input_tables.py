@@ -89,18 +89,29 @@ def _folders(fragment: ds.Fragment) -> dict[str, Any]:
 def json_document_chunks(content: bytes, name: str, how: Reading) -> Iterator[Chunk]:
     """Read JSON, which can only be read as a whole.
 
-    It holds a dataset in matminer's form, a list or a dict of records, or structures: one, a list,
-    or a dict of them by name.
+    It holds a dataset in matminer's form, records, columns, a list of formulas, or structures: one,
+    a list, or a dict of them by name.
     """
     try:
         document = parse_json(content, allow_nan=True)
-        found = None if is_phonons(document) else _rows_of(document, how.formula)
+        is_table = not is_phonons(document)
+        if is_table and isinstance(document, dict) and "columns" not in document:
+            # The answer of an API, and what pandas writes with orient="table".
+            data = document.get("data")
+            document = data if isinstance(data, list) else document
+        found = _rows_of(document, how.formula) if is_table else None
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _no_table(name, error) from error
     if found is None:
         try:
             entries = document_entries(document, name)
         except CompositionError as error:
+            if (
+                document
+                and isinstance(document, list)
+                and all(isinstance(r, dict) for r in document)
+            ):
+                MaterialColumns.find(_records(document)[0], how, name)
             raise ScreeningError(error.reason) from error
         yield from entry_chunks(entries, Path(name).name, how.chunk_rows)
         return
@@ -126,13 +137,14 @@ def _rows_of(document: Any, formula: str | None) -> tuple[list[str], Any] | None
         if {"columns", "data"} <= document.keys():
             return [str(column) for column in document["columns"]], document["data"]
         if _are_records([document], formula):
-            named = {key: cells for key, cells in document.items() if isinstance(cells, dict)}
-            by_column = len(named) == len(document) and not any(map(is_document, named.values()))
-            return _columns_of(named) if by_column else _records([document])
+            return _columns_of(document)
         if _are_records(list(document.values()), formula):
             return _records(list(document.values()))
-    if isinstance(document, list) and _are_records(document, formula):
-        return _records(document)
+    if isinstance(document, list):
+        if document and all(isinstance(value, str) for value in document):
+            return [formula or FORMULA_COLUMNS[1]], [[value] for value in document]
+        if _are_records(document, formula):
+            return _records(document)
     return None
 
 
@@ -149,10 +161,18 @@ def _records(records: list[dict[str, Any]]) -> tuple[list[str], list[list[Any]]]
     return keys, [[record.get(key) for key in keys] for record in records]
 
 
-def _columns_of(columns: dict[str, dict[str, Any]]) -> tuple[list[str], list[list[Any]]]:
-    """Read what DataFrame.to_json() writes: each column a dict of cells by row."""
-    rows = list(dict.fromkeys(key for cells in columns.values() for key in cells))
-    return list(columns), [[cells.get(row) for cells in columns.values()] for row in rows]
+def _columns_of(document: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
+    """Read columns by name: dicts of cells by row, as DataFrame.to_json() writes, or lists.
+
+    Anything else is one record.
+    """
+    columns = list(document.values())
+    if all(isinstance(cells, list) for cells in columns) and len(set(map(len, columns))) == 1:
+        return list(document), [list(row) for row in zip(*columns, strict=True)]
+    if all(isinstance(cells, dict) and not is_document(cells) for cells in columns):
+        rows = list(dict.fromkeys(key for cells in columns for key in cells))
+        return list(document), [[cells.get(row) for cells in columns] for row in rows]
+    return _records([document])
 
 
 def _no_table(name: str, error: Exception) -> ScreeningError:

@@ -26,6 +26,7 @@ from matminer_phonon_tl.screening.columns import as_numbers, clean_text, is_numb
 
 MAX_LENGTH = 10_000
 MAX_DEPTH = 50
+IN_BACKTICKS = ": put a column whose name has blanks or signs into backticks, `band gap` > 1"
 
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -117,19 +118,24 @@ def parse_where(text: str) -> Where:
     parser = _Parser(text)
     tree = parser.condition(0)
     if parser.kind != "end":
-        parser.refuse("'and', 'or' or the end")
+        parser.refuse("'and', 'or' or the end", IN_BACKTICKS if parser.after_word else "")
     return Where(text, tree)
 
 
 class _Parser:
-    """Recursive descent; ``kind`` and ``token`` are the next token."""
+    """Recursive descent; ``kind`` and ``token`` are the next token.
+
+    ``after_word`` says whether the one before it was a column's name.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.end = 0
+        self.kind = self.token = ""
         self.advance()
 
     def advance(self) -> None:
+        self.after_word = self.kind == "word"
         self.start = self.end
         match = _TOKEN.match(self.text, self.end)
         if match is None:
@@ -141,12 +147,12 @@ class _Parser:
         if self.kind == "word" and self.token.lower() in ("and", "or", "not"):
             self.kind = self.token = self.token.lower()
 
-    def refuse(self, expected: str) -> NoReturn:
+    def refuse(self, expected: str, advice: str = "") -> NoReturn:
         token = self.token.strip("`") if self.kind == "column" else self.token
         got = repr(token) if token else "the end"
         raise ScreeningError(
             f"expected {expected} at character {self.start + 1} of the condition {self.text!r}, "
-            f"got {got}"
+            f"got {got}{advice}"
         )
 
     def condition(self, depth: int) -> Comparison | Junction:
@@ -189,7 +195,7 @@ class _Parser:
         self.advance()
         right = self.operand()
         if not isinstance(left, Column) and not isinstance(right, Column):
-            self.refuse("a column on one side of the comparison before this")
+            self.refuse("a column on one side of the comparison before this", IN_BACKTICKS)
         return Comparison(left, operator, right)
 
     def operand(self) -> Any:
@@ -246,7 +252,7 @@ def _compare(comparison: Comparison, table: pa.Table) -> pa.Array:
             # A CSV file's numbers are text; they are compared as numbers.
             return compare(*_alike([_to_number(side, comparison) for side in sides]))
         if all(isinstance(side, pa.ChunkedArray) and is_text(side.type) for side in sides):
-            return _compare_texts(compare, *sides)
+            return _compare_texts(compare, comparison, sides)
         sides = [side.cast(pa.string()) if is_text(side.type) else side for side in sides]
         for place, side in enumerate(sides):
             if pa.types.is_temporal(side.type) and isinstance(sides[1 - place], pa.StringScalar):
@@ -259,11 +265,16 @@ def _compare(comparison: Comparison, table: pa.Table) -> pa.Array:
         ) from error
 
 
-def _compare_texts(compare: Callable[..., Any], left: Any, right: Any) -> pa.Array:
+def _compare_texts(
+    compare: Callable[..., Any], comparison: Comparison, sides: list[Any]
+) -> pa.Array:
     """Compare two columns of text: as numbers in rows where both are numbers, else as text."""
-    left, right = (side.cast(pa.string()) for side in (left, right))
-    numbers = compare(as_numbers(left, ""), as_numbers(right, ""))
-    return pc.coalesce(numbers, compare(left, right))
+    texts = [side.cast(pa.string()) for side in sides]
+    names = (comparison.left.name, comparison.right.name)
+    numbers = [
+        as_numbers(text, name, or_text=True) for text, name in zip(texts, names, strict=True)
+    ]
+    return pc.coalesce(compare(*numbers), compare(*texts))
 
 
 def _to_number(side: Any, comparison: Comparison) -> Any:

@@ -161,7 +161,7 @@ def test_a_property_is_drawn_ranked(run, files, tmp_path):
     ]
     assert shown == ["BN", "GaN", "InN, F-43m (216), InN.cif", "InSb"]
     assert "4 compounds" in words
-    assert "speed of sound, km/s" in words
+    assert "speed of sound, km/s, mean of the three acoustic waves" in words
     assert "predicted, 80 % interval" in words
     assert "predicted, 80 % interval, unlike the training compounds" in words
     assert "calculated, each stable polymorph of the formula" in words

@@ -2,12 +2,15 @@
 
 import io
 import json
+import re
 import zipfile
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from pymatgen.core import Composition, Lattice, Structure
 
+from matminer_phonon_tl.compositions import as_compositions
 from matminer_phonon_tl.exceptions import ScreeningError
 from matminer_phonon_tl.screening import read_table, screen
 from matminer_phonon_tl.screening.columns import as_numbers
@@ -151,6 +154,27 @@ def test_a_dict_in_a_cell_is_what_it_stands_for(tmp_path):
     assert frame["error"][4:].str.startswith("expected ").all()
 
 
+@pytest.mark.parametrize("name", ["list.csv", "list.parquet", "list.jsonl", "list.json"])
+def test_a_dict_that_is_text_is_read_in_files_of_every_kind(tmp_path, name):
+    """As matminer's users save compositions; only CSV was read."""
+    cells = [str({"Ga": 1.0, "N": 1.0}), json.dumps(Composition("Fe2O3").as_dict()), "InN"]
+    table = pd.DataFrame({"composition": cells})
+    if name == "list.csv":
+        table.to_csv(tmp_path / name, index=False)
+    elif name == "list.parquet":
+        table.to_parquet(tmp_path / name)
+    else:
+        table.to_json(tmp_path / name, orient="records", lines=name == "list.jsonl")
+    read, _ = read_table(tmp_path / name)
+    assert as_compositions(read) == [Composition(each) for each in ("GaN", "Fe2O3", "InN")]
+
+
+def test_a_document_named_jsonl_is_named(tmp_path):
+    (tmp_path / "list.jsonl").write_text('[{"formula": "GaN"}]')
+    with pytest.raises(ScreeningError, match=r"got list; name a whole document \.json"):
+        read_table(tmp_path / "list.jsonl")
+
+
 @pytest.mark.parametrize("as_text", [str, json.dumps])
 def test_a_structure_in_a_cell_is_read(tmp_path, as_text):
     crystal = Structure(Lattice.cubic(4.12), ["Cs", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
@@ -164,7 +188,7 @@ def test_a_structure_in_a_cell_is_read(tmp_path, as_text):
     assert found["heat_capacity"][0] == pytest.approx(asked["heat_capacity"][0], rel=0.02)
 
 
-@pytest.mark.parametrize("number", ["3,5", "-0,25", "1,234.5", "1.234,5", ",5e3"])
+@pytest.mark.parametrize("number", ["3,5", "-0,25", "1,234.5", "1.234,5", ",5e3", "3.2 km/s"])
 def test_a_decimal_comma_is_refused_where_numbers_are_compared(tmp_path, number):
     (tmp_path / "list.csv").write_text(f"formula;x\nGaN;{number}\nNaCl;2\n")
     for name, options in {"a.csv": {"where": "x > 1"}, "b.csv": {"by": "x", "top": 1}}.items():
@@ -174,8 +198,108 @@ def test_a_decimal_comma_is_refused_where_numbers_are_compared(tmp_path, number)
     assert pd.read_csv(tmp_path / "out.csv", dtype=str)["x"].tolist() == [number, "2"]
 
 
-def test_names_with_commas_are_no_numbers():
-    import pyarrow as pa
+@pytest.mark.parametrize(
+    "number",
+    [
+        # Thousands apart (also by a no-break space), and a printed minus.
+        *("1 234", "1\u00a0234,5", "1'234.5", "1\u2019234", "\u22127", "\u20130.5", "1e\u22123"),
+        *("3.2 km/s", "50%", "5 K", "-1 meV"),
+    ],
+)
+def test_a_number_that_no_program_reads_is_refused(number):
+    """It counted as missing: ranked last, and kept by no condition."""
+    with pytest.raises(ScreeningError, match=f"column 'x', got {re.escape(repr(number))}"):
+        as_numbers(pa.chunked_array([[number, "2"]]), "x")
 
-    column = pa.chunked_array([pa.array(["a,b", "1,b", "x1,2", "4"])])
-    assert as_numbers(column, "x").to_pylist() == [None, None, None, 4.0]
+
+def test_names_with_commas_are_no_numbers():
+    names = ["a,b", "1,b", "x1,2", "n/a", "-", "3 layers thick", "4H", "2026-01-31", "", "."]
+    column = pa.chunked_array([pa.array([*names, "4"])])
+    assert as_numbers(column, "x").to_pylist() == [*[None] * len(names), 4.0]
+
+
+def test_two_columns_of_text_may_hold_numbers_with_words(tmp_path):
+    text = "formula,a,b,c\nGaN,2 H,2 H,1\nNaCl,2 H,3 C,2\nInN,9,10,3\n"
+    (tmp_path / "list.csv").write_text(text)
+    screen(tmp_path / "list.csv", tmp_path / "out.csv", where="a = b or a < b and c = 3")
+    assert pd.read_csv(tmp_path / "out.csv")["formula"].tolist() == ["GaN", "InN"]
+    (tmp_path / "list.csv").write_text(text.replace("9,10", '"9,5",10'))
+    with pytest.raises(ScreeningError, match="in the column 'a', got '9,5'"):
+        screen(tmp_path / "list.csv", tmp_path / "new.csv", where="a < b")
+
+
+@pytest.mark.parametrize("index", [[3, 0, 2, 1], [7, 8, 9, 10], ["GaN", "NaCl", "InN", "SiC"]])
+def test_an_index_kept_in_parquet_moves_no_formula(tmp_path, index):
+    """pandas keeps the index of a shuffled or filtered frame; formulas went to other rows' labels.
+
+    The right value is the frame's own row.
+    """
+    table = pd.DataFrame({"formula": ["GaN", "NaCl", "InN", "SiC"], "x": [1, 2, 3, 4]}, index)
+    table.to_parquet(tmp_path / "list.parquet")
+    frame, errors = read_table(tmp_path / "list.parquet")
+    assert frame[["composition", "x"]].to_numpy().tolist() == table.to_numpy().tolist()
+    assert errors == {}
+
+
+def test_a_formula_that_is_the_index_is_read(tmp_path):
+    table = pd.DataFrame({"x": [1, 2]}, pd.Index(["GaN", "NaCl"], name="formula"))
+    table.to_parquet(tmp_path / "list.parquet")
+    frame, _ = read_table(tmp_path / "list.parquet")
+    assert frame["composition"].tolist() == ["GaN", "NaCl"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("s.xlsx", zipped("[Content_Types].xml", "xl/workbook.xml"), "got an Excel workbook"),
+        ("s.zip", zipped("list.csv"), "got a ZIP archive: unpack it"),
+        ("s.pkl", b"\x80\x04\x95\x10", "got a Python pickle, which is never read"),
+        ("s.feather", b"ARROW1\0\0", "got an Arrow file: save it as Parquet"),
+        ("s.html", b"<!DOCTYPE html>", "got a web page"),
+        ("s.txt", b"formula,x\nGaN,1\n", "name a table .csv"),
+    ],
+)
+def test_a_file_of_another_kind_is_named_under_its_own_name_too(tmp_path, name, content, said):
+    """A spreadsheet that is called one was only told which endings there are."""
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ScreeningError, match=said):
+        read_table(tmp_path / name)
+
+
+RECORDS = [{"formula": "GaN", "x": 1}, {"formula": "NaCl", "x": 2}]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        RECORDS,
+        {"data": RECORDS, "meta": {"total_doc": 2}},  # as an API answers
+        {"formula": ["GaN", "NaCl"], "x": [1, 2]},  # DataFrame.to_dict("list")
+        *(
+            json.loads(pd.DataFrame(RECORDS).to_json(orient=orient))
+            for orient in ("split", "records", "index", "columns", "table")
+        ),
+    ],
+)
+def test_json_is_read_in_every_form_that_names_its_columns(tmp_path, document):
+    (tmp_path / "x.json").write_text(json.dumps(document))
+    frame, errors = read_table(tmp_path / "x.json")
+    assert frame[["composition", "x"]].to_numpy().tolist() == [["GaN", 1], ["NaCl", 2]]
+    assert errors == {}
+
+
+def test_a_list_of_formulas_in_json_is_read(tmp_path):
+    (tmp_path / "x.json").write_text('["GaN", "NaN"]')
+    assert read_table(tmp_path / "x.json")[0]["composition"].tolist() == ["GaN", "NaN"]
+    assert read_table(tmp_path / "x.json", "name")[0]["composition"].tolist() == ["GaN", "NaN"]
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_records_without_a_material_say_which_columns_they_have(tmp_path, wrapped):
+    """As the Materials Project names it: "give what Structure.as_dict() makes" was the answer."""
+    records = [{"material_id": "mp-804", "formula_pretty": "GaN"}]
+    (tmp_path / "x.json").write_text(json.dumps({"data": records} if wrapped else records))
+    with pytest.raises(ScreeningError, match=r"got the columns 'material_id', 'formula_pretty'"):
+        read_table(tmp_path / "x.json")
+    frame, _ = read_table(tmp_path / "x.json", "formula_pretty")
+    assert frame["composition"].tolist() == ["GaN"]

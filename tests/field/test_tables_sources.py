@@ -1,5 +1,7 @@
 """Source tables as people have them, and what a learning curve shows."""
 
+import gzip
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -50,6 +52,34 @@ def test_formula_and_a_path_are_a_source(table, tmp_path, name, as_text):
     # A tested formula is taken out of it, whatever the size of its cell.
     left = without_formulas(source, ["InN"])
     assert [str(value) for value in left["composition"]] == ["GaAs", "BAs"]
+
+
+@pytest.mark.parametrize("as_path", [True, False])
+def test_an_index_that_was_written_is_no_label(table, tmp_path, as_path):
+    """DataFrame.to_csv() writes it by default; the networks learnt the rows' numbers."""
+    table.to_csv(tmp_path / "own.csv")
+    source = tmp_path / "own.csv" if as_path else pd.read_csv(tmp_path / "own.csv")
+    asked = read_source_task(source, 290, has_compositions=True)
+    assert asked.tasks == ("bandgap",)
+    assert asked.Y.ravel().tolist() == [0.7, 1.4, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        # The header alone says what separates: the name of a label holds a comma.
+        ("own.csv", "formula;band gap (eV, PBE)\nNaN;1\nGaN;2\n"),
+        ("own.csv", "\ufeffformula,x\nNaN,1\nGaN,2\n"),
+        ("own.tsv", "x\tcomposition\n1\tNaN\n2\tGaN\n"),
+        ("own.csv.gz", "formula,x\nNaN,1\nGaN,2\n"),
+    ],
+)
+def test_csv_as_it_comes_is_a_source(tmp_path, name, text):
+    content = gzip.compress(text.encode()) if name.endswith(".gz") else text.encode()
+    (tmp_path / name).write_bytes(content)
+    read = load_source(tmp_path / name)
+    assert read["composition"].tolist() == ["NaN", "GaN"]  # a formula, not a missing value
+    assert read.drop(columns="composition").to_numpy().ravel().tolist() == [1, 2]
 
 
 def test_the_labels_of_a_path_are_known(table, tmp_path):

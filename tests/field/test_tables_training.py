@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from matminer_phonon_tl.evaluation.training_table import TrainingTable
+from matminer_phonon_tl.evaluation.training_table import TrainingTable, columns_of_numbers
 from matminer_phonon_tl.exceptions import TrainingError, UnitError
 from matminer_phonon_tl.models import PhononPredictor, PhononTLFeaturizer
 from matminer_phonon_tl.models.predictor import training_rows
@@ -57,7 +57,7 @@ def test_labels_come_in_the_packages_units(table, materials):
     assert read.left_out.empty
 
 
-@pytest.mark.parametrize("unit", ["cm-1", "cm^-1", "1/cm", "CM-1"])
+@pytest.mark.parametrize("unit", ["cm-1", "cm^-1", "1/cm", "CM-1", "cm\u207b\u00b9"])
 def test_a_unit_may_be_spelt_in_several_ways(table, unit):
     table["phonon_bandgap"] *= 33.3564095
     read = TrainingTable.read(table, {"phonon_bandgap": unit})
@@ -131,6 +131,12 @@ def test_without_a_label_the_columns_that_could_be_are_listed(run, table, tmp_pa
     assert "expected a column of numbers to learn in t.csv, got none" in " ".join(
         err.replace("\u2502", " ").split()
     )
+
+
+def test_columns_that_could_be_labels():
+    """The index that pandas writes was offered as "--label =UNIT", decimal commas were not."""
+    values = {"": [0, 1], "text": ["a", "b"], "comma": ["3,5", "4"], "point": ["3.5", None]}
+    assert columns_of_numbers(pd.DataFrame(values)) == ["comma", "point"]
 
 
 def test_a_wrong_label_has_the_nearest_column_beside(table):
@@ -225,3 +231,56 @@ def test_a_table_without_labels_is_refused(run, table, tmp_path):
     code, _, err = run("train", "mine.csv", "--out", "model.json")
     assert code == 2
     assert "expected --label for each column to learn" in " ".join(err.split())
+
+
+# CODATA: 1 THz is 33.3564095 cm-1. The package's own columns were renamed to its unit, unconverted.
+@pytest.mark.parametrize(
+    ("label", "unit", "value", "learnt", "named"),
+    [
+        ("largest_gap", "THz", 5.0, 166.7820475, "cm-1"),
+        ("largest_gap_lower_edge", "THz", 5.0, 166.7820475, "cm-1"),
+        ("max_frequency", "THz", 5.0, 166.7820475, "cm-1"),
+        ("speed_longitudinal", "m/s", 5000.0, 5.0, "km/s"),
+        ("heat_capacity_per_atom", "cal/mol/K", 5.0, 20.92, "J/mol/K per mole of atoms"),
+        ("debye_temperature", "K", 5.0, 5.0, "K"),
+        ("bandgap", "meV", 5.0, 5.0, "meV"),
+        ("volume", "nm^3", 5.0, 5.0, "nm^3"),
+    ],
+)
+def test_a_label_has_the_unit_that_it_is_said_to_have(label, unit, value, learnt, named):
+    read = TrainingTable.read(pd.DataFrame({"formula": ["GaN"], label: [value]}), {label: unit})
+    assert read.frame[label].tolist() == pytest.approx([learnt])
+    assert read.units == {label: named}
+
+
+def test_a_unit_that_cannot_be_converted_is_refused():
+    table = pd.DataFrame({"formula": ["GaN"], "debye_temperature": [50.0]})
+    with pytest.raises(UnitError, match="unit of debye_temperature as one of K, got 'meV'"):
+        TrainingTable.read(table, {"debye_temperature": "meV"})
+
+
+PER_FORMULA = "J/mol/K per mole of reduced formula units"
+
+
+# The heat capacity of two atoms is below Dulong and Petit's 6R = 49.89 J/mol/K.
+@pytest.mark.parametrize(
+    ("label", "unit", "value", "detail"),
+    [
+        ("speed_of_sound", "km/s", -4, "-4 km/s, expected above 0.3 and below 25"),
+        ("speed_of_sound", "m/s", 5e6, "5000 km/s, expected above 0.3 and below 25"),
+        ("heat_capacity", "J/mol/K", 0, f"0 {PER_FORMULA}, expected above 0 and below 49.89"),
+        ("heat_capacity", "J/mol/K", 50, f"50 {PER_FORMULA}, expected above 0 and below 49.89"),
+        ("debye_temperature", "K", -1, "-1 K, expected above 0"),
+        ("largest_gap", "cm-1", -1, "-1 cm-1, expected above 0 and below 5003"),
+        ("phonon_bandgap", "THz", 300, "10006.9 cm-1, expected above 0 and below 5003"),
+    ],
+)
+def test_what_no_crystal_has_is_left_out(label, unit, value, detail):
+    """One such row ended the training: "use another transform"."""
+    usual = {"speed_of_sound": 4.0, "heat_capacity": 40.0, "debye_temperature": 300.0}
+    usual = usual.get(label, 0.0) * {"m/s": 1000}.get(unit, 1)
+    table = pd.DataFrame({"formula": ["GaN", "NaCl", "InN"], label: [usual, value, usual]})
+    read = TrainingTable.read(table, {label: unit})
+    assert read.frame[label].notna().tolist() == [True, False, True]
+    found = read.left_out[["row", "label", "reason", "detail"]].to_numpy().tolist()
+    assert found == [[1, label, "a value that no crystal has", detail]]

@@ -2,11 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pymatgen.core import Composition
+from sklearn.dummy import DummyRegressor
 
+from matminer_phonon_tl.evaluation import compare, cross_validate
 from matminer_phonon_tl.formulas import SYMBOLS, read_formula, write_formula
 from matminer_phonon_tl.models import PhononPredictor
 from matminer_phonon_tl.screening import screen
@@ -36,6 +39,7 @@ def test_every_composition_comes_back(amounts):
         ({"Fe2+": 1, "Fe3+": 2, "O2-": 4}, "Fe3O4"),
         # An amount before a solvent is refused, for an adduct may be meant: whole amounts first.
         ({"Li": 0.5, "H": 2, "O": 2}, "H2O2Li0.5"),
+        ({"Li": 0.5, "H": 2, "C": 1, "O": 3}, "H2CO3Li0.5"),
     ],
 )
 def test_how_they_are_written(amounts, written):
@@ -52,3 +56,15 @@ def test_what_predict_and_screen_write_can_be_predicted_again(command, tmp_path)
     code, out, _ = command("predict", "--json", formula)
     assert code == 0
     assert json.loads(out)[0]["formula"] == formula
+
+
+def test_a_cross_validation_names_its_rows_by_formulas_that_are_read(phonon_tl):
+    """Drawing groups of Fe9e-05Ni0.99991 ended a comparison."""
+    steel = Composition({"Fe": 9e-5, "Ni": 0.99991})
+    compositions = [steel, *phonon_tl["composition"][:19]]
+    results = [
+        cross_validate(DummyRegressor(strategy=strategy), compositions, np.arange(20.0))
+        for strategy in ("mean", "median")
+    ]
+    assert [read_formula(formula) for formula in results[0].formulas] == compositions
+    compare(*results)

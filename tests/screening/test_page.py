@@ -163,7 +163,8 @@ def test_a_phone_shows_formula_ranked_value_and_interval(by_speed, tmp_path, sch
     shown, _ = act(path, LOOK, tmp_path, option, frame=PHONE)
     assert shown["width"] == 400
     assert not shown["scrolls"]  # the table does, the page does not
-    assert shown["headings"][:4] == ["formula", "speed of soundkm/s", "interval", "material id"]
+    speed = "speed of soundkm/s, mean of the three acoustic waves"
+    assert shown["headings"][:4] == ["formula", speed, "interval", "material id"]
     best = frame.iloc[0]
     assert shown["first"][0] == best["formula"]
     ends = (best["speed_of_sound_lower"], best["speed_of_sound_upper"])
@@ -218,7 +219,9 @@ def test_what_was_ranked_is_drawn_and_structures_are_named(by_speed):
     text = path.read_text()
     assert "<h2>Ranked by speed of sound, highest first</h2>" in text
     assert "The highest 10 of 12 rows of a DataFrame" in text
-    assert re.search(r"<text[^>]*>speed of sound, km/s</text>", text)
+    assert re.search(
+        r"<text[^>]*>speed of sound, km/s, mean of the three acoustic waves</text>", text
+    )
     drawn = re.findall(r"<text[^>]*>([A-Z][A-Za-z0-9()]*), \S+ \(\d+\)</text>", text)
     assert drawn == [Composition(formula).reduced_formula for formula in frame["formula"]]
     assert drawn != frame["formula"].tolist()  # which are of whole cells

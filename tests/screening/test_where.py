@@ -158,6 +158,14 @@ def test_refuses_what_does_not_fit_the_table(text, sentence):
         parse_where(text).mask(TABLE)
 
 
+@pytest.mark.parametrize(
+    "text", ["band gap > 1", "gap (eV) > 1", "x-y > 1", "a/b", "'band gap' > 1", '1 < "band gap"']
+)
+def test_how_a_name_with_blanks_is_written_is_said(text):
+    with pytest.raises(ScreeningError, match=r"into backticks, `band gap` > 1$"):
+        parse_where(text)
+
+
 def test_a_long_row_of_digits_is_refused_at_once():
     started = time.monotonic()
     with pytest.raises(ScreeningError):
