@@ -25,13 +25,15 @@ PLACE_OF = {symbol: place for place, symbol in enumerate(SYMBOLS)}
 _TOKENS = re.compile(r"(?:[A-Z][a-z]?+|\d++(?:\.\d*+)?+|\.\d++|[()\[\]{}\s])++")
 _SYMBOL = re.compile(r"[A-Z][a-z]?")
 # "CaSO4.2H2O": pymatgen reads O4.2 and H2O, the writer meant two waters. A decimal amount before
-# another symbol is ambiguous where an element is written twice, as adducts do.
-_DECIMAL_BEFORE_SYMBOL = re.compile(r"\.\d*[A-Z(\[{]")
-# So it is before a solvent: these, and whatever holds carbon and hydrogen.
-_SOLVENTS = "H2O|OH2|H2O2|NH3|N2H4|HF|HCl|HBr|HI|H2S|HNO3|H2SO4|SO2|CO2"
-_ORGANIC = r"(?=[^.]*C(?![a-z]))(?=[^.]*H(?![a-z]))[^.]*"
+# another symbol is ambiguous where an element is written twice, as adducts do; but nothing ends
+# with "K0", so that the dot in "K0.5" is a decimal point.
+_NOT_AFTER_ZERO = r"(?<![A-Za-z)\]}]0)"
+_DECIMAL_BEFORE_SYMBOL = re.compile(rf"{_NOT_AFTER_ZERO}\.\d*[A-Z(\[{{]")
+# So it is before a solvent: these, and what is of C, H, N, O and S alone, with C and H.
+_SOLVENTS = "H2O|OH2|H2O2|NH3|N2H4|HF|HCl|HBr|HI|H2S|HNO3|H2SO4|SO2|CO2|CHCl3|CH2Cl2"
+_ORGANIC = rf"{_NOT_AFTER_ZERO}\.\d*(?=[^C]*C)(?=[^H]*H)[CHNOS\d()\[\]{{}}]*"
 _DECIMAL_BEFORE_SOLVENT = re.compile(
-    rf"\.\d*(?:[(\[{{]?(?:{_SOLVENTS})(?:[)\]}}]\d*)?|{_ORGANIC})$"
+    rf"(?:\.\d*[(\[{{]?(?:{_SOLVENTS})(?:[)\]}}]\d*)?|{_ORGANIC})$"
 )
 _SPACE_BEFORE_PART = re.compile(r"\s+(?=\d+[A-Z(\[{])")  # "NaBr 2H2O"
 # "Fe(III)2O3", which pymatgen reads as FeI6O3.

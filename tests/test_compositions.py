@@ -384,6 +384,20 @@ def test_adducts_with_a_middle_dot_are_read(formula, written):
     assert CompositionArray.read([formula])[0] == Composition(written)
 
 
+@pytest.mark.parametrize(
+    ("formula", "carbon"),
+    [
+        ("Sn0.5 Pb0.5 H6 C1 I3 N1", 1),  # as pymatgen writes CH3NH3Pb0.5Sn0.5I3
+        ("Cs0.1(CH3NH3)0.9PbI3", 0.9),
+        ("K0.5Na0.5HCO3", 1),
+        ("Na0.5Na0.5Cl", 0),
+    ],
+)
+def test_a_dot_after_zero_or_before_no_solvent_is_a_decimal_point(formula, carbon):
+    """They look like adducts of organic molecules, and are none."""
+    assert as_composition(formula)["C"] == pytest.approx(carbon)
+
+
 @pytest.mark.parametrize("formula", ["NaCl\u00b7", "\u00b7H2O", "NaCl\u00b7\u00b7H2O"])
 def test_middle_dots_that_join_nothing_are_refused(formula):
     with pytest.raises(CompositionError, match="only element symbols, amounts and brackets"):
