@@ -336,6 +336,13 @@ def _space_group(structure: Structure) -> int:
 
 
 def _check_cell(structure: Structure) -> None:
+    if not np.isfinite(structure.frac_coords).all() or not np.isfinite(structure.volume):
+        raise ValueError("positions or cell vectors are not finite: correct them")
+    if not all(structure.lattice.pbc):
+        raise ValueError(
+            f"the lattice has pbc {structure.lattice.pbc}: set it to True three times if it is a "
+            "crystal, or give the formula; the models do not know molecules and layers"
+        )
     if structure.volume > LARGEST_VOLUME:
         raise ValueError(
             f"the cell is too large ({structure.volume:.3g} cubic Angstrom): give a primitive cell "
