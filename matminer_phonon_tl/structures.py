@@ -90,6 +90,8 @@ _BY_NAME = {
 }
 _PHONON_KEYS = {"bands", "nac_frequencies", "ph_bandstructure", "ph_bs", "ph_dos", "phonon"}
 _HDF5 = b"\x89HDF"
+_MOMENTS = ("magmoms", "initial_magmoms")
+"""Columns of extended XYZ with magnetic moments, as ASE names them; the first there is counts."""
 _PROPERTY = re.compile(r"""([A-Za-z_][\w\-]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|\{([^}]*)\}|(\S+))""")
 
 
@@ -753,7 +755,16 @@ def _read_frame(text: str) -> Structure:
     positions = np.array([row[columns["pos"]] for row in rows], dtype=np.float64)
     lattice = np.array(found["lattice"].replace(",", " ").split(), dtype=np.float64)
     _check_finite(positions, lattice)
-    return Structure(Lattice(lattice.reshape(3, 3)), symbols, positions, coords_are_cartesian=True)
+    structure = Structure(
+        Lattice(lattice.reshape(3, 3)), symbols, positions, coords_are_cartesian=True
+    )
+    moments = next(filter(None, map(columns.get, _MOMENTS)), None)
+    if moments is not None:
+        values = np.array([row[moments] for row in rows], dtype=np.float64)
+        structure.add_site_property(
+            "magmom", (values[:, 0] if values.shape[1] == 1 else values).tolist()
+        )
+    return structure
 
 
 def _decode(cell: Mapping[str, Any]) -> Structure:

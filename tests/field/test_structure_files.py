@@ -94,7 +94,7 @@ def test_a_folder_named_like_a_formula_is_not_read_without_its_slash(command, tm
 
 @pytest.mark.parametrize(
     "name",
-    ["no.mcif", "no.cif.gz", "folder/no", "NO_POSCAR", "no.extxyz", "no.json.xz", "no.yaml"],
+    ["no.mcif", "no.cif.gz", "folder/no", "NO_POSCAR", "no.extxyz", "no.json.xz", "no.in"],
 )
 def test_a_file_that_is_not_there_is_no_formula(command, name):
     code, out, err = command("predict", "--json", name)

@@ -4,7 +4,11 @@ Found by reading a thousand files that other programs ship, and every setting of
 in two ways each.
 """
 
+import gzip
+import io
 import json
+import lzma
+import re
 import warnings
 
 import numpy as np
@@ -323,3 +327,47 @@ def test_structures_of_python_are_checked_too(structure, sentence):
     frame = ShippedPredictors().predict([structure, good])
     assert sentence in frame["error"][0]
     assert frame["error"][1] is None
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, lzma.compress])
+@pytest.mark.parametrize("kind", ["cif", "poscar", "extxyz", "xsf"])
+def test_structures_come_from_standard_input_too(command, monkeypatch, kind, pack):
+    """They were read as CSV, whose columns had no formula; "-" was a formula to predict."""
+    vectors = "0 2.25 2.25 2.25 0 2.25 2.25 2.25 0"
+    frame = f'2\nLattice="{vectors}"\nGa 0 0 0\nN 1.125 1.125 1.125\n'
+    group = {"name": "F -4 3 m"}
+    texts = {"poscar": POSCAR, "extxyz": frame, "xsf": XSF}
+    texts["cif"] = cif(["Ga1 Ga 0 0 0", "N1 N .25 .25 .25"], group=group)
+    for arguments in (("predict", "--json", "-"), ("screen", "-", "o.csv")):
+        content = io.BufferedReader(io.BytesIO(pack(texts[kind].encode())))
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(content))
+        code, out, err = command(*arguments)
+        assert code == 0, err
+        rows = json.loads(out) if out else pd.read_csv("o.csv").to_dict("records")
+        assert [(row["formula"], row["based_on"]) for row in rows] == [("GaN", "structure")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("x.zip", b"PK\x03\x04", "which is a ZIP archive: unpack it"),
+        ("vasprun.xml", b"<?xml ?><modeling>", "which is XML: .* its crystal as CIF"),
+        ("OUTCAR", b" vasp.6.4.2\n", "got OUTCAR: write another program's crystal as CIF"),
+    ],
+)
+def test_an_unknown_file_is_named_with_what_to_do(command, tmp_path, name, content, sentence):
+    (tmp_path / name).write_bytes(content)
+    code, _, err = command("predict", name)
+    assert code == 1
+    assert re.search(sentence, err)
+
+
+def test_moments_of_extended_xyz_are_those_of_the_atoms(tmp_path):
+    """ASE writes them; of the same Atoms in Python they were named, of their file not."""
+    atoms = pytest.importorskip("ase.build").bulk("Fe")
+    atoms.set_initial_magnetic_moments([2.2])
+    atoms.write(tmp_path / "x.extxyz")
+    (entry,) = split_structures((tmp_path / "x.extxyz").read_bytes(), "x.extxyz")
+    notes = ShippedPredictors().predict([structure_of(entry.value), atoms])["note"]
+    assert notes[0].startswith("magnetic (moments of up to 2.2 Bohr magnetons)")
+    assert notes[0] == notes[1]
