@@ -311,7 +311,15 @@ def test_a_document_of_good_structures_warns_of_nothing():
         # The search for neighbours took all memory.
         (
             Structure(Lattice.cubic(4.2), ["Cs", "Cl"], [[0] * 3, [np.nan, 0.5, 0.5]]),
-            "positions or cell vectors are not finite",
+            "a position or cell vector is not below 10000",
+        ),
+        (
+            Structure(Lattice.cubic(4.2), ["Cs", "Cl"], [[0] * 3, [1e8, 0.5, 0.5]]),
+            "a position or cell vector is not below 10000",
+        ),
+        (
+            Structure([[4, 0, 0], [0, 4, 0], [0, 1e8, 4]], ["Cs", "Cl"], [[0] * 3, [0.5] * 3]),
+            "a position or cell vector is not below 10000",
         ),
         (
             Structure(Lattice(np.eye(3) * 4.2, pbc=(1, 1, 0)), ["Cs", "Cl"], [[0] * 3, [0.5] * 3]),
@@ -320,7 +328,7 @@ def test_a_document_of_good_structures_warns_of_nothing():
         # Dummy sites of three letters ended the command in a traceback.
         (Structure(Lattice.cubic(4.2), ["Mma", "Cl"], [[0] * 3, [0.5] * 3]), "got 'Mma'"),
     ],
-    ids=["nan", "layer", "dummy"],
+    ids=["nan", "far", "skew", "layer", "dummy"],
 )
 def test_structures_of_python_are_checked_too(structure, sentence):
     good = Structure(Lattice.cubic(4.2), ["Cs", "Cl"], [[0] * 3, [0.5] * 3])
