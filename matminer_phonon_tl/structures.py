@@ -506,23 +506,32 @@ def _stated_formula(block: Mapping[str, Any]) -> Composition | None:
 
 def _with_symmetry(text: str, block: Mapping[str, Any]) -> _Cif:
     """Read a CIF with the operations that it writes, or those of the space group that it names."""
-    from pymatgen.io.cif import str2float
-
     if any(map(_MAGNETIC_KEY.fullmatch, block)):
         cif = _parse_cif(text, None)
         if "No magnetic symmetry" in cif.remarks:
             raise _no_operations("a magnetic space group, which is not known")
         return cif
-    # pymatgen drops some where a site is shared, and all where it cannot read one.
-    if written := _written_operations(block):
-        return _parse_cif(text, written)
     names = {
         f"{HALL if match['hall'] else ''}{value}": value
         for key, value in block.items()
         if (match := _GROUP_KEY.fullmatch(key)) and value.strip() not in _UNKNOWN
     }
-    if not names:
-        return _parse_cif(text, None)
+    # pymatgen drops some where a site is shared, and all where it cannot read one.
+    if written := _written_operations(block):
+        cif = _parse_cif(text, written)
+        whole = _stated_content(block)
+        if len(written) == 1 and whole and not _is_in_p1(names) and not _is_same(cif, whole):
+            raise _no_operations(
+                f"only {written[0].as_xyz_str()!r}, and not the atoms that the formula and Z say"
+            )
+        return cif
+    return _with_named_group(text, block, names) if names else _parse_cif(text, None)
+
+
+def _with_named_group(text: str, block: Mapping[str, Any], names: Mapping[str, str]) -> _Cif:
+    """Read a CIF with the operations of the one setting of a group that its cell has."""
+    from pymatgen.io.cif import str2float
+
     group = f"only the space group {short(max(names.values()))}"
     lengths = [str2float(block[f"_cell_length_{name}"]) for name in "abc"]
     angles = [str2float(block[f"_cell_angle_{name}"]) for name in ("alpha", "beta", "gamma")]
@@ -536,7 +545,8 @@ def _with_symmetry(text: str, block: Mapping[str, Any]) -> _Cif:
         raise _no_operations(f"{group}, which does not fit the cell")
     read = [_parse_cif(text, operations_of(setting)) for setting in settings]
     if len(read) > 1:
-        read = [cif for cif in read if _has_stated_content(cif)]
+        whole = _stated_content(block)
+        read = [cif for cif in read if whole and _is_same(cif, whole)]
     if len(read) != 1:
         raise _no_operations(f"{group}, of which {len(settings)} settings fit the cell")
     return read[0]
@@ -569,14 +579,21 @@ def _no_operations(found: str) -> CompositionError:
     )
 
 
-def _has_stated_content(cif: _Cif) -> bool:
-    """Whether a cell has as many atoms as the CIF's formula and number of formula units say."""
-    formula = _stated_formula(cif.block)
+def _stated_content(block: Mapping[str, Any]) -> Composition | None:
+    """Return what the cell holds by the CIF's formula and number of formula units."""
+    formula = _stated_formula(block)
     try:
-        whole = formula * float(cif.block["_cell_formula_units_Z"]) if formula else None
+        return formula * float(block["_cell_formula_units_Z"]) if formula else None
     except (KeyError, ValueError):
-        whole = None
-    return whole is not None and whole.almost_equals(cif.structure.composition, rtol=0.02)
+        return None
+
+
+def _is_same(cif: _Cif, whole: Composition) -> bool:
+    return whole.almost_equals(cif.structure.composition.element_composition, rtol=0.02)
+
+
+def _is_in_p1(names: Mapping[str, str]) -> bool:
+    return all(name.replace(" ", "") in ("P1", "1") for name in names.values())
 
 
 def _read_poscar(text: str) -> Structure:

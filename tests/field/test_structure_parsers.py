@@ -238,6 +238,17 @@ def test_operations_are_all_read():
             read(cif(atoms[1:], columns=columns, more=loop.format(operation)))
 
 
+def test_the_atoms_of_a_unit_without_operations_are_no_crystal():
+    """Of rock salt's 4 formula units (International Tables A, 225, 4a and 4b) one was read."""
+    one = "loop_\n_symmetry_equiv_pos_as_xyz\n'x, y, z'\n_cell_formula_units_Z {}\n"
+    one += "_chemical_formula_sum 'Na Cl'\n"
+    atoms = ["Na1 Na 0 0 0", "Cl1 Cl 0.5 0.5 0.5"]
+    for name, z in (("F m -3 m", 1), ("P 1", 4)):
+        assert len(read(cif(atoms, group={"name": name}, more=one.format(z)))) == 2
+    with pytest.raises(CompositionError, match="got only 'x, y, z', and not the atoms that"):
+        read(cif(atoms, group={"name": "F m -3 m"}, more=one.format(4)))
+
+
 @pytest.mark.parametrize(
     ("atom", "columns", "sentence"),
     [
