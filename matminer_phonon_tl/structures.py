@@ -11,15 +11,17 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, takewhile, zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
 from pymatgen.core import Composition, DummySpecies, IStructure, Lattice, Species, Structure
+from pymatgen.core.operations import SymmOp
 
 from matminer_phonon_tl.atoms import is_atoms, structure_of_atoms
-from matminer_phonon_tl.exceptions import CompositionError
+from matminer_phonon_tl.exceptions import CompositionError, DataWarning
 from matminer_phonon_tl.formulas import ISOTOPES, SYMBOLS, short, write_formula
+from matminer_phonon_tl.space_groups import HALL, find_settings, operations_of
 from matminer_phonon_tl.untrusted_json import parse_json
 
 MAX_SITES = 100_000
@@ -32,17 +34,26 @@ SYMPREC = 0.01
 _PARSER = threading.Lock()  # pymatgen warns, and warnings are filtered for the whole process
 _RESCALED = 1.01
 """Largest sum of occupancies that is scaled to 1: 0.3334 + 0.3333 + 0.3334 is meant as 1."""
-_TWO_ORIGINS = frozenset(
-    {48, 50, 59, 68, 70, 85, 86, 88, 125, 126, 129, 130, 133, 134, 137, 138, 141, 142}
-    | {201, 203, 222, 224, 227, 228}
-)
-"""Numbers of the space groups whose symbol leaves the origin open."""
 _GROUP_KEY = re.compile(
-    r"_(symmetry|space_group).*_(name.*|IT_number|Int_Tables_number)_?", re.IGNORECASE
+    r"_(symmetry_)?(space_group_)?"
+    r"(name_(?P<hall>hall)|name_H.M(_alt|_full)?|IT_number|Int_Tables_number)_?",
+    re.IGNORECASE,
 )
-_NO_GROUP = {"", "?", ".", "P1", "1"}
+_OPERATIONS_KEY = re.compile(
+    r"_(symmetry_equiv_pos_as|space_group_symop_operation)_xyz_?", re.IGNORECASE
+)
+_MAGNETIC_KEY = re.compile(r"_space_group_(symop_)?magn.*", re.IGNORECASE)
+_ROUNDED = 1.01
+"""Ratio up to which amounts of a CIF's formula may be off, where they have decimals."""
+_UNKNOWN = {"", "?", "."}
+_MAYBE_GROUP = re.compile(r"[BCHNOPS][HNOFS]")
+"""Nihonium or NH3, cobalt or CO? Old programs wrote elements in capitals."""
 
 _BLOCK = re.compile(r"^[ \t]*data_(\S*)", re.MULTILINE | re.IGNORECASE)
+_NO_ATOMS = re.compile(
+    r"^[ \t]*loop_\s+(_\S+\s+)*?_atom_site_\S+\s+(_\S+\s+)*(\?\s+){3}", re.MULTILINE
+)
+"""A loop of nothing but question marks."""
 _HEAD = 2**16
 """Characters that tell what a file is."""
 _COMMENTS = r"\s*+(?:#[^\n]*+\n\s*+)*+"
@@ -58,10 +69,11 @@ _BY_CONTENT = {
     "extxyz": re.compile(r"\s*+\d+[ \t]*\n[^\n]*\blattice\s*=", re.IGNORECASE),
     "xyz": re.compile(rf"\s*+\d+[ \t]*\n[^\n]*\n\s*[A-Z][a-z]?(?:[ \t]+{_NUMBER}){{3}}"),
     "yaml": re.compile(r"^(lattice|sites):", re.MULTILINE),
-    # A comment, one scale or three, and three vectors.
+    # A comment, one scale or three, three vectors, and symbols or numbers of atoms.
     "poscar": re.compile(
         rf"[^\n]*\n[ \t]*{_NUMBER}(?:(?:[ \t]+{_NUMBER}){{2}})?[ \t]*(?:[!#][^\n]*)?\n"
         rf"(?:[ \t]*{_NUMBER}[ \t]+{_NUMBER}[ \t]+{_NUMBER}[^\n]*\n){{3}}"
+        r"[ \t]*(?:[A-Z]|\d+(?:[ \t]+\d+)*[ \t]*(?:[!#][^\n]*)?\n)"
     ),
 }
 _ANY_LINE = ("phonons", "yaml")
@@ -78,6 +90,8 @@ _BY_NAME = {
 }
 _PHONON_KEYS = {"bands", "nac_frequencies", "ph_bandstructure", "ph_bs", "ph_dos", "phonon"}
 _HDF5 = b"\x89HDF"
+_MOMENTS = ("magmoms", "initial_magmoms")
+"""Columns of extended XYZ with magnetic moments, as ASE names them; the first there is counts."""
 _PROPERTY = re.compile(r"""([A-Za-z_][\w\-]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|\{([^}]*)\}|(\S+))""")
 
 
@@ -159,6 +173,8 @@ def decode_structure(document: Mapping[str, Any]) -> Structure:
         return _decode(document)
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
+        if isinstance(error, KeyError):
+            reason = f"it has no {reason}"
         raise CompositionError(
             f"expected a structure's document with lattice and sites, but reading it failed "
             f"({reason}): write it with Structure.as_dict() or Structure.to('x.json')"
@@ -236,6 +252,14 @@ def document_entries(document: Any, name: str) -> list[Entry]:
             f"expected structures in {name}, got a document without any: give what "
             "Structure.as_dict() makes, a list of that, or a table"
         )
+    others = [key for key, member in members if not _holds_structure(member)]
+    if isinstance(document, Mapping) and others:
+        members = [(key, member) for key, member in members if key not in others]
+        warnings.warn(
+            f"{name}: passed over what is no structure: {short(', '.join(others))}",
+            DataWarning,
+            stacklevel=2,
+        )
     return [Entry(key, _structure_in(member)) for key, member in members]
 
 
@@ -291,23 +315,36 @@ def _split_cif(text: str, name: str) -> list[Entry]:
     starts = [match.start() for match in _BLOCK.finditer(text)]
     blocks = [text[i:j] for i, j in pairwise([*starts, len(text)])]
     # Journals put authors and powder patterns into blocks of their own.
-    blocks = [block for block in blocks if "_atom_site_" in block or "_cell_length_a" in block]
-    if not blocks:
+    with_atoms = [
+        block for block in blocks if "_atom_site_" in block and not _NO_ATOMS.search(block)
+    ]
+    if not with_atoms:
         raise CompositionError(
             f"expected a structure file that can be read, but {name} has no block with a cell and "
             "atoms: check the file"
         )
-    if len(blocks) == 1:
-        return [Entry(None, StructureText(blocks[0], "cif", name))]
-    titles = [str(_BLOCK.match(block)[1]) for block in blocks]  # type: ignore[index]
+    cells = [block for block in blocks if block not in with_atoms and "_cell_length_a" in block]
+    if cells:
+        warnings.warn(
+            f"{name}: passed over what has a cell and no atoms: {', '.join(map(_title, cells))}",
+            DataWarning,
+            stacklevel=2,
+        )
+    if len(with_atoms) == 1:
+        return [Entry(None, StructureText(with_atoms[0], "cif", name))]
+    titles = [_title(block) for block in with_atoms]
     names = [
         title if title and titles.count(title) == 1 else f"{title or 'block'} {number}"
         for number, title in enumerate(titles, 1)
     ]
     return [
         Entry(title, StructureText(block, "cif", f"{name} [{title}]"))
-        for title, block in zip(names, blocks, strict=True)
+        for title, block in zip(names, with_atoms, strict=True)
     ]
+
+
+def _title(block: str) -> str:
+    return str(_BLOCK.match(block)[1])  # type: ignore[index]
 
 
 def _split_frames(text: str, name: str) -> list[Entry]:
@@ -349,16 +386,21 @@ def _split_yaml(text: str, name: str) -> list[Entry]:
 
 
 def _read(text: str, kind: str) -> Structure:
-    readers = {"cif": _read_cif, "poscar": _read_poscar, "xsf": _read_xsf, "extxyz": _read_frame}
-    reader = readers.get(kind, lambda text: Structure.from_str(text, fmt=kind))  # type: ignore[arg-type]
+    reader = _READERS.get(kind, lambda text: Structure.from_str(text, fmt=kind))  # type: ignore[arg-type]
     try:
         with _PARSER, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             structure = reader(text)
+        if isinstance(structure, Structure):
+            _check_finite(structure.frac_coords, structure.lattice.matrix)
     except CompositionError:
         raise
     except Exception as error:  # pymatgen's parsers raise anything
         raise _unreadable(error) from error
+    if not isinstance(structure, Structure):
+        raise CompositionError(
+            "expected a crystal, got a file without a cell of one: molecules are not predicted"
+        )
     if not len(structure):
         raise CompositionError("expected a structure with atoms, got none: check the file")
     return structure
@@ -372,18 +414,59 @@ def _unreadable(error: BaseException) -> CompositionError:
     return CompositionError(f"expected a structure file that can be read, but: {reason}")
 
 
-def _read_cif(text: str) -> Structure:
-    from pymatgen.io.cif import CifParser
+class _Cif(NamedTuple):
+    """One block of a CIF as pymatgen reads it."""
 
-    parser: Any = CifParser.from_str(text, occupancy_tolerance=_RESCALED, check_cif=False)
-    (structure,) = parser.parse_structures(primitive=False, on_error="raise")
-    (block,) = parser.as_dict().values()
-    remarks = "\n".join(parser.warnings)
-    if "implicit hydrogens" in remarks:
+    structure: Structure
+    block: Mapping[str, Any]
+    remarks: str
+    contradicts_formula: bool
+
+
+def _read_cif(text: str) -> Structure:
+    from pymatgen.io.cif import CifFile
+
+    raw: Any = next(iter(CifFile.from_str(text).data.values()))
+    cif = _with_symmetry(text, raw.data)
+    if "implicit hydrogens" in cif.remarks:
         raise CompositionError(
             "expected every atom in the CIF, got hydrogens that are only counted: add their sites"
         )
-    for symbol in block.get("_atom_site_type_symbol", ()):
+    _check_elements(cif.block, cif.remarks)
+    # A full site by CIF's standard, an empty one to pymatgen.
+    if "." in _listed(raw.data.get("_atom_site_occupancy", ())):
+        raise CompositionError(
+            "expected occupancies in the CIF, got '.': write 1 where a site is full"
+        )
+    formula = _stated_formula(cif.block)
+    if formula and cif.contradicts_formula and not _is_rounded(formula, cif.structure.composition):
+        raise CompositionError(
+            f"expected the atoms of the CIF's formula, {formula.formula}, got the sites of "
+            f"{write_formula(cif.structure.composition)}: add the sites that are missing, or "
+            "correct _chemical_formula_sum"
+        )
+    return cif.structure
+
+
+def _parse_cif(text: str, operations: list[SymmOp] | None) -> _Cif:
+    """Read a CIF with these operations, or with those that pymatgen finds."""
+    from pymatgen.io.cif import CifParser
+
+    class Parser(CifParser):
+        def get_symops(self, data: Any) -> list[SymmOp]:
+            return operations or super().get_symops(data)
+
+    parser: Any = Parser.from_str(text, occupancy_tolerance=_RESCALED, check_cif=False)
+    (structure,) = parser.parse_structures(primitive=False, on_error="raise")
+    (block,) = parser.as_dict().values()
+    remarks = "\n".join(parser.warnings)
+    return _Cif(structure, block, remarks, parser.check(structure) is not None)
+
+
+def _check_elements(block: Mapping[str, Any], remarks: str) -> None:
+    labels = block.get("_atom_site_label", ())
+    symbols = block.get("_atom_site_type_symbol", ())
+    for symbol in symbols:
         letters = re.match(r"[A-Za-z]*", symbol)
         if letters is None or letters[0].title() not in {*SYMBOLS, *ISOTOPES}:
             raise _no_element(symbol)
@@ -391,15 +474,20 @@ def _read_cif(text: str) -> Structure:
         letters = re.match(r"[A-Za-z]*", label)
         if letters is None or letters[0].lower() != symbol.lower():
             raise _no_element(label)
-    _check_symmetry(block, remarks, structure)
-    formula = _stated_formula(block)
-    if formula is not None and parser.check(structure):
-        raise CompositionError(
-            f"expected the atoms of the CIF's formula, {formula.formula}, got the sites of "
-            f"{write_formula(structure.composition)}: add the sites that are missing, or correct "
-            "_chemical_formula_sum"
-        )
-    return structure
+    if _stated_formula(block) is None:
+        for symbol, label in zip_longest(symbols or labels, labels, fillvalue=""):
+            group = _MAYBE_GROUP.match(symbol)
+            if group and not (symbols and label.upper().startswith(group[0])):
+                raise _no_element(symbol)
+
+
+def _is_rounded(formula: Composition, found: Composition) -> bool:
+    """Whether a formula with decimals is that of a composition but for rounding."""
+    stated, amounts = formula.get_el_amt_dict(), found.get_el_amt_dict()
+    if stated.keys() != amounts.keys() or all(amount == int(amount) for amount in stated.values()):
+        return False
+    ratios = [amounts[symbol] / amount for symbol, amount in stated.items()]
+    return max(ratios) < _ROUNDED * min(ratios)
 
 
 def _no_element(found: str) -> CompositionError:
@@ -416,47 +504,96 @@ def _stated_formula(block: Mapping[str, Any]) -> Composition | None:
         return None
 
 
-def _check_symmetry(block: Mapping[str, Any], remarks: str, structure: Structure) -> None:
-    """Refuse a CIF whose symmetry operations are neither written nor told by its space group."""
-    from pymatgen.symmetry.groups import SpaceGroup
-
-    if any(key.rstrip("_").endswith(("_xyz", ".xyz")) and value for key, value in block.items()):
-        return
-    stated = {
-        str(value).replace(" ", "").replace("_", "")
+def _with_symmetry(text: str, block: Mapping[str, Any]) -> _Cif:
+    """Read a CIF with the operations that it writes, or those of the space group that it names."""
+    if any(map(_MAGNETIC_KEY.fullmatch, block)):
+        cif = _parse_cif(text, None)
+        if "No magnetic symmetry" in cif.remarks:
+            raise _no_operations("a magnetic space group, which is not known")
+        return cif
+    names = {
+        f"{HALL if match['hall'] else ''}{value}": value
         for key, value in block.items()
-        if _GROUP_KEY.fullmatch(key)
-    } - _NO_GROUP
-    if "Defaulting to P1" in remarks or "No magnetic symmetry" in remarks:
-        magnetic = [value for key, value in block.items() if "_space_group_magn" in key]
-        if stated or magnetic:
-            raise CompositionError(
-                "expected symmetry operations in the CIF, got only the space group "
-                f"{short(min(stated, default=str(magnetic[:1])))}, which is not known: write the "
-                "operations"
+        if (match := _GROUP_KEY.fullmatch(key)) and value.strip() not in _UNKNOWN
+    }
+    # pymatgen drops some where a site is shared, and all where it cannot read one.
+    if written := _written_operations(block):
+        cif = _parse_cif(text, written)
+        whole = _stated_content(block)
+        if len(written) == 1 and whole and not _is_in_p1(names) and not _is_same(cif, whole):
+            raise _no_operations(
+                f"only {written[0].as_xyz_str()!r}, and not the atoms that the formula and Z say"
             )
-        return
-    numbers = set()
-    for name in stated:
-        with_origin = ":" in name
-        for make in (lambda n: SpaceGroup.from_int_number(int(n)), SpaceGroup):
-            try:
-                number = int(make(name).int_number)
-            except (ValueError, KeyError, TypeError):
-                continue
-            numbers.add(None if with_origin else number)
-    if None in numbers or not numbers & _TWO_ORIGINS:
-        return
+        return cif
+    return _with_named_group(text, block, names) if names else _parse_cif(text, None)
+
+
+def _with_named_group(text: str, block: Mapping[str, Any], names: Mapping[str, str]) -> _Cif:
+    """Read a CIF with the operations of the one setting of a group that its cell has."""
+    from pymatgen.io.cif import str2float
+
+    group = f"only the space group {short(max(names.values()))}"
+    lengths = [str2float(block[f"_cell_length_{name}"]) for name in "abc"]
+    angles = [str2float(block[f"_cell_angle_{name}"]) for name in ("alpha", "beta", "gamma")]
+    settings = find_settings(names, Lattice.from_parameters(*lengths, *angles).matrix)
+    if settings is None:
+        cif = _parse_cif(text, None)
+        if "Spacegroup from" not in cif.remarks:  # of such a name, pymatgen may know the setting
+            raise _no_operations(f"{group}, which is not known")
+        return cif
+    if not settings:
+        raise _no_operations(f"{group}, which does not fit the cell")
+    read = [_parse_cif(text, operations_of(setting)) for setting in settings]
+    if len(read) > 1:
+        whole = _stated_content(block)
+        read = [cif for cif in read if whole and _is_same(cif, whole)]
+    if len(read) != 1:
+        raise _no_operations(f"{group}, of which {len(settings)} settings fit the cell")
+    return read[0]
+
+
+def _written_operations(block: Mapping[str, Any]) -> list[SymmOp]:
+    written: Any = next((v for k, v in block.items() if _OPERATIONS_KEY.fullmatch(k)), [])
+    operations = []
+    for text in _listed(written):
+        if text.strip() in _UNKNOWN:
+            continue
+        operation = SymmOp.from_xyz_str(text)
+        if text.count(",") != 2 or abs(np.linalg.det(operation.rotation_matrix)) < 0.5:
+            raise CompositionError(
+                f"expected symmetry operations such as 'x, y, z' in the CIF, got {short(text)}: "
+                "correct it"
+            )
+        operations.append(operation)
+    return operations
+
+
+def _listed(values: str | Sequence[str]) -> Sequence[str]:
+    """Return what a CIF has in a loop, or outside of one, as a list."""
+    return [values] if isinstance(values, str) else values
+
+
+def _no_operations(found: str) -> CompositionError:
+    return CompositionError(
+        f"expected symmetry operations in the CIF, got {found}: write the operations"
+    )
+
+
+def _stated_content(block: Mapping[str, Any]) -> Composition | None:
+    """Return what the cell holds by the CIF's formula and number of formula units."""
     formula = _stated_formula(block)
     try:
-        whole = formula * float(block["_cell_formula_units_Z"]) if formula else None
+        return formula * float(block["_cell_formula_units_Z"]) if formula else None
     except (KeyError, ValueError):
-        whole = None
-    if whole is None or not whole.almost_equals(structure.composition, rtol=0.02):
-        raise CompositionError(
-            f"expected symmetry operations in the CIF, got only the space group "
-            f"{short(min(stated))}, whose origin can be either of two: write the operations"
-        )
+        return None
+
+
+def _is_same(cif: _Cif, whole: Composition) -> bool:
+    return whole.almost_equals(cif.structure.composition.element_composition, rtol=0.02)
+
+
+def _is_in_p1(names: Mapping[str, str]) -> bool:
+    return all(name.replace(" ", "") in ("P1", "1") for name in names.values())
 
 
 def _read_poscar(text: str) -> Structure:
@@ -466,23 +603,62 @@ def _read_poscar(text: str) -> Structure:
         raise CompositionError(
             "expected one structure, got a trajectory (XDATCAR): give the structure that is meant"
         )
-    lines = text.split("\n")
-    lines[1] = re.split("[!#]", lines[1])[0]  # VASP takes a comment there, pymatgen does not
-    rows = [line.split() for line in lines[5:8]]
-    if len(rows) == 3 and rows[0] and not _are_counts(rows[0]):
-        one_line = _are_counts(rows[1]) and not _are_counts(rows[2])
-        if one_line and len(rows[0]) != len(rows[1]):
-            raise CompositionError(
-                f"expected as many numbers of atoms as element symbols, got {len(rows[1])} for "
-                f"{len(rows[0])}: correct lines 6 and 7 of the POSCAR"
-            )
-    poscar = Poscar.from_str("\n".join(lines), read_velocities=False)
-    if not poscar.true_names:
+    # Of comments, pymatgen knows only those after #.
+    title, scale, *lines = (line.split("!")[0] for line in text.split("\n"))
+    rows = [line.split() for line in lines]
+    _check_poscar_head(rows[3:6])
+    # pymatgen takes one scale, and a volume (below 0) for one too where coordinates are Cartesian.
+    poscar = Poscar.from_str("\n".join([title, "1", *lines]), read_velocities=False)
+    structure = poscar.structure
+    sites, rest = _sites_of_poscar(rows)
+    only_flags = all(len(site) == 6 and {"T", "F"}.issuperset(site[3:]) for site in sites)
+    if not poscar.true_names or (only_flags and _are_counts(rows[3])):
         raise CompositionError(
             "expected element symbols in the POSCAR, got none: add the line of symbols above the "
             "numbers of atoms, such as 'Ga N'"
         )
-    return poscar.structure
+    if len(sites) != len(structure):
+        raise CompositionError(
+            f"expected {len(structure)} lines of coordinates in the POSCAR, as many as its numbers "
+            f"of atoms say, got {len(sites)}: correct either"
+        )
+    if _BY_CONTENT["poscar"].search("\n".join(map(" ".join, rest))):
+        raise CompositionError(
+            "expected one structure, got a POSCAR with another behind it: give each its own file"
+        )
+    factors = np.array(scale.split("#")[0].split(), dtype=np.float64)
+    if factors.size == 1 and factors[0] < 0:
+        factors = np.cbrt(-factors / structure.volume)
+    structure.lattice = Lattice(structure.lattice.matrix * factors)  # keeps fractional coordinates
+    return structure
+
+
+def _check_poscar_head(rows: Sequence[list[str]]) -> None:
+    """Check the lines of symbols and of numbers of atoms, where there is the former."""
+    symbols, *others = rows
+    if _are_counts(symbols):
+        return
+    for symbol in symbols:
+        letters = re.match(r"[A-Za-z]*", symbol)
+        if letters is None or letters[0] not in {*SYMBOLS, *ISOTOPES}:
+            raise CompositionError(
+                f"expected element symbols on line 6 of the POSCAR, got {short(symbol)}: correct it"
+            )
+    if list(map(_are_counts, others)) == [True, False] and len(symbols) != len(others[0]):
+        raise CompositionError(
+            f"expected as many numbers of atoms as element symbols, got {len(others[0])} for "
+            f"{len(symbols)}: correct lines 6 and 7 of the POSCAR"
+        )
+
+
+def _sites_of_poscar(rows: Sequence[list[str]]) -> tuple[list[list[str]], list[list[str]]]:
+    """Return the rows of coordinates, and what comes after them."""
+    first = next(place for place, row in enumerate(rows) if place > 2 and _are_counts(row))
+    while _are_counts(rows[first]):
+        first += 1
+    first += 2 if rows[first][0][0] in "sS" else 1  # selective dynamics
+    sites = list(takewhile(lambda row: row and row[0][0] in "+-.0123456789", rows[first:]))
+    return sites, list(rows[first + len(sites) :])
 
 
 def _are_counts(tokens: Sequence[str]) -> bool:
@@ -492,13 +668,72 @@ def _are_counts(tokens: Sequence[str]) -> bool:
 def _read_xsf(text: str) -> Structure:
     from pymatgen.io.xcrysden import XSF
 
-    steps = re.search(r"^\s*ANIMSTEPS\s+(\d+)", text, re.MULTILINE)
-    if steps and int(steps[1]) > 1:
+    if re.search(r"^\s*ANIMSTEPS", text, re.MULTILINE):
         raise CompositionError(
-            f"expected one structure, got an XSF of {steps[1]} steps: give the one that is meant"
+            "expected one structure, got an animated XSF: give the structure that is meant"
+        )
+    if part := re.search(r"^\s*(SLAB|POLYMER|MOLECULE|ATOMS)\b", text, re.MULTILINE):
+        raise CompositionError(
+            f"expected a crystal, got an XSF of the kind {part[1]}: slabs, chains and molecules "
+            "are not predicted"
         )
     structure: Any = XSF.from_str(text).structure
+    stated = re.search(r"^\s*PRIMCOORD[^\n]*\n\s*(\d+)", text, re.MULTILINE)
+    if stated and structure is not None:
+        _check_count(int(stated[1]), structure)
     return structure
+
+
+def _read_cssr(text: str) -> Structure:
+    _, angles, counts, *_ = text.split("\n")
+    group = re.search(r"SPGR\s*=?\s*(\d+)", angles)
+    n_sites, *kind = counts.split()
+    if (group and group[1] != "1") or "1" in kind:
+        raise CompositionError(
+            "expected a CSSR of all atoms (SPGR = 1) with fractional coordinates (0 after their "
+            f"number), got {short(angles.strip())} and {short(counts.strip())}: write it as CIF"
+        )
+    structure: Any = Structure.from_str(text, fmt="cssr")
+    _check_count(int(n_sites), structure)
+    return structure
+
+
+def _read_res(text: str) -> Structure:
+    """Read what AIRSS writes; pymatgen passes over symmetry and occupancies."""
+    lattice = re.search(r"^LATT\s+(\S+)", text, re.MULTILINE)
+    occupancies = re.findall(r"^[A-Z]\S*[ \t]+\d+(?:[ \t]+\S+){3}[ \t]+(\S+)", text, re.MULTILINE)
+    if lattice is None or lattice[1] != "-1" or any(float(each) != 1 for each in occupancies):
+        raise CompositionError(
+            "expected a .res file of whole atoms without symmetry (LATT -1), as AIRSS writes it: "
+            "write a refined structure as CIF"
+        )
+    structure: Any = Structure.from_str(text, fmt="res")
+    return structure
+
+
+def _read_aims(text: str) -> Structure:
+    """Read the input of FHI-aims."""
+    rows = [line.split("#")[0].split() for line in text.split("\n")]
+    vectors = [row[1:4] for row in rows if row[:1] == ["lattice_vector"]]
+    atoms = [row for row in rows if row and row[0] in ("atom", "atom_frac")]
+    if len(vectors) != 3:
+        raise CompositionError(
+            f"expected a crystal, got a geometry.in of {len(vectors)} lattice vectors: molecules "
+            "are not predicted"
+        )
+    lattice = Lattice(np.array(vectors, dtype=np.float64))
+    places = np.array([row[1:4] for row in atoms], dtype=np.float64)
+    is_cartesian = np.array([row[0] == "atom" for row in atoms], dtype=bool)
+    places[is_cartesian] = lattice.get_fractional_coords(places[is_cartesian])
+    return Structure(lattice, [row[4] for row in atoms], places)
+
+
+def _check_count(n_sites: int, structure: Structure) -> None:
+    if n_sites != len(structure):
+        raise CompositionError(
+            f"expected {n_sites} atoms, as the file says, got {len(structure)} that can be read: "
+            "check the file, or write it as CIF"
+        )
 
 
 def _read_frame(text: str) -> Structure:
@@ -537,7 +772,16 @@ def _read_frame(text: str) -> Structure:
     positions = np.array([row[columns["pos"]] for row in rows], dtype=np.float64)
     lattice = np.array(found["lattice"].replace(",", " ").split(), dtype=np.float64)
     _check_finite(positions, lattice)
-    return Structure(Lattice(lattice.reshape(3, 3)), symbols, positions, coords_are_cartesian=True)
+    structure = Structure(
+        Lattice(lattice.reshape(3, 3)), symbols, positions, coords_are_cartesian=True
+    )
+    moments = next(filter(None, map(columns.get, _MOMENTS)), None)
+    if moments is not None:
+        values = np.array([row[moments] for row in rows], dtype=np.float64)
+        structure.add_site_property(
+            "magmom", (values[:, 0] if values.shape[1] == 1 else values).tolist()
+        )
+    return structure
 
 
 def _decode(cell: Mapping[str, Any]) -> Structure:
@@ -615,6 +859,17 @@ def _is_plain(value: Any) -> bool:
 def _check_finite(*arrays: Any) -> None:
     if not all(np.isfinite(array).all() for array in arrays):
         raise ValueError("numbers that are not finite")
+
+
+_READERS: dict[str, Callable[[str], Structure]] = {
+    "cif": _read_cif,
+    "poscar": _read_poscar,
+    "xsf": _read_xsf,
+    "extxyz": _read_frame,
+    "cssr": _read_cssr,
+    "res": _read_res,
+    "aims": _read_aims,
+}
 
 
 def crystal_name(value: Any) -> str | None:

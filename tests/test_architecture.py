@@ -22,7 +22,7 @@ PACKAGE = Path(matminer_phonon_tl.__file__).parent
 ROOT_FILES = [
     *("_version", "units", "exceptions", "citations", "blas", "files", "untrusted_json"),
     *("unpacking", "spreadsheet"),
-    *("formulas", "atoms", "compositions", "structures", "checkpoint"),
+    *("formulas", "atoms", "compositions", "space_groups", "structures", "checkpoint"),
 ]
 ROOMS = [
     *("phonons", "datasets", "featurizers", "models", "networks", "evaluation"),

@@ -88,7 +88,7 @@ _CURVE = re.compile(r"heat_capacity_(.+)K")
 """Columns of the heat capacity at a temperature."""
 _PATH = re.compile(
     r".*[/\\].*|.*(POSCAR|CONTCAR).*|.*\.(m?cif|vasp|poscar|a?xsf|cssr|res|config|extxyz|xyz|json|"
-    r"jsonl|ndjson|ya?ml|csv|tsv|txt|parquet|pq|hdf5|xml|gz|xz|bz2)",
+    r"jsonl|ndjson|ya?ml|csv|tsv|txt|parquet|pq|hdf5|h5|xml|in|out|cell|traj|cube|zip|gz|xz|bz2)",
     re.IGNORECASE,
 )
 """Arguments that are meant as paths: no formula holds a slash or has such an ending."""
@@ -495,7 +495,7 @@ def _read_all(compounds: list[str], *, structures: bool) -> list[Compound]:
         warnings.simplefilter("always", PhononTLWarning)
         for compound in compounds:
             # Not Path.exists, which raises where a formula is too long for a path.
-            if not os.path.exists(compound):  # noqa: PTH110
+            if compound != "-" and not os.path.exists(compound):  # noqa: PTH110
                 missing = "expected a structure file, found none of that name: check the path"
                 is_path = _PATH.fullmatch(compound)
                 found.append(

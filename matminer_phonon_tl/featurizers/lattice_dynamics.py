@@ -70,6 +70,8 @@ SHORTEST_DISTANCE = 0.3
 """No two atoms of a solid are nearer than this, Angstrom; H2 has 0.74."""
 LARGEST_VOLUME = 1e6
 """Of a cell, cubic Angstrom: more is vacuum, in which a search for neighbours takes all memory."""
+LARGEST_NUMBER = 1e4
+"""Of a position in cells, of a cell vector in Angstrom: beyond it that search does the same."""
 GRAMS_PER_CM3 = constants.atomic_mass / constants.gram / (constants.angstrom / constants.centi) ** 3
 """Density of 1 u / Angstrom^3 in g/cm3."""
 SYMPREC = 0.1
@@ -336,6 +338,17 @@ def _space_group(structure: Structure) -> int:
 
 
 def _check_cell(structure: Structure) -> None:
+    numbers = np.abs(np.vstack([structure.frac_coords, structure.lattice.matrix]))
+    if not (numbers < LARGEST_NUMBER).all():  # NaN is not
+        raise ValueError(
+            f"a position or cell vector is not below {LARGEST_NUMBER:g} cells or Angstrom: correct "
+            "it"
+        )
+    if not all(structure.lattice.pbc):
+        raise ValueError(
+            f"the lattice has pbc {structure.lattice.pbc}: set it to True three times if it is a "
+            "crystal, or give the formula; the models do not know molecules and layers"
+        )
     if structure.volume > LARGEST_VOLUME:
         raise ValueError(
             f"the cell is too large ({structure.volume:.3g} cubic Angstrom): give a primitive cell "

@@ -71,11 +71,13 @@ def _is_primitive(structure: Structure) -> bool:
     near = 2.1 * SAME_SITE / np.array(structure.lattice.abc)
     for number in range(len(counts)):
         sites = coordinates[numbers == number]
-        apart = sites[:, None] + translations[:, None, None] - sites
-        apart = np.abs(apart - np.rint(apart))
-        found = (apart < near).all(axis=3).any(axis=2).all(axis=1)
-        translations = translations[found]
-    return not len(translations)
+        for site in sites:  # one by one: all at once take gigabytes from 500 sites on
+            apart = site + translations[:, None] - sites
+            apart = np.abs(apart - np.rint(apart))
+            translations = translations[(apart < near).all(axis=2).any(axis=1)]
+            if not len(translations):
+                return True
+    return False
 
 
 def check_formula_units(n_formula_units: Any, n_rows: int) -> list[int | None]:

@@ -20,7 +20,7 @@ _KINDS: tuple[tuple[bytes, str, str], ...] = (
     (b"PAR1", "Parquet", "name it .parquet"),
     (b"ARROW1|\xff\xff\xff\xff", "an Arrow file", "save it as Parquet"),
     (b"\x89HDF", "an HDF5 file", "save its table as Parquet or CSV"),
-    (b"SQLite format 3", "an SQLite database", "save its table as CSV"),
+    (b"SQLite format 3", "an SQLite database", "save its table as CSV, its crystals as CIF"),
     (b"BZh[1-9]", "a file packed by bzip2", "unpack it, or pack it with gzip"),
     (b"\xfd7zXZ", "a file packed by xz", "unpack it, or pack it with gzip"),
     (rb"\(\xb5/\xfd", "a file packed by zstd", "unpack it, or pack it with gzip"),
@@ -30,7 +30,7 @@ _KINDS: tuple[tuple[bytes, str, str], ...] = (
     (b"\\{\\\\rtf", "an RTF document", "save its table as CSV"),
     (b"\x89PNG|\xff\xd8\xff|GIF8", "a picture", "name a table"),
     (b"\\s*<(?:!doctype )?html", "a web page", "download the file itself"),
-    (b"\\s*<", "XML", "save its table as CSV"),
+    (b"\\s*<", "XML", "save its table as CSV, its crystal as CIF"),
 )
 """How files of other kinds begin, what they are, and what to do."""
 _PATTERNS = [
@@ -46,6 +46,16 @@ _MARKS = {
 }
 
 
+def known_kind(start: bytes) -> tuple[str, str] | None:
+    """Say what a file is that is never read, by its first bytes, and what to do; else None.
+
+    >>> known_kind(b"%PDF-1.7")
+    ('a PDF document', 'save its table as CSV')
+    """
+    found = (kind[1:] for kind in _PATTERNS if kind[0].match(start))
+    return next(found, None)
+
+
 def text_encoding(start: bytes, name: str) -> str:
     """Return the encoding of a text by its first bytes, unpacked; UTF-8 by default.
 
@@ -57,9 +67,8 @@ def text_encoding(start: bytes, name: str) -> str:
     for mark, encoding in _MARKS.items():
         if start.startswith(mark):
             return encoding
-    for pattern, what, advice in _PATTERNS:
-        if pattern.match(start):
-            raise ScreeningError(f"expected {name} to be a text, got {what}: {advice}")
+    if known := known_kind(start):
+        raise ScreeningError(f"expected {name} to be a text, got {': '.join(known)}")
     # Without a mark, the zeros beside each ASCII letter tell.
     pair = start[:2]
     if len(pair) == 2 and pair[1] == 0 and pair[0]:

@@ -15,14 +15,15 @@ import pyarrow as pa
 from pymatgen.core.structure import SiteCollection
 
 from matminer_phonon_tl.atoms import is_atoms
-from matminer_phonon_tl.exceptions import ScreeningError
+from matminer_phonon_tl.exceptions import CompositionError, ScreeningError
 from matminer_phonon_tl.files import file_hash
 from matminer_phonon_tl.screening import input_csv_json, input_tables
 from matminer_phonon_tl.screening.chunks import FORMULA_COLUMNS, Chunk, Reading
-from matminer_phonon_tl.screening.file_kinds import FIRST_BYTES, text_encoding
+from matminer_phonon_tl.screening.file_kinds import FIRST_BYTES, known_kind, text_encoding
 from matminer_phonon_tl.screening.input_structures import (
     DAMAGED,
     NO_LIMIT,
+    entry_chunks,
     files_below,
     kind_of,
     look_into,
@@ -30,7 +31,7 @@ from matminer_phonon_tl.screening.input_structures import (
     structure_chunks,
 )
 from matminer_phonon_tl.structures import FORMATS as STRUCTURE_FORMATS
-from matminer_phonon_tl.structures import phonons_error
+from matminer_phonon_tl.structures import find_format, phonons_error, split_structures
 from matminer_phonon_tl.unpacking import open_unpacked, unpacked
 
 FORMATS = {
@@ -45,6 +46,8 @@ FORMATS = {
 }
 """Format of a table by the end of its name; text may also be packed (.gz, .xz, .bz2)."""
 
+STRUCTURE_TEXTS = {"cif", "poscar", "xsf", "extxyz", "xyz"}
+"""Kinds of structure files that standard input may hold, which has no name."""
 _BLOCK = 2**20
 _TABLE_ROWS = 5_000
 
@@ -208,16 +211,21 @@ def _kind_without_ending(path: Path) -> str:
         start = file.read(FIRST_BYTES)
     if start.startswith(b"PAR1"):
         return "parquet"
-    text_encoding(start, str(path))  # says what it is where it is no text
+    known = known_kind(start)
+    found = (
+        f", which is {': '.join(known)}"
+        if known
+        else ": name a table .csv, and write another program's crystal as CIF"
+    )
     raise ScreeningError(
         f"expected an input named {', '.join(FORMATS)} (text also packed: .gz, .xz, .bz2), a file "
-        f"of structures ({STRUCTURE_FORMATS}) or a folder of those or of Parquet files, "
-        f"got {path}: name a table .csv"
+        f"of structures ({STRUCTURE_FORMATS}) or a folder of those or of Parquet files, got "
+        f"{path}{found}"
     )
 
 
 def _standard_input(how: Reading) -> Input:
-    """Read JSON lines where the first character is a brace, else CSV; packed or not."""
+    """Read JSON lines where the first character is a brace, structures, else CSV; packed or not."""
 
     def chunks() -> Iterator[Chunk]:
         if sys.stdin is None:
@@ -227,11 +235,22 @@ def _standard_input(how: Reading) -> Input:
         if hasattr(file, "peek"):
             file = unpacked(file, NO_LIMIT, "standard input")
             peeked = file.peek(1)
+        if find_format("", peeked) in STRUCTURE_TEXTS:
+            yield from _structures_of(file.read(), "standard input", how)
+            return
         begins = peeked.removeprefix(codecs.BOM_UTF8).lstrip()
         kind = "jsonl" if begins[:1] == b"{" else "csv"
-        return _read_bytes(file, kind, "standard input", how)
+        yield from _read_bytes(file, kind, "standard input", how)
 
     return Input("standard input", None, None, chunks)
+
+
+def _structures_of(content: bytes, name: str, how: Reading) -> Iterator[Chunk]:
+    try:
+        entries = split_structures(content, name)
+    except CompositionError as error:
+        raise ScreeningError(error.reason) from error
+    yield from entry_chunks(entries, name, how.chunk_rows)
 
 
 def _read_bytes(file: BinaryIO, kind: str, name: str, how: Reading) -> Iterator[Chunk]:

@@ -1,5 +1,7 @@
 """Which cell a formula, a composition or a structure stands for."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from pymatgen.core import Composition, Lattice, Structure
@@ -25,6 +27,16 @@ def test_a_small_distortion_makes_a_cell_of_its_own():
     assert len(read_cell(doubled)) == 2
     doubled.translate_sites([2], [0, 0, 0.02], frac_coords=True)  # of an oxygen, by 0.08 Angstrom
     assert len(read_cell(doubled)) == 4
+
+
+def test_a_supercell_takes_little_memory():
+    """All translations of all sites at once took 1 GB here, and 3 GB where there are 512 atoms."""
+    supercell = Structure(Lattice.cubic(3.35), ["Po"], [[0] * 3]) * (7, 7, 7)
+    supercell.perturb(0.05)
+    tracemalloc.start()
+    assert read_cell(supercell) is supercell
+    assert tracemalloc.get_traced_memory()[1] < 2**27
+    tracemalloc.stop()
 
 
 def test_formulas_are_taken_as_written_or_counted():
