@@ -46,16 +46,6 @@ _MARKS = {
 }
 
 
-def known_kind(start: bytes) -> tuple[str, str] | None:
-    """Say what a file is that is never read, by its first bytes, and what to do; else None.
-
-    >>> known_kind(b"%PDF-1.7")
-    ('a PDF document', 'save its table as CSV')
-    """
-    found = (kind[1:] for kind in _PATTERNS if kind[0].match(start))
-    return next(found, None)
-
-
 def text_encoding(start: bytes, name: str) -> str:
     """Return the encoding of a text by its first bytes, unpacked; UTF-8 by default.
 
@@ -67,8 +57,9 @@ def text_encoding(start: bytes, name: str) -> str:
     for mark, encoding in _MARKS.items():
         if start.startswith(mark):
             return encoding
-    if known := known_kind(start):
-        raise ScreeningError(f"expected {name} to be a text, got {': '.join(known)}")
+    for pattern, what, advice in _PATTERNS:
+        if pattern.match(start):
+            raise ScreeningError(f"expected {name} to be a text, got {what}: {advice}")
     # Without a mark, the zeros beside each ASCII letter tell.
     pair = start[:2]
     if len(pair) == 2 and pair[1] == 0 and pair[0]:

@@ -19,7 +19,7 @@ from matminer_phonon_tl.exceptions import CompositionError, ScreeningError
 from matminer_phonon_tl.files import file_hash
 from matminer_phonon_tl.screening import input_csv_json, input_tables
 from matminer_phonon_tl.screening.chunks import FORMULA_COLUMNS, Chunk, Reading
-from matminer_phonon_tl.screening.file_kinds import FIRST_BYTES, known_kind, text_encoding
+from matminer_phonon_tl.screening.file_kinds import FIRST_BYTES, text_encoding
 from matminer_phonon_tl.screening.input_structures import (
     DAMAGED,
     NO_LIMIT,
@@ -211,16 +211,11 @@ def _kind_without_ending(path: Path) -> str:
         start = file.read(FIRST_BYTES)
     if start.startswith(b"PAR1"):
         return "parquet"
-    known = known_kind(start)
-    found = (
-        f", which is {': '.join(known)}"
-        if known
-        else ": name a table .csv, and write another program's crystal as CIF"
-    )
+    text_encoding(start, str(path))  # says what it is where it is no text
     raise ScreeningError(
         f"expected an input named {', '.join(FORMATS)} (text also packed: .gz, .xz, .bz2), a file "
         f"of structures ({STRUCTURE_FORMATS}) or a folder of those or of Parquet files, got "
-        f"{path}{found}"
+        f"{path}: write another program's crystal as CIF, and name a table .csv"
     )
 
 

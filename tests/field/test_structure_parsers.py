@@ -369,8 +369,8 @@ def test_structures_come_from_standard_input_too(command, monkeypatch, kind, pac
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("x.zip", b"PK\x03\x04", "which is a ZIP archive: unpack it"),
-        ("vasprun.xml", b"<?xml ?><modeling>", "which is XML: .* its crystal as CIF"),
+        ("x.zip", b"PK\x03\x04", "got a ZIP archive: unpack it"),
+        ("vasprun.xml", b"<?xml ?><modeling>", "got XML: .* its crystal as CIF"),
         ("OUTCAR", b" vasp.6.4.2\n", "got OUTCAR: write another program's crystal as CIF"),
     ],
 )
