@@ -354,7 +354,7 @@ def test_any_value_is_a_composition_or_refused(value):
 @pytest.mark.parametrize(
     "formula",
     [
-        *("MgCl2.6H2O", "NiCl2.6H2O", "NiCl2.6(H2O)", "CuSO4.5H2O", "CaCl2.8NH3", "K0.5C2H6O"),
+        *("MgCl2.6H2O", "NiCl2.6H2O", "NiCl2.6(H2O)", "CuSO4.5H2O", "CaCl2.8NH3", "KBr2.5C2H6O"),
         *("NaBr.2H2O", "CaO.2H2O", "BaO.6Fe2O3", "MgCl2.6 H2O", "MgCl2. 6H2O", "NaBr 2H2O"),
         # Pyridine, dimethylformamide, dimethyl sulfoxide, tetrahydrofuran, acetonitrile, urea.
         *("CoCl2.2C5H5N", "MgCl2.6C3H7NO", "PbI2.2C2H6OS", "PbI2.2(CH3)2SO", "ZrCl4.2C4H8O"),

@@ -39,7 +39,8 @@ def test_every_composition_comes_back(amounts):
         ({"Fe2+": 1, "Fe3+": 2, "O2-": 4}, "Fe3O4"),
         # An amount before a solvent is refused, for an adduct may be meant: whole amounts first.
         ({"Li": 0.5, "H": 2, "O": 2}, "H2O2Li0.5"),
-        ({"Li": 0.5, "H": 2, "C": 1, "O": 3}, "H2CO3Li0.5"),
+        ({"Fe": 1.5, "H": 2, "C": 1, "O": 3}, "H2CO3Fe1.5"),
+        ({"Li": 0.5, "H": 2, "C": 1, "O": 3}, "Li0.5H2CO3"),  # "Li0" is no compound
     ],
 )
 def test_how_they_are_written(amounts, written):
