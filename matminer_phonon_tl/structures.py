@@ -10,7 +10,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise, takewhile, zip_longest
 from typing import Any, NamedTuple
 
@@ -554,18 +554,18 @@ def _with_named_group(text: str, block: Mapping[str, Any], names: Mapping[str, s
 
 def _written_operations(block: Mapping[str, Any]) -> list[SymmOp]:
     written: Any = next((v for k, v in block.items() if _OPERATIONS_KEY.fullmatch(k)), [])
-    operations = []
-    for text in _listed(written):
-        if text.strip() in _UNKNOWN:
-            continue
-        operation = SymmOp.from_xyz_str(text)
-        if text.count(",") != 2 or abs(np.linalg.det(operation.rotation_matrix)) < 0.5:
-            raise CompositionError(
-                f"expected symmetry operations such as 'x, y, z' in the CIF, got {short(text)}: "
-                "correct it"
-            )
-        operations.append(operation)
-    return operations
+    return [_operation(text) for text in _listed(written) if text.strip() not in _UNKNOWN]
+
+
+@lru_cache(maxsize=4096)
+def _operation(text: str) -> SymmOp:
+    operation = SymmOp.from_xyz_str(text)
+    if text.count(",") != 2 or abs(np.linalg.det(operation.rotation_matrix)) < 0.5:
+        raise CompositionError(
+            f"expected symmetry operations such as 'x, y, z' in the CIF, got {short(text)}: "
+            "correct it"
+        )
+    return operation
 
 
 def _listed(values: str | Sequence[str]) -> Sequence[str]:
