@@ -485,7 +485,7 @@ def _label(record: dict[str, Any]) -> str:
         return str(record["formula"])
     entry = "" if record["entry"] is None else f" [{record['entry']}]"
     formula = "" if record["formula"] is None else f" ({record['formula']})"
-    return f"{Path(record['file']).name}{entry}{formula}"
+    return f"{Path(record['file']).name or record['file']}{entry}{formula}"
 
 
 def _read_all(compounds: list[str], *, structures: bool) -> list[Compound]:

@@ -309,6 +309,7 @@ def test_a_packed_phonopy_file_is_known_too(command, tmp_path):
         "phonon-tl properties phonopy_params.yaml.gz computes"
         in command("predict", "phonopy_params.yaml.gz")[2]
     )
+    assert command("predict", ".")[2].startswith("'.': expected")  # its name was empty
 
 
 def test_what_is_passed_over_in_a_folder_is_said(command, tmp_path):
