@@ -214,23 +214,27 @@ class KernelMachine:
         correlation *= self.amplitude
         return correlation
 
-    def evaluate(self, X: NDArray[np.float64], *, spread: bool) -> "Evaluation":
-        """Predict a block of rows, going through the training points tile by tile."""
+    def evaluate(self, X: NDArray[np.float64], n_rows: int, *, spread: bool) -> "Evaluation":
+        """Predict the first rows of a block, going through the training points tile by tile.
+
+        The other rows are only there for the matrix products, see :func:`evaluate`.
+        """
         mapped = self.mapped(X)
         weights = self.weights[self.used]
-        mean, nearest = np.full(len(X), self.offset), np.full(len(X), _FARTHEST)
+        mean, nearest = np.full(len(X), self.offset), np.full(n_rows, _FARTHEST)
         spread = spread and self.noise is not None
         inducing = self._spread_root()[0] if spread else np.empty(0, dtype=np.intp)
         known = np.empty((len(X), len(inducing)))
         for first in range(0, len(weights), TILE_POINTS):
             tile = slice(first, first + TILE_POINTS)
-            distances = self.places.distances_from(mapped, tile)
+            distances = self.places.distances_from(mapped, tile, n_rows)
             np.minimum(nearest, distances.min(axis=1), out=nearest)
-            covariance = self.covariance(distances)
+            covariance = _filled_up(self.covariance(distances), len(X))
             mean += covariance @ weights[tile]
             here = np.flatnonzero((inducing >= first) & (inducing < tile.stop))
             known[:, here] = covariance[:, inducing[here] - first]
-        return Evaluation(mean, self._spread(known) if spread else np.zeros(len(X)), nearest)
+        std = self._spread(known) if spread else np.zeros(len(X))
+        return Evaluation(mean[:n_rows], std[:n_rows], nearest)
 
     def _spread(self, covariance: NDArray[np.float64]) -> NDArray[np.float64]:
         """Predict the spread from the covariances with the points that explain it.
@@ -320,11 +324,18 @@ def evaluate(
         for first in range(0, len(X), BLOCK_ROWS):
             rows = slice(first, min(first + BLOCK_ROWS, len(X)))
             n_rows = rows.stop - first
-            filled = np.zeros((-(-n_rows // step) * step, X.shape[1]))
-            filled[:n_rows] = X[rows]
-            for whole, part in zip(result, machine.evaluate(filled, spread=spread), strict=True):
-                whole[rows] = part[:n_rows]
+            filled = _filled_up(X[rows], -(-n_rows // step) * step)
+            found = machine.evaluate(filled, n_rows, spread=spread)
+            for whole, part in zip(result, found, strict=True):
+                whole[rows] = part
     return results
+
+
+def _filled_up(rows: NDArray[np.float64], n_rows: int) -> NDArray[np.float64]:
+    """Return rows with zeros below them."""
+    if len(rows) == n_rows:
+        return rows
+    return np.concatenate([rows, np.zeros((n_rows - len(rows), rows.shape[1]))])
 
 
 def _read_inducing(
@@ -482,11 +493,14 @@ class _Places:
         self._squares = np.einsum("ij,ij->i", points, points)
 
     def distances_from(
-        self, X: NDArray[np.float64], points: slice = slice(None)
+        self, X: NDArray[np.float64], points: slice = slice(None), n_rows: int | None = None
     ) -> NDArray[np.float64]:
-        """Return Euclidean distances, by one matrix product, to 1e-8 of the rows' size."""
-        squared = X @ self._double[:, points]
-        squared += np.einsum("ij,ij->i", X, X)[:, None]
+        """Return Euclidean distances, by one matrix product, to 1e-8 of the rows' size.
+
+        Of all rows, or of the first ``n_rows``; the product is of all.
+        """
+        squared = (X @ self._double[:, points])[:n_rows]
+        squared += np.einsum("ij,ij->i", X, X)[:n_rows, None]
         squared += self._squares[points]
         return np.sqrt(np.maximum(squared, 0.0, out=squared), out=squared)
 
