@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import pairwise, takewhile, zip_longest
+from string import ascii_letters
 from typing import Any, NamedTuple
 
 import numpy as np
 from pymatgen.core import Composition, DummySpecies, IStructure, Lattice, Species, Structure
-from pymatgen.core.operations import SymmOp
+from pymatgen.core.operations import MagSymmOp, SymmOp
 
 from matminer_phonon_tl.atoms import is_atoms, structure_of_atoms
 from matminer_phonon_tl.exceptions import CompositionError, DataWarning
@@ -46,6 +47,7 @@ _MAGNETIC_KEY = re.compile(r"_space_group_(symop_)?magn.*", re.IGNORECASE)
 _ROUNDED = 1.01
 """Ratio up to which amounts of a CIF's formula may be off, where they have decimals."""
 _UNKNOWN = {"", "?", "."}
+_ELEMENTS = {*SYMBOLS, *ISOTOPES}
 _MAYBE_GROUP = re.compile(r"[BCHNOPS][HNOFS]")
 """Nihonium or NH3, cobalt or CO? Old programs wrote elements in capitals."""
 
@@ -57,14 +59,14 @@ _NO_ATOMS = re.compile(
 _HEAD = 2**16
 """Characters that tell what a file is."""
 _COMMENTS = r"\s*+(?:#[^\n]*+\n\s*+)*+"
-_NUMBER = r"[-+.\deEdD]+"
+_NUMBER = r"[-+.\deEdD]++"
 _BY_CONTENT = {
     "phonons": re.compile(
         r"^(phonopy|phono3py|phonon|force_constants|nqpoint|natom|mesh|displacements|unit_cell|"
         r"supercell_matrix|thermal_properties):",
         re.MULTILINE,
     ),
-    "cif": re.compile(rf"{_COMMENTS}data_\S*\s", re.IGNORECASE),
+    "cif": re.compile(rf"{_COMMENTS}data_[^\s,;|]*[ \n]", re.IGNORECASE),  # no header of a table
     "xsf": re.compile(rf"{_COMMENTS}(CRYSTAL|SLAB|POLYMER|ANIMSTEPS|DIM-GROUP|PRIMVEC)\b"),
     "extxyz": re.compile(r"\s*+\d+[ \t]*\n[^\n]*\blattice\s*=", re.IGNORECASE),
     "xyz": re.compile(rf"\s*+\d+[ \t]*\n[^\n]*\n\s*[A-Z][a-z]?(?:[ \t]+{_NUMBER}){{3}}"),
@@ -456,6 +458,12 @@ def _parse_cif(text: str, operations: list[SymmOp] | None) -> _Cif:
         def get_symops(self, data: Any) -> list[SymmOp]:
             return operations or super().get_symops(data)
 
+        # pymatgen asks for these wherever moments are written, also beside an ordinary group.
+        def get_magsymops(self, data: Any) -> list[MagSymmOp]:
+            return [MagSymmOp.from_symmop(each, 1) for each in operations or ()] or (
+                super().get_magsymops(data)
+            )
+
     parser: Any = Parser.from_str(text, occupancy_tolerance=_RESCALED, check_cif=False)
     (structure,) = parser.parse_structures(primitive=False, on_error="raise")
     (block,) = parser.as_dict().values()
@@ -467,18 +475,21 @@ def _check_elements(block: Mapping[str, Any], remarks: str) -> None:
     labels = block.get("_atom_site_label", ())
     symbols = block.get("_atom_site_type_symbol", ())
     for symbol in symbols:
-        letters = re.match(r"[A-Za-z]*", symbol)
-        if letters is None or letters[0].title() not in {*SYMBOLS, *ISOTOPES}:
+        if _letters(symbol).title() not in _ELEMENTS:
             raise _no_element(symbol)
     for label, symbol in re.findall(r"^(\S+) parsed as (\S+)", remarks, re.MULTILINE):
-        letters = re.match(r"[A-Za-z]*", label)
-        if letters is None or letters[0].lower() != symbol.lower():
+        if _letters(label).lower() != symbol.lower():
             raise _no_element(label)
     if _stated_formula(block) is None:
         for symbol, label in zip_longest(symbols or labels, labels, fillvalue=""):
             group = _MAYBE_GROUP.match(symbol)
             if group and not (symbols and label.upper().startswith(group[0])):
                 raise _no_element(symbol)
+
+
+def _letters(text: str) -> str:
+    """Return the letters that a symbol or label begins with: Fe of Fe2+."""
+    return text.removesuffix(text.lstrip(ascii_letters))
 
 
 def _is_rounded(formula: Composition, found: Composition) -> bool:
@@ -532,7 +543,7 @@ def _with_named_group(text: str, block: Mapping[str, Any], names: Mapping[str, s
     """Read a CIF with the operations of the one setting of a group that its cell has."""
     from pymatgen.io.cif import str2float
 
-    group = f"only the space group {short(max(names.values()))}"
+    group = f"only the space group {short(', '.join(sorted({*names.values()})))}"
     lengths = [str2float(block[f"_cell_length_{name}"]) for name in "abc"]
     angles = [str2float(block[f"_cell_angle_{name}"]) for name in ("alpha", "beta", "gamma")]
     settings = find_settings(names, Lattice.from_parameters(*lengths, *angles).matrix)
@@ -542,7 +553,7 @@ def _with_named_group(text: str, block: Mapping[str, Any], names: Mapping[str, s
             raise _no_operations(f"{group}, which is not known")
         return cif
     if not settings:
-        raise _no_operations(f"{group}, which does not fit the cell")
+        raise _no_operations(f"{group}, of which no setting fits the cell")
     read = [_parse_cif(text, operations_of(setting)) for setting in settings]
     if len(read) > 1:
         whole = _stated_content(block)
@@ -603,8 +614,7 @@ def _read_poscar(text: str) -> Structure:
         raise CompositionError(
             "expected one structure, got a trajectory (XDATCAR): give the structure that is meant"
         )
-    # Of comments, pymatgen knows only those after #.
-    title, scale, *lines = (line.split("!")[0] for line in text.split("\n"))
+    title, scale, *lines = (re.split("[!#]", line)[0] for line in text.split("\n"))
     rows = [line.split() for line in lines]
     _check_poscar_head(rows[3:6])
     # pymatgen takes one scale, and a volume (below 0) for one too where coordinates are Cartesian.
@@ -622,11 +632,12 @@ def _read_poscar(text: str) -> Structure:
             f"expected {len(structure)} lines of coordinates in the POSCAR, as many as its numbers "
             f"of atoms say, got {len(sites)}: correct either"
         )
-    if _BY_CONTENT["poscar"].search("\n".join(map(" ".join, rest))):
+    # Numbers of atoms stand above a word; what VASP writes behind the sites has none like that.
+    if any(_are_counts(row) and word[:1] and word[0].isalpha() for row, word in pairwise(rest)):
         raise CompositionError(
             "expected one structure, got a POSCAR with another behind it: give each its own file"
         )
-    factors = np.array(scale.split("#")[0].split(), dtype=np.float64)
+    factors = np.array(scale.split(), dtype=np.float64)
     if factors.size == 1 and factors[0] < 0:
         factors = np.cbrt(-factors / structure.volume)
     structure.lattice = Lattice(structure.lattice.matrix * factors)  # keeps fractional coordinates
@@ -639,8 +650,7 @@ def _check_poscar_head(rows: Sequence[list[str]]) -> None:
     if _are_counts(symbols):
         return
     for symbol in symbols:
-        letters = re.match(r"[A-Za-z]*", symbol)
-        if letters is None or letters[0] not in {*SYMBOLS, *ISOTOPES}:
+        if _letters(symbol) not in _ELEMENTS:
             raise CompositionError(
                 f"expected element symbols on line 6 of the POSCAR, got {short(symbol)}: correct it"
             )
