@@ -9,6 +9,7 @@ import re
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import pairwise, takewhile, zip_longest
@@ -554,13 +555,16 @@ def _with_named_group(text: str, block: Mapping[str, Any], names: Mapping[str, s
         return cif
     if not settings:
         raise _no_operations(f"{group}, of which no setting fits the cell")
-    read = [_parse_cif(text, operations_of(setting)) for setting in settings]
-    if len(read) > 1:
-        whole = _stated_content(block)
-        read = [cif for cif in read if whole and _is_same(cif, whole)]
-    if len(read) != 1:
+    if len(settings) == 1:
+        return _parse_cif(text, operations_of(settings[0]))
+    whole, read = _stated_content(block), []
+    for setting in settings:
+        with suppress(ValueError):  # pymatgen's where sites coincide in a wrong setting
+            read.append(_parse_cif(text, operations_of(setting)))
+    same = [cif for cif in read if whole and _is_same(cif, whole)]
+    if len(same) != 1:
         raise _no_operations(f"{group}, of which {len(settings)} settings fit the cell")
-    return read[0]
+    return same[0]
 
 
 def _written_operations(block: Mapping[str, Any]) -> list[SymmOp]:

@@ -247,6 +247,17 @@ def test_a_space_group_that_leaves_the_crystal_open_is_refused(group, cell, sent
         read(cif(["C1 C 0.1 0.2 0.3"], group=group, cell=cell))
 
 
+def test_a_setting_in_which_sites_coincide_is_not_the_one():
+    """Of F d -3 m, 0 0 0 and 1/4 1/4 1/4 are one site with the first origin, two with the second.
+
+    International Tables A, group 227: 8a there, 16c and 32e here.
+    """
+    more = "_chemical_formula_sum 'Ni O2'\n_cell_formula_units_Z 16"
+    atoms = ["Ni1 Ni 0 0 0", "O1 O 0.25 0.25 0.25"]
+    structure = read(cif(atoms, group={"name": "F d -3 m"}, more=more))
+    assert structure.composition.as_dict() == {"Ni": 16, "O": 32}
+
+
 @pytest.mark.parametrize("are_written", [True, False])
 def test_moments_beside_an_ordinary_group_lose_no_atoms(are_written):
     """pymatgen takes such a file for one of a magnetic group, of which it finds no operation."""
