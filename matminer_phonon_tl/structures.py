@@ -54,9 +54,10 @@ _MAYBE_GROUP = re.compile(r"[BCHNOPS][HNOFS]")
 
 _BLOCK = re.compile(r"^[ \t]*data_(\S*)", re.MULTILINE | re.IGNORECASE)
 _NO_ATOMS = re.compile(
-    r"^[ \t]*loop_\s+(_\S+\s+)*?_atom_site_\S+\s+(_\S+\s+)*(\?\s+){3}", re.MULTILINE
+    r"^[ \t]*loop_\s++(?=(?:_\S++\s++)*?_atom_site_fract_)(?:_\S++\s++)++(?:\?\s++){3}",
+    re.MULTILINE | re.IGNORECASE,
 )
-"""A loop of nothing but question marks."""
+"""A loop of atoms with nothing but question marks; one of their displacements says nothing."""
 _HEAD = 2**16
 """Characters that tell what a file is."""
 _COMMENTS = r"\s*+(?:#[^\n]*+\n\s*+)*+"

@@ -343,6 +343,14 @@ def test_a_block_of_question_marks_is_passed_over_and_named(command, tmp_path):
     assert len(pd.read_csv("o.csv")) == 1
 
 
+def test_question_marks_for_displacements_hide_no_atoms():
+    """Templates of journals hold such loops; the block was passed over as one without atoms."""
+    unknown = ["loop_", "_atom_site_aniso_label"]
+    unknown += [f"_atom_site_aniso_U_{place}" for place in (11, 22, 33)]
+    atoms = ["Cs1 Cs 0 0 0", "Cl1 Cl 0.5 0.5 0.5", *unknown, "? ? ? ?"]
+    assert read(cif(atoms)).reduced_formula == "CsCl"
+
+
 def test_only_structures_of_a_document_are_predicted(command, tmp_path):
     """Of a calculation's document, every other field was a row: "InN" was one more material."""
     crystal = Structure(Lattice.cubic(4.2), ["Cs", "Cl"], [[0] * 3, [0.5] * 3]).as_dict()
