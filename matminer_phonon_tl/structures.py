@@ -635,7 +635,7 @@ def _read_poscar(text: str) -> Structure:
     if len(sites) != len(structure):
         raise CompositionError(
             f"expected {len(structure)} lines of coordinates in the POSCAR, as many as its numbers "
-            f"of atoms say, got {len(sites)}: correct either"
+            f"of atoms say, got {len(sites)}: correct one of the two"
         )
     # Numbers of atoms stand above a word; what VASP writes behind the sites has none like that.
     if any(_are_counts(row) and word[:1] and word[0].isalpha() for row, word in pairwise(rest)):
@@ -716,7 +716,8 @@ def _read_cssr(text: str) -> Structure:
 def _read_res(text: str) -> Structure:
     """Read what AIRSS writes; pymatgen passes over symmetry and occupancies."""
     lattice = re.search(r"^LATT\s+(\S+)", text, re.MULTILINE)
-    occupancies = re.findall(r"^[A-Z]\S*[ \t]+\d+(?:[ \t]+\S+){3}[ \t]+(\S+)", text, re.MULTILINE)
+    _, _, atoms = text.partition("\nSFAC")
+    occupancies = re.findall(r"^[A-Z]\S*[ \t]+\d+(?:[ \t]+\S+){3}[ \t]+(\S+)", atoms, re.MULTILINE)
     if lattice is None or lattice[1] != "-1" or any(float(each) != 1 for each in occupancies):
         raise CompositionError(
             "expected a .res file of whole atoms without symmetry (LATT -1), as AIRSS writes it: "

@@ -184,6 +184,11 @@ def test_what_other_formats_say_is_heard(name, text, sentence):
         read(text, name)
 
 
+def test_only_atoms_of_a_res_file_have_occupancies():
+    text = changed(RES, "CELL 1.0", "REM 1 of 2 structures here\nCELL 1")
+    assert read(text, "x.res").reduced_formula == "CsCl"
+
+
 @pytest.mark.parametrize(
     "atoms",
     [
