@@ -619,15 +619,15 @@ def _read_poscar(text: str) -> Structure:
         raise CompositionError(
             "expected one structure, got a trajectory (XDATCAR): give the structure that is meant"
         )
-    title, scale, *lines = (re.split("[!#]", line)[0] for line in text.split("\n"))
-    rows = [line.split() for line in lines]
-    _check_poscar_head(rows[3:6])
+    lines = re.sub("[!#].*", "", text).split("\n")
+    scale, head = lines[1].split(), [line.split() for line in lines[5:8]]
+    _check_poscar_head(head)
     # pymatgen takes one scale, and a volume (below 0) for one too where coordinates are Cartesian.
-    poscar = Poscar.from_str("\n".join([title, "1", *lines]), read_velocities=False)
+    poscar = Poscar.from_str("\n".join([lines[0], "1", *lines[2:]]), read_velocities=False)
     structure = poscar.structure
-    sites, rest = _sites_of_poscar(rows)
+    sites, rest = _sites_of_poscar(lines)
     only_flags = all(len(site) == 6 and {"T", "F"}.issuperset(site[3:]) for site in sites)
-    if not poscar.true_names or (only_flags and _are_counts(rows[3])):
+    if not poscar.true_names or (only_flags and _are_counts(head[0])):
         raise CompositionError(
             "expected element symbols in the POSCAR, got none: add the line of symbols above the "
             "numbers of atoms, such as 'Ga N'"
@@ -638,11 +638,11 @@ def _read_poscar(text: str) -> Structure:
             f"of atoms say, got {len(sites)}: correct one of the two"
         )
     # Numbers of atoms stand above a word; what VASP writes behind the sites has none like that.
-    if any(_are_counts(row) and word[:1] and word[0].isalpha() for row, word in pairwise(rest)):
+    if any(word.lstrip()[:1].isalpha() and _are_counts(n.split()) for n, word in pairwise(rest)):
         raise CompositionError(
             "expected one structure, got a POSCAR with another behind it: give each its own file"
         )
-    factors = np.array(scale.split(), dtype=np.float64)
+    factors = np.array(scale, dtype=np.float64)
     if factors.size == 1 and factors[0] < 0:
         factors = np.cbrt(-factors / structure.volume)
     structure.lattice = Lattice(structure.lattice.matrix * factors)  # keeps fractional coordinates
@@ -651,7 +651,7 @@ def _read_poscar(text: str) -> Structure:
 
 def _check_poscar_head(rows: Sequence[list[str]]) -> None:
     """Check the lines of symbols and of numbers of atoms, where there is the former."""
-    symbols, *others = rows
+    symbols, others = rows[0], rows[1:]
     if _are_counts(symbols):
         return
     for symbol in symbols:
@@ -666,14 +666,17 @@ def _check_poscar_head(rows: Sequence[list[str]]) -> None:
         )
 
 
-def _sites_of_poscar(rows: Sequence[list[str]]) -> tuple[list[list[str]], list[list[str]]]:
-    """Return the rows of coordinates, and what comes after them."""
-    first = next(place for place, row in enumerate(rows) if place > 2 and _are_counts(row))
-    while _are_counts(rows[first]):
+def _sites_of_poscar(lines: Sequence[str]) -> tuple[list[list[str]], Sequence[str]]:
+    """Return the coordinates of each site, and the lines after them: a density has millions."""
+    first = 5
+    while not _are_counts(lines[first].split()):
         first += 1
-    first += 2 if rows[first][0][0] in "sS" else 1  # selective dynamics
-    sites = list(takewhile(lambda row: row and row[0][0] in "+-.0123456789", rows[first:]))
-    return sites, list(rows[first + len(sites) :])
+    while _are_counts(lines[first].split()):
+        first += 1
+    first += 2 if lines[first].lstrip()[0] in "sS" else 1  # selective dynamics
+    rows = map(str.split, lines[first:])
+    sites = list(takewhile(lambda row: row and row[0][0] in "+-.0123456789", rows))
+    return sites, lines[first + len(sites) :]
 
 
 def _are_counts(tokens: Sequence[str]) -> bool:

@@ -128,6 +128,8 @@ def test_what_molecular_dynamics_writes_behind_a_poscar_is_passed_over():
             "expected element symbols in the POSCAR, got none",
         ),
         (POSCAR + " 0.5 0.5 0.5\n", "expected 2 lines of coordinates in the POSCAR.*got 3"),
+        ("GaN", "it is cut short, or some of it is missing"),
+        (POSCAR.partition(" Ga N")[0].strip(), "it is cut short, or some of it is missing"),
         (POSCAR + POSCAR, "got a POSCAR with another behind it"),
         (changed(POSCAR, " Ga N\n", " GA N\n"), "symbols on line 6 of the POSCAR, got 'GA'"),
         (changed(POSCAR, " Ga N\n", " X N\n"), "symbols on line 6 of the POSCAR, got 'X'"),
