@@ -35,7 +35,10 @@ _ORGANIC = rf"{_NOT_AFTER_ZERO}\.\d*(?=[^C]*C)(?=[^H]*H)[CHNOS\d()\[\]{{}}]*"
 _DECIMAL_BEFORE_SOLVENT = re.compile(
     rf"(?:\.\d*[(\[{{]?(?:{_SOLVENTS})(?:[)\]}}]\d*)?|{_ORGANIC})$"
 )
-_SPACE_BEFORE_PART = re.compile(r"\s+(?=\d+[A-Z(\[{])")  # "NaBr 2H2O"
+# "Na1.5 H1 C1 O3", as pymatgen writes it: an amount behind each element leaves nothing open.
+_WITH_ALL_AMOUNTS = re.compile(r"(?:[A-Z][a-z]?+[\d.]++\s*+)+")
+# "NaBr 2H2O", "NaI 0.5C3H6O"
+_SPACE_BEFORE_PART = re.compile(r"\s+(?=\d+(?:\.\d+)?[A-Z(\[{])")
 # "Fe(III)2O3", which pymatgen reads as FeI6O3.
 _OXIDATION_STATE = re.compile(r"\((?:I{1,3}|I?V|VI{1,3})\)")
 # "CaSO4·2H2O": unlike a full stop, these stand between the parts of an adduct and nothing else.
@@ -72,7 +75,8 @@ def read_formula(text: str) -> Composition:
     symbols = _SYMBOL.findall(formula)
     joined = "".join(_SPACE_BEFORE_PART.sub(".", formula).split())
     twice = _DECIMAL_BEFORE_SYMBOL.search(joined) and len(set(symbols)) < len(symbols)
-    if twice or _DECIMAL_BEFORE_SOLVENT.search(joined):
+    solvent = _DECIMAL_BEFORE_SOLVENT.search(joined) and not _WITH_ALL_AMOUNTS.fullmatch(formula)
+    if twice or solvent:
         raise CompositionError(
             f"{expected}: a dot is a decimal point here and a space nothing, so write an adduct "
             "such as a hydrate with brackets, as in 'CaSO4(H2O)2', and other formulas with each "

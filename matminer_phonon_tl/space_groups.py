@@ -37,7 +37,7 @@ def find_settings(names: Iterable[str], lattice: NDArray[np.float64]) -> list[in
     Returns
     -------
     list of int or None
-        Hall numbers as spglib takes them; None where a name is not known.
+        Hall numbers as spglib takes them; None where no symbol is known, or no number.
 
     Examples
     --------
@@ -45,10 +45,11 @@ def find_settings(names: Iterable[str], lattice: NDArray[np.float64]) -> list[in
     >>> find_settings(["P n m a", "62"], cell), find_settings(["F m -3 m"], cell)
     ([292], [])
     """
-    known = [_settings_by_name().get(_plain(name)) for name in names]
-    if None in known:
+    known = {name: _settings_by_name().get(_plain(name)) for name in names}
+    symbols = [found for name, found in known.items() if not name.strip().isdigit()]
+    if not any(symbols or known.values()):
         return None
-    settings = set(_SETTINGS).intersection(*known)  # type: ignore[arg-type]
+    settings = set(_SETTINGS).intersection(*filter(None, known.values()))
     metric = lattice @ lattice.T
     return [setting for setting in sorted(settings) if _fits(metric, setting)]
 

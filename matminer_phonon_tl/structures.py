@@ -9,14 +9,16 @@ import re
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import pairwise, takewhile, zip_longest
+from string import ascii_letters
 from typing import Any, NamedTuple
 
 import numpy as np
 from pymatgen.core import Composition, DummySpecies, IStructure, Lattice, Species, Structure
-from pymatgen.core.operations import SymmOp
+from pymatgen.core.operations import MagSymmOp, SymmOp
 
 from matminer_phonon_tl.atoms import is_atoms, structure_of_atoms
 from matminer_phonon_tl.exceptions import CompositionError, DataWarning
@@ -46,25 +48,27 @@ _MAGNETIC_KEY = re.compile(r"_space_group_(symop_)?magn.*", re.IGNORECASE)
 _ROUNDED = 1.01
 """Ratio up to which amounts of a CIF's formula may be off, where they have decimals."""
 _UNKNOWN = {"", "?", "."}
+_ELEMENTS = {*SYMBOLS, *ISOTOPES}
 _MAYBE_GROUP = re.compile(r"[BCHNOPS][HNOFS]")
 """Nihonium or NH3, cobalt or CO? Old programs wrote elements in capitals."""
 
 _BLOCK = re.compile(r"^[ \t]*data_(\S*)", re.MULTILINE | re.IGNORECASE)
 _NO_ATOMS = re.compile(
-    r"^[ \t]*loop_\s+(_\S+\s+)*?_atom_site_\S+\s+(_\S+\s+)*(\?\s+){3}", re.MULTILINE
+    r"^[ \t]*loop_\s++(?=(?:_\S++\s++)*?_atom_site_fract_)(?:_\S++\s++)++(?:\?\s++){3}",
+    re.MULTILINE | re.IGNORECASE,
 )
-"""A loop of nothing but question marks."""
+"""A loop of atoms with nothing but question marks; one of their displacements says nothing."""
 _HEAD = 2**16
 """Characters that tell what a file is."""
 _COMMENTS = r"\s*+(?:#[^\n]*+\n\s*+)*+"
-_NUMBER = r"[-+.\deEdD]+"
+_NUMBER = r"[-+.\deEdD]++"
 _BY_CONTENT = {
     "phonons": re.compile(
         r"^(phonopy|phono3py|phonon|force_constants|nqpoint|natom|mesh|displacements|unit_cell|"
         r"supercell_matrix|thermal_properties):",
         re.MULTILINE,
     ),
-    "cif": re.compile(rf"{_COMMENTS}data_\S*\s", re.IGNORECASE),
+    "cif": re.compile(rf"{_COMMENTS}data_[^\s,;|]*[ \n]", re.IGNORECASE),  # no header of a table
     "xsf": re.compile(rf"{_COMMENTS}(CRYSTAL|SLAB|POLYMER|ANIMSTEPS|DIM-GROUP|PRIMVEC)\b"),
     "extxyz": re.compile(r"\s*+\d+[ \t]*\n[^\n]*\blattice\s*=", re.IGNORECASE),
     "xyz": re.compile(rf"\s*+\d+[ \t]*\n[^\n]*\n\s*[A-Z][a-z]?(?:[ \t]+{_NUMBER}){{3}}"),
@@ -456,6 +460,12 @@ def _parse_cif(text: str, operations: list[SymmOp] | None) -> _Cif:
         def get_symops(self, data: Any) -> list[SymmOp]:
             return operations or super().get_symops(data)
 
+        # pymatgen asks for these wherever moments are written, also beside an ordinary group.
+        def get_magsymops(self, data: Any) -> list[MagSymmOp]:
+            return [MagSymmOp.from_symmop(each, 1) for each in operations or ()] or (
+                super().get_magsymops(data)
+            )
+
     parser: Any = Parser.from_str(text, occupancy_tolerance=_RESCALED, check_cif=False)
     (structure,) = parser.parse_structures(primitive=False, on_error="raise")
     (block,) = parser.as_dict().values()
@@ -467,18 +477,21 @@ def _check_elements(block: Mapping[str, Any], remarks: str) -> None:
     labels = block.get("_atom_site_label", ())
     symbols = block.get("_atom_site_type_symbol", ())
     for symbol in symbols:
-        letters = re.match(r"[A-Za-z]*", symbol)
-        if letters is None or letters[0].title() not in {*SYMBOLS, *ISOTOPES}:
+        if _letters(symbol).title() not in _ELEMENTS:
             raise _no_element(symbol)
     for label, symbol in re.findall(r"^(\S+) parsed as (\S+)", remarks, re.MULTILINE):
-        letters = re.match(r"[A-Za-z]*", label)
-        if letters is None or letters[0].lower() != symbol.lower():
+        if _letters(label).lower() != symbol.lower():
             raise _no_element(label)
     if _stated_formula(block) is None:
         for symbol, label in zip_longest(symbols or labels, labels, fillvalue=""):
             group = _MAYBE_GROUP.match(symbol)
             if group and not (symbols and label.upper().startswith(group[0])):
                 raise _no_element(symbol)
+
+
+def _letters(text: str) -> str:
+    """Return the letters that a symbol or label begins with: Fe of Fe2+."""
+    return text.removesuffix(text.lstrip(ascii_letters))
 
 
 def _is_rounded(formula: Composition, found: Composition) -> bool:
@@ -532,7 +545,7 @@ def _with_named_group(text: str, block: Mapping[str, Any], names: Mapping[str, s
     """Read a CIF with the operations of the one setting of a group that its cell has."""
     from pymatgen.io.cif import str2float
 
-    group = f"only the space group {short(max(names.values()))}"
+    group = f"only the space group {short(', '.join(sorted({*names.values()})))}"
     lengths = [str2float(block[f"_cell_length_{name}"]) for name in "abc"]
     angles = [str2float(block[f"_cell_angle_{name}"]) for name in ("alpha", "beta", "gamma")]
     settings = find_settings(names, Lattice.from_parameters(*lengths, *angles).matrix)
@@ -542,14 +555,17 @@ def _with_named_group(text: str, block: Mapping[str, Any], names: Mapping[str, s
             raise _no_operations(f"{group}, which is not known")
         return cif
     if not settings:
-        raise _no_operations(f"{group}, which does not fit the cell")
-    read = [_parse_cif(text, operations_of(setting)) for setting in settings]
-    if len(read) > 1:
-        whole = _stated_content(block)
-        read = [cif for cif in read if whole and _is_same(cif, whole)]
-    if len(read) != 1:
+        raise _no_operations(f"{group}, of which no setting fits the cell")
+    if len(settings) == 1:
+        return _parse_cif(text, operations_of(settings[0]))
+    whole, read = _stated_content(block), []
+    for setting in settings:
+        with suppress(ValueError):  # pymatgen's where sites coincide in a wrong setting
+            read.append(_parse_cif(text, operations_of(setting)))
+    same = [cif for cif in read if whole and _is_same(cif, whole)]
+    if len(same) != 1:
         raise _no_operations(f"{group}, of which {len(settings)} settings fit the cell")
-    return read[0]
+    return same[0]
 
 
 def _written_operations(block: Mapping[str, Any]) -> list[SymmOp]:
@@ -603,16 +619,15 @@ def _read_poscar(text: str) -> Structure:
         raise CompositionError(
             "expected one structure, got a trajectory (XDATCAR): give the structure that is meant"
         )
-    # Of comments, pymatgen knows only those after #.
-    title, scale, *lines = (line.split("!")[0] for line in text.split("\n"))
-    rows = [line.split() for line in lines]
-    _check_poscar_head(rows[3:6])
+    lines = re.sub("[!#].*", "", text).split("\n")
+    scale, head = lines[1].split(), [line.split() for line in lines[5:8]]
+    _check_poscar_head(head)
     # pymatgen takes one scale, and a volume (below 0) for one too where coordinates are Cartesian.
-    poscar = Poscar.from_str("\n".join([title, "1", *lines]), read_velocities=False)
+    poscar = Poscar.from_str("\n".join([lines[0], "1", *lines[2:]]), read_velocities=False)
     structure = poscar.structure
-    sites, rest = _sites_of_poscar(rows)
+    sites, rest = _sites_of_poscar(lines)
     only_flags = all(len(site) == 6 and {"T", "F"}.issuperset(site[3:]) for site in sites)
-    if not poscar.true_names or (only_flags and _are_counts(rows[3])):
+    if not poscar.true_names or (only_flags and _are_counts(head[0])):
         raise CompositionError(
             "expected element symbols in the POSCAR, got none: add the line of symbols above the "
             "numbers of atoms, such as 'Ga N'"
@@ -620,13 +635,14 @@ def _read_poscar(text: str) -> Structure:
     if len(sites) != len(structure):
         raise CompositionError(
             f"expected {len(structure)} lines of coordinates in the POSCAR, as many as its numbers "
-            f"of atoms say, got {len(sites)}: correct either"
+            f"of atoms say, got {len(sites)}: correct one of the two"
         )
-    if _BY_CONTENT["poscar"].search("\n".join(map(" ".join, rest))):
+    # Numbers of atoms stand above a word; what VASP writes behind the sites has none like that.
+    if any(word.lstrip()[:1].isalpha() and _are_counts(n.split()) for n, word in pairwise(rest)):
         raise CompositionError(
             "expected one structure, got a POSCAR with another behind it: give each its own file"
         )
-    factors = np.array(scale.split("#")[0].split(), dtype=np.float64)
+    factors = np.array(scale, dtype=np.float64)
     if factors.size == 1 and factors[0] < 0:
         factors = np.cbrt(-factors / structure.volume)
     structure.lattice = Lattice(structure.lattice.matrix * factors)  # keeps fractional coordinates
@@ -635,12 +651,11 @@ def _read_poscar(text: str) -> Structure:
 
 def _check_poscar_head(rows: Sequence[list[str]]) -> None:
     """Check the lines of symbols and of numbers of atoms, where there is the former."""
-    symbols, *others = rows
+    symbols, others = rows[0], rows[1:]
     if _are_counts(symbols):
         return
     for symbol in symbols:
-        letters = re.match(r"[A-Za-z]*", symbol)
-        if letters is None or letters[0] not in {*SYMBOLS, *ISOTOPES}:
+        if _letters(symbol) not in _ELEMENTS:
             raise CompositionError(
                 f"expected element symbols on line 6 of the POSCAR, got {short(symbol)}: correct it"
             )
@@ -651,14 +666,17 @@ def _check_poscar_head(rows: Sequence[list[str]]) -> None:
         )
 
 
-def _sites_of_poscar(rows: Sequence[list[str]]) -> tuple[list[list[str]], list[list[str]]]:
-    """Return the rows of coordinates, and what comes after them."""
-    first = next(place for place, row in enumerate(rows) if place > 2 and _are_counts(row))
-    while _are_counts(rows[first]):
+def _sites_of_poscar(lines: Sequence[str]) -> tuple[list[list[str]], Sequence[str]]:
+    """Return the coordinates of each site, and the lines after them: a density has millions."""
+    first = 5
+    while not _are_counts(lines[first].split()):
         first += 1
-    first += 2 if rows[first][0][0] in "sS" else 1  # selective dynamics
-    sites = list(takewhile(lambda row: row and row[0][0] in "+-.0123456789", rows[first:]))
-    return sites, list(rows[first + len(sites) :])
+    while _are_counts(lines[first].split()):
+        first += 1
+    first += 2 if lines[first].lstrip()[0] in "sS" else 1  # selective dynamics
+    rows = map(str.split, lines[first:])
+    sites = list(takewhile(lambda row: row and row[0][0] in "+-.0123456789", rows))
+    return sites, lines[first + len(sites) :]
 
 
 def _are_counts(tokens: Sequence[str]) -> bool:
@@ -701,7 +719,8 @@ def _read_cssr(text: str) -> Structure:
 def _read_res(text: str) -> Structure:
     """Read what AIRSS writes; pymatgen passes over symmetry and occupancies."""
     lattice = re.search(r"^LATT\s+(\S+)", text, re.MULTILINE)
-    occupancies = re.findall(r"^[A-Z]\S*[ \t]+\d+(?:[ \t]+\S+){3}[ \t]+(\S+)", text, re.MULTILINE)
+    _, _, atoms = text.partition("\nSFAC")
+    occupancies = re.findall(r"^[A-Z]\S*[ \t]+\d+(?:[ \t]+\S+){3}[ \t]+(\S+)", atoms, re.MULTILINE)
     if lattice is None or lattice[1] != "-1" or any(float(each) != 1 for each in occupancies):
         raise CompositionError(
             "expected a .res file of whole atoms without symmetry (LATT -1), as AIRSS writes it: "

@@ -358,7 +358,14 @@ def test_any_value_is_a_composition_or_refused(value):
         *("NaBr.2H2O", "CaO.2H2O", "BaO.6Fe2O3", "MgCl2.6 H2O", "MgCl2. 6H2O", "NaBr 2H2O"),
         # Pyridine, dimethylformamide, dimethyl sulfoxide, tetrahydrofuran, acetonitrile, urea.
         *("CoCl2.2C5H5N", "MgCl2.6C3H7NO", "PbI2.2C2H6OS", "PbI2.2(CH3)2SO", "ZrCl4.2C4H8O"),
-        *("LiCl.2C2H3N", "CdCl2.2CO(NH2)2", "CrCl3.6OH2", "CrCl3.6(OH2)", "CaCl\u2082.6H\u2082O"),
+        *(
+            "NaI 0.5C3H6O",
+            "LiCl.2C2H3N",
+            "CdCl2.2CO(NH2)2",
+            "CrCl3.6OH2",
+            "CrCl3.6(OH2)",
+            "CaCl\u2082.6H\u2082O",
+        ),
     ],
 )
 def test_adducts_with_a_full_stop_are_refused(formula):
@@ -390,6 +397,7 @@ def test_adducts_with_a_middle_dot_are_read(formula, written):
         ("Sn0.5 Pb0.5 H6 C1 I3 N1", 1),  # as pymatgen writes CH3NH3Pb0.5Sn0.5I3
         ("Cs0.1(CH3NH3)0.9PbI3", 0.9),
         ("K0.5Na0.5HCO3", 1),
+        ("Na1.5 H1 C1 O3", 1),
         ("Na0.5Na0.5Cl", 0),
     ],
 )

@@ -25,6 +25,9 @@ def names_of(*names):
         (["Fm3m"], CUBE, {523}),  # as before 1983
         (["F m -3 m"], BOX, set()),
         (["F -4 3 q"], CUBE, None),
+        (["F -4 3 q", "216"], CUBE, None),
+        (["F -4 3 q", "=F -4 2 3"], CUBE, {512}),  # a Hall symbol leaves nothing open
+        (["F d -3 m", "0", "=F 4"], CUBE, {525, 526}),
         (["F d -3 m"], CUBE, {525, 526}),
         (["F d -3 m :2"], CUBE, {526}),
         (["F d -3 m Z"], CUBE, {526}),  # as ICSD writes it

@@ -22,6 +22,7 @@ from tqdm.auto import tqdm
 from matminer_phonon_tl.cli.options import AsJson
 from matminer_phonon_tl.cli.output import plain, print_json, write_interval
 from matminer_phonon_tl.cli.tables import Column, check_table_path, write_table
+from matminer_phonon_tl.datasets.load import OF_THREE_WAVES
 from matminer_phonon_tl.exceptions import PhononTLError, PhononTLWarning
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 SOME_FAILED = 1
 MAX_TEMPERATURES = 10_000
 _OVER = {"all directions": "all directions", "path": "the path"}
-OF_THREE_WAVES = "km/s, mean of the three acoustic waves"
 _ENDINGS = re.compile(r"(\.(tar|tgz|zip|json|ya?ml|hdf5|gz|xz|lzma|bz2))+$")
 PREDICTED = {
     "phonon_bandgap": Column("phonon_bandgap", "cm-1", 0),

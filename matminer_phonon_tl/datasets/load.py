@@ -52,6 +52,8 @@ UNITS = {
     "heat_capacity_per_atom": "J/mol/K per mole of atoms",
 }
 """Unit of each column that has one; loaded frames carry it as ``df.attrs["units"]``."""
+OF_THREE_WAVES = "km/s, mean of the three acoustic waves"
+"""Unit of a speed of sound where no table around it says which mean it is."""
 
 SPEED_NOTE = (
     "The paper's speed of sound is to be trusted in cubic crystals only; in most others it is off "

@@ -311,7 +311,7 @@ def _leave_out_impossible(
     rows: NDArray[np.intp],
     left_out: _LeftOut,
 ) -> None:
-    """Leave out what no crystal has, and what the label's physics has no number for."""
+    """Leave out what no harmonic crystal has: no transform of the label has a number for it."""
     if label not in SETTINGS:
         return
     if label == "speed_of_sound":
@@ -328,7 +328,7 @@ def _leave_out_impossible(
     for place in np.flatnonzero(~inside & np.isfinite(values)).tolist():
         below = f" and below {most[place]:.4g}" if np.isfinite(most[place]) else ""
         detail = f"{values[place]:g} {unit}, expected above {least[place]:g}{below}"
-        left_out.add(int(rows[place]), label, "a value that no crystal has", detail)
+        left_out.add(int(rows[place]), label, "a value that no harmonic crystal has", detail)
     frame[label] = np.where(inside, values, np.nan)
 
 

@@ -7,7 +7,13 @@ import numpy as np
 import pandas as pd
 
 from matminer_phonon_tl.compositions import CompositionArray, composition_values
-from matminer_phonon_tl.datasets.load import KYOTO, NAME, UNITS, find_materials
+from matminer_phonon_tl.datasets.load import (
+    KYOTO,
+    NAME,
+    OF_THREE_WAVES,
+    UNITS,
+    find_materials,
+)
 from matminer_phonon_tl.formulas import write_formula
 
 _TYPES: dict[str, Any] = {
@@ -33,8 +39,6 @@ COLUMNS = ("row", *_TYPES)
 
 OF_THE_FORMULA = "J/mol/K per mole of the formula as given"
 """Unit of a heat capacity beside a formula."""
-OF_THREE_WAVES = "km/s, mean of the three acoustic waves"
-"""Unit of a speed of sound where no table around it says which mean it is."""
 
 
 def calculated_values(X: Any) -> pd.DataFrame:

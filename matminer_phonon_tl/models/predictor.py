@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 from matminer_phonon_tl.atoms import is_atoms
 from matminer_phonon_tl.blas import one_blas_thread
 from matminer_phonon_tl.compositions import CompositionArray, composition_values, is_missing
-from matminer_phonon_tl.datasets.load import UNITS
+from matminer_phonon_tl.datasets.load import OF_THREE_WAVES, UNITS
 from matminer_phonon_tl.exceptions import (
     CellSizeWarning,
     CompositionError,
@@ -31,7 +31,7 @@ from matminer_phonon_tl.featurizers.element_table import ElementTable
 from matminer_phonon_tl.formulas import short, write_formula
 from matminer_phonon_tl.models.cells import KnownCells, check_formula_units, read_cell
 from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
-from matminer_phonon_tl.models.known_values import OF_THE_FORMULA, OF_THREE_WAVES
+from matminer_phonon_tl.models.known_values import OF_THE_FORMULA
 from matminer_phonon_tl.models.materials import Materials
 from matminer_phonon_tl.models.phonon_regressor import LEAST_ROWS, PhononRegressor
 from matminer_phonon_tl.models.regressor_choice import default_classifier, regressor_of

@@ -97,7 +97,7 @@ def as_numbers(
         if len(refused):
             raise ScreeningError(
                 f"expected plain numbers with a decimal point in the column {name!r}, got "
-                f"{refused.iloc[0]!r}: write them as -1234.5, or compare and rank by others"
+                f"{refused.iloc[0]!r}: write them as -1234.5, or compare and rank by other columns"
             )
     return pa.array(values, from_pandas=True)
 

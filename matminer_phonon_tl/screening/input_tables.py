@@ -95,11 +95,12 @@ def json_document_chunks(content: bytes, name: str, how: Reading) -> Iterator[Ch
     try:
         document = parse_json(content, allow_nan=True)
         is_table = not is_phonons(document)
-        if is_table and isinstance(document, dict) and "columns" not in document:
-            # The answer of an API, and what pandas writes with orient="table".
-            data = document.get("data")
-            document = data if isinstance(data, list) else document
         found = _rows_of(document, how.formula) if is_table else None
+        data = document.get("data") if isinstance(document, dict) and is_table else None
+        if found is None and isinstance(data, list):
+            # The answer of an API, and what pandas writes with orient="table".
+            document = data
+            found = _rows_of(document, how.formula)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _no_table(name, error) from error
     if found is None:

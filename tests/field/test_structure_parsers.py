@@ -9,6 +9,7 @@ import io
 import json
 import lzma
 import re
+import time
 import warnings
 
 import numpy as np
@@ -18,6 +19,7 @@ from pymatgen.core import Lattice, Structure
 
 from matminer_phonon_tl.exceptions import CompositionError, DataWarning
 from matminer_phonon_tl.models.shipped import ShippedPredictors
+from matminer_phonon_tl.space_groups import find_settings, operations_of
 from matminer_phonon_tl.structures import find_format, split_structures, structure_of
 
 POSCAR = """Ga N
@@ -91,8 +93,9 @@ def cif(atoms, *, group=(), cell=(4.5, 4.5, 4.5, 90, 90, 90), columns="label typ
         .replace(" 0.00 2.25 2.25", " 0.00 2.25 1.125")
         .replace(" 2.25 2.25 0.00", " 4.50 2.25 0.00"),
         changed(POSCAR, " 1 1\n", " 1 1 ! two atoms\n", "Direct", "Direct ! or Cartesian"),
+        changed(POSCAR, " Ga N\n 1 1\n", " Ga N # symbols\n 1 1 # two atoms\n"),
     ],
-    ids=["volume and Cartesian", "three scales", "comments"],
+    ids=["volume and Cartesian", "three scales", "comments", "comments of Python"],
 )  # fmt: skip
 def test_scales_and_comments_of_a_poscar(text):
     """https://www.vasp.at/wiki/POSCAR: a negative scale is the volume, three are of x, y and z."""
@@ -100,6 +103,19 @@ def test_scales_and_comments_of_a_poscar(text):
     assert structure.volume == pytest.approx(4.5**3 / 4)
     np.testing.assert_allclose(structure[1].frac_coords, [0.25] * 3, atol=1e-9)
     assert structure.get_distance(0, 1) == pytest.approx(np.sqrt(3) / 4 * 4.5)
+
+
+def test_what_molecular_dynamics_writes_behind_a_poscar_is_passed_over():
+    """VASP's velocities were searched for another POSCAR for seconds, and those of a lattice found.
+
+    https://www.vasp.at/wiki/POSCAR: velocities of the lattice and its vectors, then of atoms.
+    """
+    rows = "  0.12345678E-02 -0.20054010E-02  0.10745440E-02\n" * 6
+    lattice = f"Lattice velocities and vectors\n 1\n{rows}Direct\n"
+    many = changed(POSCAR, " 1 1\n", " 200 200\n") + " 0.1 0.2 0.3\n" * 398
+    started = time.monotonic()
+    assert len(read(many + lattice + rows * 60, "CONTCAR")) == 400
+    assert time.monotonic() - started < 5.0
 
 
 @pytest.mark.parametrize(
@@ -112,6 +128,8 @@ def test_scales_and_comments_of_a_poscar(text):
             "expected element symbols in the POSCAR, got none",
         ),
         (POSCAR + " 0.5 0.5 0.5\n", "expected 2 lines of coordinates in the POSCAR.*got 3"),
+        ("GaN", "it is cut short, or some of it is missing"),
+        (POSCAR.partition(" Ga N")[0].strip(), "it is cut short, or some of it is missing"),
         (POSCAR + POSCAR, "got a POSCAR with another behind it"),
         (changed(POSCAR, " Ga N\n", " GA N\n"), "symbols on line 6 of the POSCAR, got 'GA'"),
         (changed(POSCAR, " Ga N\n", " X N\n"), "symbols on line 6 of the POSCAR, got 'X'"),
@@ -168,6 +186,11 @@ def test_what_other_formats_say_is_heard(name, text, sentence):
         read(text, name)
 
 
+def test_only_atoms_of_a_res_file_have_occupancies():
+    text = changed(RES, "CELL 1.0", "REM 1 of 2 structures here\nCELL 1")
+    assert read(text, "x.res").reduced_formula == "CsCl"
+
+
 @pytest.mark.parametrize(
     "atoms",
     [
@@ -215,13 +238,44 @@ def test_settings_of_a_group_are_told_apart(group):
         ({"name": "F4/mmm", "number": 139}, (4.5, 4.5, 6, 90, 90, 90), "which is not known"),
         ({"number": 14}, (5, 6, 7, 90, 100, 90), "'14', of which 3 settings fit the cell"),
         # A primitive cell with the name of its group: the centring made four atoms of each.
-        ({"name": "F m -3 m"}, (3.2, 3.2, 3.2, 60, 60, 60), "which does not fit the cell"),
-        ({"name": "P n m a", "number": 225}, (4, 5, 6, 90, 90, 90), "does not fit the cell"),
+        ({"name": "F m -3 m"}, (3.2, 3.2, 3.2, 60, 60, 60), "of which no setting fits the cell"),
+        (
+            {"name": "P n m a", "number": 225},
+            (4, 5, 6, 90, 90, 90),
+            "only the space group '225, P n m a', of which no setting fits the cell",
+        ),
+        # Beside a name that nobody knows, pymatgen chose one of two origins.
+        ({"name": "F d -3 m", "number": 0}, (5, 5, 5, 90, 90, 90), "of which 2 settings fit"),
+        ({"name": "F d -3 m", "hall": "F 4"}, (5, 5, 5, 90, 90, 90), "of which 2 settings fit"),
     ],
 )
 def test_a_space_group_that_leaves_the_crystal_open_is_refused(group, cell, sentence):
     with pytest.raises(CompositionError, match=sentence):
         read(cif(["C1 C 0.1 0.2 0.3"], group=group, cell=cell))
+
+
+def test_a_setting_in_which_sites_coincide_is_not_the_one():
+    """Of F d -3 m, 0 0 0 and 1/4 1/4 1/4 are one site with the first origin, two with the second.
+
+    International Tables A, group 227: 8a there, 16c and 32e here.
+    """
+    more = "_chemical_formula_sum 'Ni O2'\n_cell_formula_units_Z 16"
+    atoms = ["Ni1 Ni 0 0 0", "O1 O 0.25 0.25 0.25"]
+    structure = read(cif(atoms, group={"name": "F d -3 m"}, more=more))
+    assert structure.composition.as_dict() == {"Ni": 16, "O": 32}
+
+
+@pytest.mark.parametrize("are_written", [True, False])
+def test_moments_beside_an_ordinary_group_lose_no_atoms(are_written):
+    """pymatgen takes such a file for one of a magnetic group, of which it finds no operation."""
+    operations = operations_of(*find_settings(["F m -3 m"], np.eye(3)))
+    loop = ["loop_", "_symmetry_equiv_pos_as_xyz", *(f"'{o.as_xyz_str()}'" for o in operations)]
+    more = "\n".join(loop) if are_written else ""
+    atoms = ["Ni1 Ni 0 0 0", "O1 O 0.5 0.5 0.5", "loop_", "_atom_site_moment_label"]
+    atoms += [f"_atom_site_moment_crystalaxis_{axis}" for axis in "xyz"]
+    structure = read(cif([*atoms, "Ni1 1.7 0 0"], group={"name": "F m -3 m"}, more=more))
+    assert structure.composition.as_dict() == {"Ni": 4, "O": 4}
+    assert structure.site_properties["magmom"] is not None
 
 
 def test_operations_are_all_read():
@@ -296,6 +350,14 @@ def test_a_block_of_question_marks_is_passed_over_and_named(command, tmp_path):
     assert len(pd.read_csv("o.csv")) == 1
 
 
+def test_question_marks_for_displacements_hide_no_atoms():
+    """Templates of journals hold such loops; the block was passed over as one without atoms."""
+    unknown = ["loop_", "_atom_site_aniso_label"]
+    unknown += [f"_atom_site_aniso_U_{place}" for place in (11, 22, 33)]
+    atoms = ["Cs1 Cs 0 0 0", "Cl1 Cl 0.5 0.5 0.5", *unknown, "? ? ? ?"]
+    assert read(cif(atoms)).reduced_formula == "CsCl"
+
+
 def test_only_structures_of_a_document_are_predicted(command, tmp_path):
     """Of a calculation's document, every other field was a row: "InN" was one more material."""
     crystal = Structure(Lattice.cubic(4.2), ["Cs", "Cl"], [[0] * 3, [0.5] * 3]).as_dict()
@@ -364,6 +426,17 @@ def test_structures_come_from_standard_input_too(command, monkeypatch, kind, pac
         assert code == 0, err
         rows = json.loads(out) if out else pd.read_csv("o.csv").to_dict("records")
         assert [(row["formula"], row["based_on"]) for row in rows] == [("GaN", "structure")]
+
+
+def test_a_table_whose_first_column_is_named_data_is_no_cif(command, monkeypatch):
+    """From standard input "data_id,formula" began a block of a CIF."""
+    for separator in ",\t;|":
+        text = "data_id,formula\n1,GaN\n".replace(",", separator)
+        content = io.BufferedReader(io.BytesIO(text.encode()))
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(content))
+        code, _, err = command("screen", "-", "o.csv")
+        assert code == 0, err
+        assert pd.read_csv("o.csv")["formula"].tolist() == ["GaN"]
 
 
 @pytest.mark.parametrize(

@@ -274,6 +274,7 @@ RECORDS = [{"formula": "GaN", "x": 1}, {"formula": "NaCl", "x": 2}]
     [
         RECORDS,
         {"data": RECORDS, "meta": {"total_doc": 2}},  # as an API answers
+        {"formula": ["GaN", "NaCl"], "x": [1, 2], "data": [3, 4]},
         {"formula": ["GaN", "NaCl"], "x": [1, 2]},  # DataFrame.to_dict("list")
         *(
             json.loads(pd.DataFrame(RECORDS).to_json(orient=orient))
@@ -286,6 +287,12 @@ def test_json_is_read_in_every_form_that_names_its_columns(tmp_path, document):
     frame, errors = read_table(tmp_path / "x.json")
     assert frame[["composition", "x"]].to_numpy().tolist() == [["GaN", 1], ["NaCl", 2]]
     assert errors == {}
+
+
+def test_a_record_with_data_is_a_record(tmp_path):
+    """Of its list named "data" alone, nothing could be predicted."""
+    (tmp_path / "x.json").write_text('{"formula": "GaN", "data": [1, 2, 3]}')
+    assert read_table(tmp_path / "x.json")[0]["composition"].tolist() == ["GaN"]
 
 
 def test_a_list_of_formulas_in_json_is_read(tmp_path):

@@ -283,4 +283,4 @@ def test_what_no_crystal_has_is_left_out(label, unit, value, detail):
     read = TrainingTable.read(table, {label: unit})
     assert read.frame[label].notna().tolist() == [True, False, True]
     found = read.left_out[["row", "label", "reason", "detail"]].to_numpy().tolist()
-    assert found == [[1, label, "a value that no crystal has", detail]]
+    assert found == [[1, label, "a value that no harmonic crystal has", detail]]
