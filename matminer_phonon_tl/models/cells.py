@@ -194,6 +194,22 @@ class KnownCells:
         return cls(materials, groups)
 
 
+class KnownFormulas:
+    """Reduced formulas of materials, to find which others have one of them."""
+
+    def __init__(self, materials: Materials) -> None:
+        self._marks = np.unique(formula_marks(materials.flat))
+        self._keys = frozenset(formula_keys(materials.flat)[0])
+
+    def among(self, materials: Materials) -> NDArray[np.bool_]:
+        """Say which materials have a known formula."""
+        found = np.isin(formula_marks(materials.flat), self._marks)
+        maybe = np.flatnonzero(found)
+        keys, _ = formula_keys(materials.flat.take(maybe))
+        found[maybe] = [key in self._keys for key in keys]
+        return found
+
+
 def formula_marks(flat: FlatCompositions) -> NDArray[np.intp]:
     """Hash of each row's elements: rows with different hashes have different elements."""
     if not len(flat.counts):

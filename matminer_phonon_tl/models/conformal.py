@@ -8,7 +8,8 @@ their labels whatever the errors' distribution.
 
 The quantile is taken among materials that are about as far from their nearest training material as
 the new one is: with one quantile for all, intervals hold too often near the training materials and
-too seldom far from them.
+too seldom far from them. A crystal whose formula is trained on in another polymorph is near, and
+less like it than the spread believes: such ones have scores of their own.
 
 The quantile is computed here rather than by MAPIE because the model itself predicts the spread that
 scales a score; a test (``tests/models/test_conformal.py``) compares it with MAPIE's.
@@ -21,7 +22,7 @@ V. Vovk, A. Gammerman, G. Shafer, Algorithmic Learning in a Random World (Spring
 4.5, for the groups ("Mondrian" predictors).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, NamedTuple, Self
@@ -33,7 +34,8 @@ from matminer_phonon_tl.exceptions import ModelFormatError
 from matminer_phonon_tl.models.state import check_arrays
 
 LEAST_IN_GROUP, MOST_GROUPS = 200, 10
-"""Groups by distance: few enough to hold a quantile, many enough to follow the distance."""
+"""Groups by distance: few enough to hold a quantile, many enough to follow the distance. A level
+above 0.995 takes larger ones."""
 
 
 class Predicted(NamedTuple):
@@ -47,6 +49,39 @@ class Predicted(NamedTuple):
 
 Predict = Callable[[NDArray[np.intp], NDArray[np.intp]], Predicted]
 """Fits to the first rows; predicts the second."""
+
+
+Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
+"""Rows to train on, and rows to predict and score."""
+
+
+def formula_folds(
+    formulas: Sequence[str], *, n_scored: int, cv: int, random_state: Any
+) -> list[Fold]:
+    """Hold out whole formulas, in ``cv`` folds: what is predicted is new in every polymorph.
+
+    The first ``n_scored`` rows are scored: they come from the population that new materials are
+    expected to come from. The others are only trained on.
+    """
+    from sklearn.model_selection import GroupKFold
+
+    folds = GroupKFold(cv, shuffle=True, random_state=random_state)
+    splits = folds.split(np.empty(len(formulas)), groups=np.asarray(formulas))
+    return [(train, test[test < n_scored]) for train, test in splits]
+
+
+def polymorph_folds(
+    formulas: Sequence[str], *, n_scored: int, cv: int, random_state: Any
+) -> list[Fold]:
+    """Hold out single materials, and score those of which another polymorph is trained on."""
+    from sklearn.model_selection import KFold
+
+    named = np.asarray(formulas)
+    folds = KFold(cv, shuffle=True, random_state=random_state)
+    return [
+        (train, test[(test < n_scored) & np.isin(named[test], named[train])])
+        for train, test in folds.split(named)
+    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,32 +101,19 @@ class Calibration:
 
     @classmethod
     def held_out(
-        cls,
-        fit_and_predict: Predict,
-        labels: NDArray[np.float64],
-        formulas: Sequence[str],
-        *,
-        n_scored: int,
-        cv: int,
-        random_state: Any,
+        cls, fit_and_predict: Predict, labels: NDArray[np.float64], folds: Iterable[Fold]
     ) -> Self:
-        """Score the first ``n_scored`` rows by cross-validation; the others are only trained on.
-
-        ``fit_and_predict`` takes train and test rows and gives what is predicted of the latter.
-        Rows of one formula are held out together, in ``cv`` folds. The scored rows come from the
-        population that new materials are expected to come from.
-        """
-        from sklearn.model_selection import GroupKFold
-
-        folds = GroupKFold(cv, shuffle=True, random_state=random_state)
-        scores, distances = np.empty((2, n_scored))
-        for train, test in folds.split(labels, groups=np.asarray(formulas)):
-            scored = test[test < n_scored]
-            if len(scored):
-                found = fit_and_predict(train, scored)
-                scores[scored] = np.abs(labels[scored] - found.mean) / found.spread
-                distances[scored] = found.distance
-        order = np.argsort(distances, kind="stable")
+        """Score rows by cross-validation; ``folds`` holds each scored row once."""
+        found = [(test, fit_and_predict(train, test)) for train, test in folds if len(test)]
+        if not found:
+            return cls.none()
+        rows = np.concatenate([test for test, _ in found])
+        mean, spread, distances = (
+            np.concatenate(of_folds)
+            for of_folds in zip(*(predicted for _, predicted in found), strict=True)
+        )
+        scores = np.abs(labels[rows] - mean) / spread
+        order = np.lexsort((rows, distances))
         return cls(scores[order], distances[order])
 
     def reach(self, level: Any, distances: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -107,7 +129,8 @@ class Calibration:
             raise ValueError(
                 "expected a model with intervals, got one fitted with intervals=False: fit it anew"
             )
-        n_groups = min(max(len(self.scores) // LEAST_IN_GROUP, 1), MOST_GROUPS)
+        least = max(LEAST_IN_GROUP, float(level) / (1.0 - float(level)))
+        n_groups = min(max(int(len(self.scores) // least), 1), MOST_GROUPS)
         groups = np.array_split(np.arange(len(self.scores)), n_groups)
         n = len(groups[-1])  # the smallest
         if np.ceil((n + 1) * float(level)) > n:
@@ -133,12 +156,12 @@ class Calibration:
         return {"scores": self.scores, "distances": self.distances}
 
     @classmethod
-    def from_state(cls, state: dict[str, Any], *, wanted: bool) -> Self:
-        """Rebuild from :meth:`get_state`; ``wanted`` says whether there are intervals."""
+    def from_state(cls, state: dict[str, Any], *, wanted: bool | None = None) -> Self:
+        """Rebuild from :meth:`get_state`; ``wanted`` says whether there must be scores."""
         fields = dict.fromkeys(("scores", "distances"), (np.float64, ("n_scores",)))
         n_scores = check_arrays(state, "a calibration", fields)["n_scores"]
         scores, distances = state["scores"], state["distances"]
-        if bool(n_scores) != wanted:
+        if wanted is not None and bool(n_scores) != wanted:
             raise ModelFormatError(
                 "expected scores of held-out rows just where there are intervals"
             )

@@ -13,7 +13,14 @@ from matminer_phonon_tl.compositions import composition_values
 from matminer_phonon_tl.exceptions import ModelFormatError, TrainingError
 from matminer_phonon_tl.featurizers.analogues import ANALOGUE_COLUMNS, AnalogueDescriptors
 from matminer_phonon_tl.files import data_hash
-from matminer_phonon_tl.models.conformal import Calibration, Predicted
+from matminer_phonon_tl.models.cells import KnownFormulas
+from matminer_phonon_tl.models.conformal import (
+    LEAST_IN_GROUP,
+    Calibration,
+    Predicted,
+    formula_folds,
+    polymorph_folds,
+)
 from matminer_phonon_tl.models.kernel_ensemble import MEMBERS, KernelEnsemble
 from matminer_phonon_tl.models.kernel_machine import HYPERPARAMETER_ROWS
 from matminer_phonon_tl.models.materials import Materials, check_target, descriptor_labels
@@ -101,7 +108,11 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
     polymorphs_ : PolymorphLabels or None
         Labels of formulas that several training materials have; None with ``use_structure``.
     calibration_ : Calibration
-        Held-out residuals over predicted spread; empty without ``intervals``.
+        Held-out residuals over predicted spread, whole formulas held out; empty without
+        ``intervals``.
+    polymorph_calibration_ : Calibration
+        The same of materials held out alone, of whose formula others are trained on: intervals of
+        such structures rest on it. Empty without ``use_structure`` and where they are few.
     non_negative_ : bool
         No training label was negative.
     n_features_in_ : int
@@ -187,10 +198,11 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         # Single precision, so that a file restores the same model.
         D = D.astype(np.float32).astype(np.float64)
         self.ensemble_ = KernelEnsemble.fit(self.members, transform, D, labels, materials)
-        self.calibration_ = Calibration.none()
+        self.calibration_ = self.polymorph_calibration_ = Calibration.none()
         if self.intervals:
-            self.calibration_ = self._calibrate(D, labels, materials, n_scored)
+            self._calibrate(D, labels, materials, n_scored)
         self._training_materials = materials
+        self._trained_formulas = KnownFormulas(materials)
         # A structure is one polymorph; a composition stands for all.
         self.polymorphs_ = None
         if not self.use_structure:
@@ -261,6 +273,9 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         if level is None:
             return RankedPrediction(mean, std, std, std, rank)
         factor = self.calibration_.reach(level, distance)
+        if len(self.polymorph_calibration_.scores):
+            known = self._trained_formulas.among(materials)
+            factor[known] = self.polymorph_calibration_.reach(level, distance[known])
         least, most = label_bounds(
             self.ensemble_.transform, materials, non_negative=self.non_negative_
         )
@@ -364,7 +379,8 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         labels: NDArray[np.float64],
         materials: Materials,
         n_scored: int,
-    ) -> Calibration:
+    ) -> None:
+        """Score new formulas, and structures of formulas that are trained on in another one."""
         whole = self.ensemble_
         # Hyperparameters found on a small share of the rows, and held by their prior, cannot
         # remember the others; of a small training set they can.
@@ -376,14 +392,14 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
             )
             return fold.predict(D[test], materials.take(test))
 
-        return Calibration.held_out(
-            fit_and_predict,
-            labels,
-            materials.reduced_formulas(),
-            n_scored=n_scored,
-            cv=self.cv,
-            random_state=self.random_state,
-        )
+        formulas = materials.reduced_formulas()
+        options: Any = {"n_scored": n_scored, "cv": self.cv, "random_state": self.random_state}
+        folds = formula_folds(formulas, **options)
+        self.calibration_ = Calibration.held_out(fit_and_predict, labels, folds)
+        if self.use_structure:
+            folds = polymorph_folds(formulas, **options)
+            if sum(len(test) for _, test in folds) >= LEAST_IN_GROUP:
+                self.polymorph_calibration_ = Calibration.held_out(fit_and_predict, labels, folds)
 
     def _json_params(self) -> dict[str, Any]:
         """Leave a source that is a table behind: what was taken from it is in the state."""
@@ -410,7 +426,11 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
             if relatives is None
             else {**relatives.get_params(), "library": relatives.get_library()},
             "training_data": self.training_data_,
-            **({} if self.polymorphs_ is None else {"polymorphs": self.polymorphs_.get_state()}),
+            **(
+                {"polymorph_calibration": self.polymorph_calibration_.get_state()}
+                if self.polymorphs_ is None
+                else {"polymorphs": self.polymorphs_.get_state()}
+            ),
         }
 
     def __getstate__(self) -> dict[str, Any]:
@@ -439,7 +459,11 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         check_arrays(
             state,
             "a regressor",
-            {"calibration": dict, "non_negative": bool, "training_data": dict},
+            {
+                **dict.fromkeys(("calibration", "training_data"), dict),
+                "polymorph_calibration" if model.use_structure else "polymorphs": dict,
+                "non_negative": bool,
+            },
         )
         calibration = Calibration.from_state(state["calibration"], wanted=bool(model.intervals))
         n_features = len(model.descriptor_labels())
@@ -452,12 +476,15 @@ class PhononRegressor(RegressorMixin, BaseEstimator, JSONModel):
         D = np.hstack([described, state["more_descriptors"]]).astype(np.float64)
         ensemble = KernelEnsemble.from_state(state, model.members, transform, D)
         model._training_materials = materials
+        model._trained_formulas = KnownFormulas(materials)
         model.relatives_ = _read_relatives(state["relatives"], wanted=bool(model.analogues))
         model.ensemble_ = ensemble
         model.calibration_ = calibration
-        model.polymorphs_ = None
-        if not model.use_structure:
-            check_arrays(state, "a regressor", {"polymorphs": dict})
+        model.polymorphs_, model.polymorph_calibration_ = None, Calibration.none()
+        if model.use_structure:
+            near = Calibration.from_state(state["polymorph_calibration"])
+            model.polymorph_calibration_ = near
+        else:
             known = PolymorphLabels.from_state(state["polymorphs"], by_cell=model._by_cell)
             model.polymorphs_ = known
         model.non_negative_ = state["non_negative"]

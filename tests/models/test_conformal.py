@@ -5,7 +5,13 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from matminer_phonon_tl.exceptions import ModelFormatError
-from matminer_phonon_tl.models.conformal import LEAST_IN_GROUP, Calibration, Predicted
+from matminer_phonon_tl.models.conformal import (
+    LEAST_IN_GROUP,
+    Calibration,
+    Predicted,
+    formula_folds,
+    polymorph_folds,
+)
 
 
 def of_one_group(scores):
@@ -59,6 +65,15 @@ def test_groups_hold_enough_scores():
     assert few.reach(0.5, np.array([0.0, 1e9])).tolist() == [3.0, 3.0]
 
 
+def test_a_high_level_takes_larger_groups():
+    calibration = Calibration(np.arange(600.0), np.arange(600.0))
+    far = np.array([1e9])
+    assert calibration.reach(0.99, far) > calibration.reach(0.9, far)
+    assert calibration.reach(0.998, far) == 599  # one group: of 200 the largest promises 0.995
+    with pytest.raises(ValueError, match=r"at most 0\.9983 with 600"):
+        calibration.reach(0.999, far)
+
+
 def test_the_rank_is_the_share_that_lies_as_far():
     calibration = Calibration(np.ones(4), np.array([0.0, 1.0, 1.0, 2.0]))
     assert calibration.rank(np.array([0.0, 0.5, 1.0, 2.0, 2.1])).tolist() == [
@@ -80,12 +95,24 @@ def test_formulas_are_held_out_whole_and_helpers_have_no_score():
         seen.extend(test)
         return Predicted(np.zeros(len(test)), np.full(len(test), 2.0), -1.0 * test)
 
-    found = Calibration.held_out(
-        fit_and_predict, np.arange(8.0), formulas, n_scored=6, cv=3, random_state=0
-    )
+    folds = formula_folds(formulas, n_scored=6, cv=3, random_state=0)
+    found = Calibration.held_out(fit_and_predict, np.arange(8.0), folds)
     assert sorted(seen) == list(range(6))
     assert found.scores.tolist() == [2.5, 2.0, 1.5, 1.0, 0.5, 0.0]
     assert found.distances.tolist() == [-5, -4, -3, -2, -1, 0]
+
+
+def test_polymorphs_are_scored_where_another_one_is_trained_on():
+    formulas = np.array(["A", "A", "B", "C", "C", "C", "D", "A", "D"])
+    scored = []
+    for train, test in polymorph_folds(formulas, n_scored=7, cv=3, random_state=0):
+        assert not set(train) & set(test)
+        assert set(formulas[test]) <= set(formulas[train])
+        scored.extend(test.tolist())
+    assert len(scored) == len(set(scored)) >= 3
+    assert set(scored) <= {0, 1, 3, 4, 5, 6}  # not B, of which there is one; the last two help
+    nothing = Calibration.held_out(None, np.arange(9.0), [(np.arange(9), np.arange(0))])
+    assert not len(nothing.scores)
 
 
 def test_what_cannot_be_promised_is_refused():

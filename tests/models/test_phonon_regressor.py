@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from pymatgen.core import Structure
 from sklearn.base import clone
 from sklearn.model_selection import KFold
 
@@ -166,6 +167,34 @@ def test_round_trip_is_exact(fitted, tmp_path):
         fitted.predict_interval(asked), restored.predict_interval(asked), strict=True
     ):
         assert np.array_equal(ours, theirs)
+
+
+def test_polymorphs_of_trained_formulas_have_intervals_of_their_own(gapped, monkeypatch, tmp_path):
+    """A crystal of a trained formula has the reach of such ones, any other the usual one."""
+    monkeypatch.setattr(module, "LEAST_IN_GROUP", 2)
+    y = gapped["speed_of_sound"].to_numpy()
+    assert gapped["formula"].duplicated().any()
+    model = make_regressor("speed_of_sound", structure=True, random_state=0).fit(gapped, y)
+    assert 2 <= len(model.polymorph_calibration_.scores) < len(gapped) / 2
+    near = model.polymorph_calibration_ = Calibration(np.full(99, 7.0), np.ones(99))
+    save_model(model, tmp_path / "model.json.gz")
+
+    known = Structure.from_dict(gapped["structure"].iloc[0].as_dict())
+    known.apply_strain([0.0, 0.0, 0.01])
+    new = known.copy()
+    new.replace_species({new[0].specie: "Cs"})
+    for each in (model, load_model(tmp_path / "model.json.gz")):
+        found = each.predict_ranked([known, new])
+        half = np.maximum(found.upper - found.mean, found.mean - found.lower) / found.std
+        assert half[0] == pytest.approx(7.0)
+        assert half[1] == pytest.approx(each.calibration_.reach(0.9, np.full(2, np.inf))[1])
+        assert np.array_equal(each.polymorph_calibration_.scores, near.scores)
+
+    damaged = Calibration(np.ones(2), np.array([2.0, 1.0])).get_state()
+    with pytest.raises(ModelFormatError, match="ascending"):
+        PhononRegressor.from_state(
+            {**model.get_state(), "polymorph_calibration": damaged}, **model.get_params()
+        )
 
 
 @pytest.mark.parametrize(
