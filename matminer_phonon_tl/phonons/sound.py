@@ -12,6 +12,7 @@ from scipy import constants
 from matminer_phonon_tl.exceptions import DataWarning, PhononDocumentError, UnstableStructureError
 from matminer_phonon_tl.phonons.bands import PhononBands
 from matminer_phonon_tl.phonons.calculation import PhononCalculation
+from matminer_phonon_tl.phonons.documents import empty_width
 from matminer_phonon_tl.phonons.force_constants import ForceConstantPhonons, hemisphere
 from matminer_phonon_tl.phonons.reading import calculation_of
 from matminer_phonon_tl.phonons.stability import require_stable
@@ -31,6 +32,8 @@ r"""Between which :func:`relative_stiffness` lies: 0.06 (AsF5) to 6.5 (PtO2) in 
 of the Kyoto set, with a median of 0.97."""
 _COULOMB = 1e31 * constants.e**2 / (4.0 * np.pi * constants.epsilon_0)
 """e^2 / (4 pi epsilon_0), GPa Angstrom^4."""
+_VACUUM = 8.0
+"""Angstrom. No crystal's widest gap between layers, of one atom's plane to the next, comes near."""
 _SLOWEST = 0.3  # km/s; slower waves are noise, and imaginary ones of this size too
 _PRINTED = 1e-4  # twice what four digits leave open of each component of two wave vectors
 
@@ -167,11 +170,25 @@ def speed_of_sound(
 
 
 def warn_of_speed(mean: float, structure: "Structure | None") -> None:
-    """Warn of a mean speed of sound, km/s, that no crystal has, or none so light and dense."""
+    """Warn of a mean speed of sound, km/s, that no crystal has, or none so light and dense.
+
+    Warn too where it is of a layer in vacuum.
+    """
+    if np.isnan(mean):
+        return
+    if structure is not None and (width := empty_width(structure)) > _VACUUM:
+        warnings.warn(
+            f"{structure.reduced_formula} has {width:.1f} Angstrom without atoms across its cell, "
+            "as a layer or a molecule in vacuum: a mean speed of sound and a Debye temperature, "
+            "which take it for a crystal, say little of it; sound_velocities gives the speed of "
+            "each wave along the lines of a band structure",
+            DataWarning,
+            stacklevel=3,
+        )
     low, high = PLAUSIBLE_SPEEDS
-    if mean < low or mean > high:  # not where it is NaN
+    if mean < low or mean > high:
         what = f"no crystal's lies outside {low:g} to {high:g} km/s"
-    elif structure is not None and not np.isnan(mean):
+    elif structure is not None:
         low, high = PLAUSIBLE_STIFFNESS
         stiffness = relative_stiffness(mean, structure)
         if low <= stiffness <= high:
