@@ -42,6 +42,12 @@ def read_points(document: dict[str, Any], name: str) -> dict[str, Any]:
             f"expected a weight of each wave vector in {name}, as phonopy writes them, found none "
             "(phonopy-gruneisen writes such a file); give the mesh.yaml of one volume"
         )
+    of_zone = {"mesh", "npath", "segment_nqpoint"} & document.keys()
+    if not of_zone and not any("distance" in point for point in points):
+        raise PhononDocumentError(
+            f"expected bands along lines or a mesh in {name}, got wave vectors that are neither, "
+            "as in qpoints.yaml; run phonopy with --band or --mesh, or give force constants"
+        )
     found = {name: value for name, value in document.items() if name != "phonon"}
     found["qpoints"] = [point["q-position"] for point in points]
     found["frequency"] = [[band["frequency"] for band in point["band"]] for point in points]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _WINDOW = 0.2
 _MIN_POINTS = 4
 _OPTICAL_MARGIN = 0.9
+_NEAR = 0.1  # of a segment; there the sine of a chain is 0.4 % below its tangent
 _COLLINEAR = 1e-4
 PLAUSIBLE_SPEEDS = (0.3, 25.0)
 """km/s. No crystal has a mean speed of sound outside; the shipped sets hold 0.7 to 14."""
@@ -305,6 +306,7 @@ def _lines(calculation: PhononCalculation) -> PhononBands:
 def sound_velocities_of(bands: PhononBands) -> list[SoundVelocity]:
     """As :func:`sound_velocities`, of bands that have been read."""
     require_stable(bands, "a speed of sound")
+    segments = list(gamma_segments(bands))
     found = [
         SoundVelocity(
             label=segment.label,
@@ -313,7 +315,7 @@ def sound_velocities_of(bands: PhononBands) -> list[SoundVelocity]:
             speed=_speed(segment, branch, n_points),
             n_points=n_points,
         )
-        for segment in gamma_segments(bands)
+        for segment in segments
         for n_points in [_window(segment)]
         for branch in range(3)
     ]
@@ -321,6 +323,14 @@ def sound_velocities_of(bands: PhononBands) -> list[SoundVelocity]:
         raise PhononDocumentError(
             f"expected a path with a segment that touches Gamma, got {len(bands.q_fractional)} "
             "wave vectors without one; compute the bands along a path that starts there"
+        )
+    if coarse := [segment.label for segment in segments if _is_coarse(segment)]:
+        warnings.warn(
+            f"the speeds of sound along {len(coarse)} of {len(segments)} lines, {coarse[0]} for "
+            "instance, are the frequency over the wave vector of one point far from Gamma, which "
+            "is most often too low: compute the bands at more points on each line, such as 51",
+            DataWarning,
+            stacklevel=3,
         )
     return found
 
@@ -465,6 +475,11 @@ def _is_farther(offsets: NDArray[np.float64], line: list[int], index: int, round
     along = offsets[index] / distance
     across = offsets[line] - np.outer(offsets[line] @ along, along)
     return bool(np.linalg.norm(across, axis=1).max() <= max(_COLLINEAR * distance, rounding))
+
+
+def _is_coarse(segment: GammaSegment) -> bool:
+    """Return whether one wave vector, and not near Gamma, tells the speeds."""
+    return _window(segment) == 1 and bool(segment.distance[1] > _NEAR * segment.distance[-1])
 
 
 def _window(segment: GammaSegment) -> int:

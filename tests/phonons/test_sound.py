@@ -340,3 +340,17 @@ def test_a_layer_in_vacuum_is_said(height, said, shift):
     about = [str(each.message) for each in caught if "without atoms" in str(each.message)]
     assert len(about) == said
     assert all("C has 15.0 Angstrom without atoms across its cell" in each for each in about)
+
+
+@pytest.mark.parametrize(("n_q", "said"), [(2, True), (5, False), (41, False)])
+def test_speeds_of_one_point_far_from_gamma_are_said(n_q, said):
+    """Of two points on each line of NaCl came 1.97 km/s, of 51 points 3.15, phonopy's slope."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        speed = speed_of_sound(diatomic_chain(n_q=n_q))
+    about = [
+        str(each.message) for each in caught if "1 of 1 lines, Gamma-X for" in str(each.message)
+    ]
+    assert len(about) == said
+    expected = speed_of_sound(diatomic_chain(n_q=201))
+    assert speed == pytest.approx(expected, rel=0.01) or said
