@@ -164,8 +164,8 @@ class _FolderReader:
         if not parameters:  # such as phonopy_params_NaCl.yaml.xz
             parameters = sorted(
                 path
-                for path in self.folder.glob("phonopy*.yaml*")
-                if plain_name(path).endswith(".yaml")
+                for path in self.folder.glob("phonopy*.y*ml*")
+                if plain_name(path).endswith((".yaml", ".yml"))
             )[:1]
         forces = named or self.newest(*FORCES)
         if parameters or forces:

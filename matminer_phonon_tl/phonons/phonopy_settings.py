@@ -19,6 +19,7 @@ _CENTRINGS = {"AUTO", "P", "F", "I", "A", "C", "R"}
 
 def read_settings(text: str) -> dict[str, str]:
     """Return the settings of a phonopy.conf, their names in capitals."""
+    text = re.sub(r"\+\+\+\s*\n", " ", text)  # a line that goes on in the next
     lines = (line.split("#")[0].split("=", 1) for line in text.splitlines())
     return {name.strip().upper(): value.strip() for name, *rest in lines for value in rest}
 

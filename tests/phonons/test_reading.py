@@ -550,6 +550,19 @@ def test_masses_of_a_conf_file_are_taken(folders, tmp_path, form):
     assert found.source.endswith(", mesh.conf")
 
 
+def test_lines_of_a_conf_file_may_go_on(folders, expected, tmp_path):
+    """phonopy's +++ at the end of a line."""
+    shutil.copytree(folders / "conf", tmp_path, dirs_exist_ok=True)
+    text = CONF.replace("DIM = 2 2 2", "DIM = 2 0 0 +++\n0 2 0 +++  \n  0 0 2")
+    (tmp_path / "mesh.conf").write_text(text)
+    assert_same(phonon_properties(tmp_path), expected)
+
+
+def test_a_folder_with_yml(folders, expected, tmp_path):
+    shutil.copy(folders / "params" / "phonopy_params.yaml", tmp_path / "phonopy.yml")
+    assert_same(phonon_properties(tmp_path), expected)
+
+
 def test_conf_files_that_state_nothing_are_no_source(folders, tmp_path):
     shutil.copytree(folders / "disp", tmp_path, dirs_exist_ok=True)
     for number in (2, 3):
