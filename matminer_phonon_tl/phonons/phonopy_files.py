@@ -70,6 +70,7 @@ _CONF_NAMES = {
     "FREQUENCY_CONVERSION_FACTOR",
 }
 _CHARGE_TOLERANCE = 0.1  # elementary charges; of the dielectric tensor, which is larger, too
+_SAME_DISPLACEMENT = 1e-3  # in the calculator's unit of length
 _LATER = 1.0  # seconds between two files that were written one after the other
 
 
@@ -514,7 +515,9 @@ class _FolderReader:
         if masses := self._settings({"MASS"}).get("MASS"):
             phonon.masses = read_masses(masses, len(phonon.primitive))
         if forces is not None and plain_name(forces) == FORCES[0]:
-            dataset = _read_forces(self.plain(forces), len(phonon.supercell))
+            planned, dataset = dataset, _read_forces(self.plain(forces), len(phonon.supercell))
+            if planned is not None:
+                _warn_of_displacements(planned, dataset)
         elif forces is not None:
             as_it_is = partial(make, primitive_matrix=np.eye(3)) if primitive is None else None
             constants = _read_constants(self.plain(forces), phonon, as_it_is)
@@ -710,6 +713,26 @@ def _read_constants(path: Path, phonon: Any, as_it_is: Any) -> Any:
         if as_it_is is None:
             raise
         return select_and_extract_force_constants(as_it_is(), force_constants_filename=path)
+
+
+def _warn_of_displacements(planned: Any, done: Any) -> None:
+    """Warn where forces are of other displacements than those of the cell's own file."""
+    first, second = map(_displacements, (planned, done))
+    if first.shape != second.shape or np.abs(first - second).max(initial=0.0) > _SAME_DISPLACEMENT:
+        warnings.warn(
+            f"{FORCES[0]} has other displacements than the phonopy file beside it, as forces of "
+            "another supercell or crystal have: check that they belong together",
+            DataWarning,
+            stacklevel=2,
+        )
+
+
+def _displacements(dataset: Any) -> NDArray[np.float64]:
+    """Return displacements of all atoms, or the displaced atoms before theirs."""
+    if "displacements" in dataset:
+        return np.asarray(dataset["displacements"], dtype=float)
+    atoms = dataset.get("first_atoms") or []
+    return np.array([[atom["number"], *atom["displacement"]] for atom in atoms], dtype=float)
 
 
 def _produce_constants(phonon: Any, dataset: Any) -> None:

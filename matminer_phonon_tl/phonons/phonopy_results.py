@@ -183,7 +183,7 @@ def warn_of_coarse_mesh(
     enough, what = (_HEAT_EDGE, "heat capacity") if beside_lines else (_GAP_EDGE, "gap")
     if edge < enough:
         warnings.warn(
-            f"the mesh of {name} has {n_points:.0f} wave vectors in the whole zone, those of a "
+            f"the mesh of {name} has {n_points:.0f} wave vector(s) in the whole zone, those of a "
             f"supercell of {edge:.1f} Angstrom, which is coarse for the {what}: compute it of "
             f"{enough:g} Angstrom or more, or give force constants",
             DataWarning,

@@ -591,6 +591,28 @@ def test_charges_of_another_crystal_are_noticed(folders, tmp_path, form, change)
         phonon_properties(tmp_path)
 
 
+@pytest.mark.parametrize("change", ["atom", "length", "number", None])
+def test_forces_of_another_supercell_are_noticed(folders, tmp_path, change):
+    """Forces from 2 x 2 x 2 cells, with the file of 4 x 2 x 1 ones, made NaCl unstable."""
+    shutil.copytree(folders / "disp", tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "phonopy_disp.yaml"
+    document = yaml.safe_load(path.read_text())
+    first, *others = document["displacements"]
+    if change == "atom":
+        first["atom"] += 1
+    elif change == "length":
+        first["displacement"] = [2.0 * x for x in first["displacement"]]
+    elif change == "number":
+        document["displacements"] = others
+    path.write_text(yaml.safe_dump(document))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DataWarning)
+        phonon_properties(tmp_path)
+    said = [str(each.message) for each in caught if each.category is DataWarning]
+    assert len(said) == (change is not None)
+    assert all(each.startswith("FORCE_SETS has other displacements than") for each in said)
+
+
 @pytest.mark.parametrize(
     ("divisions", "lines", "what"),
     [(1, False, "gap"), (4, False, "gap"), (1, True, "heat capacity"), (4, True, None),
@@ -611,7 +633,7 @@ def test_a_coarse_mesh_is_said(folders, tmp_path, divisions, lines, what, ending
     said = [str(each.message) for each in caught if each.category is DataWarning]
     assert len(said) == (what is not None)
     if what is not None:
-        assert f"has {divisions**3} wave vectors in the whole zone" in said[0]
+        assert f"has {divisions**3} wave vector(s) in the whole zone" in said[0]
         assert f"coarse for the {what}: compute it of" in said[0]
 
 
