@@ -1,14 +1,15 @@
 """One phonon calculation as it was read: force constants, bands along lines, a mesh, a density."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from matminer_phonon_tl.exceptions import PhononDocumentError
+from matminer_phonon_tl.exceptions import PhononDocumentError, PhononTLError
 from matminer_phonon_tl.phonons.bands import PhononBands, joined_bands, read_bands
-from matminer_phonon_tl.phonons.density import PhononDensity, read_dos
+from matminer_phonon_tl.phonons.density import PhononDensity, read_dos, warn_of_other_bands
 from matminer_phonon_tl.phonons.force_constants import (
     ForceConstantPhonons,
     PhononMesh,
@@ -66,7 +67,11 @@ class PhononCalculation:
         structure = self.given_structure
         if structure is None and self.bands_document is not None and self.bands is not None:
             structure = self.bands.structure
-        return read_dos(self.dos_document, unit=self.unit, structure=structure)
+        found = read_dos(self.dos_document, unit=self.unit, structure=structure)
+        if self.bands_document is not None:
+            with suppress(PhononTLError):  # what is wrong with the bands, they say themselves
+                warn_of_other_bands(found, float(np.max(self.zone.frequencies)))
+        return found
 
     @cached_property
     def mesh(self) -> PhononMesh | None:

@@ -1,5 +1,6 @@
 """A phonon density of states in THz, normalised, read from any common form of document."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matminer_phonon_tl.exceptions import PhononDocumentError
+from matminer_phonon_tl.exceptions import DataWarning, PhononDocumentError
 from matminer_phonon_tl.phonons.documents import finite_array, one_structure
 from matminer_phonon_tl.phonons.frequencies import establish_unit, unit_in_thz
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 _DOS_NORM_TOLERANCE = 0.05
+_SAME_TOP = 1.25  # times; a density without the field of polar modes ends 15 % below the bands
 _NEGATIVE_DENSITY_TOLERANCE = 1e-3
 
 
@@ -82,6 +84,19 @@ def read_dos(
         imaginary_fraction=_negative_share(frequencies, densities) / (3.0 * n_atoms),
         document_unit=established,
     )
+
+
+def warn_of_other_bands(density: PhononDensity, highest: float) -> None:
+    """Warn where bands up to ``highest``, THz, are not of the crystal or the unit of a density."""
+    top = _highest_occupied(density.frequencies, density.densities)
+    if not 1.0 / _SAME_TOP < top / highest < _SAME_TOP:
+        warnings.warn(
+            f"the density of states reaches to {top:.4g} THz and the bands to {highest:.4g}, as "
+            "those of two crystals or units do: the heat capacity is that of the density; compute "
+            "both anew, or give one of them",
+            DataWarning,
+            stacklevel=2,
+        )
 
 
 def _dos_fields(dos: Any) -> dict[str, Any]:

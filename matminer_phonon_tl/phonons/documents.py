@@ -109,6 +109,17 @@ def doubt_of_lengths(structure: "Structure") -> str:
     return ""
 
 
+def empty_width(structure: "Structure") -> float:
+    """Return how wide the widest slab of a crystal is that has no atom and no end, Angstrom.
+
+    It lies between two lattice planes, as the vacuum about a layer does.
+    """
+    heights = 1.0 / np.linalg.norm(structure.lattice.inv_matrix, axis=0)
+    places = np.sort(structure.frac_coords % 1.0, axis=0)
+    between = np.diff(places, axis=0, append=places[:1] + 1.0)
+    return float((heights * between.max(axis=0)).max())
+
+
 def finite_array(values: Any, name: str, ndim: int) -> NDArray[np.float64]:
     """Return a document's values, called ``name``, as an array of finite numbers, or raise."""
     try:

@@ -2,10 +2,11 @@
 
 import re
 import shutil
-from collections.abc import Sequence
+import warnings
+from collections.abc import Collection, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matminer_phonon_tl.exceptions import (
+    DataWarning,
     MissingPhononsError,
     PhononDocumentError,
     PhononTLError,
@@ -26,11 +28,13 @@ from matminer_phonon_tl.phonons.phonopy_results import (
     as_bands,
     read_hdf5,
     read_points,
+    warn_of_coarse_mesh,
     warn_of_contradiction,
 )
 from matminer_phonon_tl.phonons.phonopy_settings import (
     SETTINGS,
     primitive_matrix,
+    read_masses,
     read_settings,
     supercell_matrix,
 )
@@ -65,6 +69,8 @@ _CONF_NAMES = {
     *("DIM", "PRIMITIVE_AXES", "PRIMITIVE_AXIS", "CALCULATOR", "CELL_FILENAME", "MASS"),
     "FREQUENCY_CONVERSION_FACTOR",
 }
+_CHARGE_TOLERANCE = 0.1  # elementary charges; of the dielectric tensor, which is larger, too
+_SAME_DISPLACEMENT = 1e-3  # in the calculator's unit of length
 _LATER = 1.0  # seconds between two files that were written one after the other
 
 
@@ -77,12 +83,16 @@ def read_phonopy(path: Path) -> PhononCalculation:
     MissingExtraError where phonopy is not installed.
     """
     with TemporaryDirectory() as unpacked:
+        reader = _FolderReader(path if path.is_dir() else path.parent, unpacked)
         try:
-            if path.is_dir():
-                return _FolderReader(path, unpacked).read()
-            return _FolderReader(path.parent, unpacked).read_file(path)
+            return reader.read() if path.is_dir() else reader.read_file(path)
         except PhononTLError:
             raise
+        except UnicodeDecodeError as error:
+            raise PhononDocumentError(
+                f"expected text in UTF-8 in {reader.read_files[-1]}, got another encoding; save it "
+                "as UTF-8"
+            ) from error
         except Exception as error:
             # phonopy raises whatever its parsers meet: KeyError, RuntimeError, YAML errors ...
             raise PhononDocumentError(
@@ -155,8 +165,8 @@ class _FolderReader:
         if not parameters:  # such as phonopy_params_NaCl.yaml.xz
             parameters = sorted(
                 path
-                for path in self.folder.glob("phonopy*.yaml*")
-                if plain_name(path).endswith(".yaml")
+                for path in self.folder.glob("phonopy*.y*ml*")
+                if plain_name(path).endswith((".yaml", ".yml"))
             )[:1]
         forces = named or self.newest(*FORCES)
         if parameters or forces:
@@ -265,7 +275,7 @@ class _FolderReader:
         lines: list[str] = []
         keys: set[str] = set()
         key, has_forces = "", False
-        with self.plain(path).open(encoding="utf-8") as file:
+        with self.plain(path).open(encoding="utf-8-sig") as file:
             for line in file:
                 if match := _TOP_KEY.match(line):
                     key = match[1]
@@ -273,7 +283,8 @@ class _FolderReader:
                 elif not line.startswith((" ", "-", "#", "\n", "\t", "...")):
                     # of another form than phonopy writes: let YAML say what it is
                     document = self._yaml(path)
-                    return _Header(document, frozenset(document), "'force" in str(document))
+                    members = str([document.get(key) for key in ("displacements", "dataset")])
+                    return _Header(document, frozenset(document), "'force" in members)
                 if key not in _LONG_MEMBERS:
                     lines.append(line)
                 elif key in ("displacements", "dataset"):
@@ -285,7 +296,7 @@ class _FolderReader:
 
     def _yaml(self, path: Path) -> dict[str, Any]:
         """Return all that a YAML file holds."""
-        document = _load_yaml(self.plain(path).read_text(encoding="utf-8"), path.name)
+        document = _load_yaml(self.plain(path).read_text(encoding="utf-8-sig"), path.name)
         if not isinstance(document, dict):
             raise PhononDocumentError(
                 f"expected phonopy's keys and values in {path.name}, got "
@@ -350,11 +361,6 @@ class _FolderReader:
     def _from_cell(self, cell_file: Path, calculator: str, forces: Path) -> PhononCalculation:
         """Read forces or force constants with the cell of a force calculator."""
         settings = self._settings()
-        if "MASS" in settings:
-            raise PhononDocumentError(
-                f"expected atoms of natural mass, got MASS in a .conf file of {self.folder.name}, "
-                "which is not read; save the calculation as phonopy_params.yaml, which holds masses"
-            )
         path = self.plain(cell_file)
         if calculator == "vasp":
             _check_poscar(path.read_text(encoding="utf-8"), cell_file.name)
@@ -378,12 +384,13 @@ class _FolderReader:
             forces=forces,
         )
 
-    def _settings(self) -> dict[str, str]:
+    def _settings(self, names: Collection[str] = _CONF_NAMES) -> dict[str, str]:
         """Return the settings of the folder's phonopy.conf, mesh.conf and their like."""
         settings: dict[str, str] = {}
         for path in sorted(self.folder.glob("*.conf")):
-            found = read_settings(self.plain(path).read_text(encoding="utf-8"))
-            for name in _CONF_NAMES & set(found):
+            found = read_settings(path.read_text(encoding="utf-8-sig", errors="replace"))
+            for name in found.keys() & names:
+                self.plain(path)  # it counts among the files that were read
                 if settings.setdefault(name, found[name]).split() != found[name].split():
                     raise PhononDocumentError(
                         f"expected one {name} in the .conf files of {self.folder.name}, got "
@@ -482,46 +489,42 @@ class _FolderReader:
     ) -> PhononCalculation:
         """Make the calculation by phonopy, told everything: it looks in the work folder else."""
         from phonopy import Phonopy
-        from phonopy.cui import load_helper
-        from phonopy.file_IO import parse_FORCE_SETS
+        from phonopy.file_IO import parse_BORN
         from phonopy.interface.calculator import get_calculator_physical_units
 
         _check_supercell(supercell, len(cell), self.folder.name)
         options: dict[str, Any] = {} if mixture is None else {"site_mixture_scheme": mixture}
-        phonon: Any = Phonopy(
+        make = partial(
+            Phonopy,
             cell,
             np.eye(3, dtype=int) if supercell is None else supercell,
-            # what None means depends on phonopy's version, so nothing is left to it
-            primitive_matrix=_found_primitive(cell) if primitive is None else primitive,
             calculator=calculator,
             **options,
         )
+        # what None means depends on phonopy's version, so nothing is left to it
+        phonon: Any = make(
+            primitive_matrix=_found_primitive(cell) if primitive is None else primitive
+        )
         units = get_calculator_physical_units(calculator)
-        if charges or nac_params is not None:
-            phonon.nac_params = load_helper.get_nac_params(
-                primitive=phonon.primitive,
-                nac_params=nac_params,
-                born_filename=self.plain(charges) if charges else None,
-                is_nac=False,
-                nac_factor=units.nac_factor,
-            )
+        if charges:
+            nac_params = parse_BORN(phonon.primitive, filename=self.plain(charges))
+        if nac_params is not None:
+            born = _of_primitive(nac_params["born"], phonon, primitive)
+            phonon.nac_params = {"factor": units.nac_factor, **nac_params, "born": born}
+            _warn_of_charges(born, nac_params["dielectric"], phonon.primitive)
+        if masses := self._settings({"MASS"}).get("MASS"):
+            phonon.masses = read_masses(masses, len(phonon.primitive))
         if forces is not None and plain_name(forces) == FORCES[0]:
-            dataset = parse_FORCE_SETS(filename=self.plain(forces), natom=len(phonon.supercell))
+            planned, dataset = dataset, _read_forces(self.plain(forces), len(phonon.supercell))
+            if planned is not None:
+                _warn_of_displacements(planned, dataset)
         elif forces is not None:
-            constants = load_helper.select_and_extract_force_constants(
-                phonon, force_constants_filename=self.plain(forces)
-            )
+            as_it_is = partial(make, primitive_matrix=np.eye(3)) if primitive is None else None
+            constants = _read_constants(self.plain(forces), phonon, as_it_is)
         if constants is not None:
-            phonon.force_constants = constants
+            phonon.force_constants = _of_primitive(constants, phonon, primitive)
         elif dataset is not None and _has_forces(dataset):
-            phonon.dataset = dataset
-            if (
-                "displacements" in dataset
-            ):  # of all atoms at once, which differences can't tell apart
-                phonon.produce_force_constants(fc_calculator="symfc")
-            else:
-                phonon.produce_force_constants(calculate_full_force_constants=False)
-                phonon.symmetrize_force_constants(show_drift=False)
+            _produce_constants(phonon, dataset)
         if phonon.force_constants is None:
             raise self._no_forces()
         files = tuple(sorted(self.read_files, key=lambda name: name.endswith(".conf")))
@@ -553,6 +556,9 @@ class _FolderReader:
             read, factor = as_bands(document, settings, path.name)
             if "weight" in document:
                 weights = np.asarray(document["weight"], dtype=float)
+                warn_of_coarse_mesh(
+                    read, float(weights.sum()), path.name, beside_lines=bands is not None
+                )
                 found.mesh_document = PhononMesh(read, weights / weights.sum())
             else:
                 found.bands_document = read
@@ -667,6 +673,90 @@ def _found_primitive(cell: "PhonopyAtoms") -> NDArray[np.float64]:
 
     matrix = np.asarray(guess_primitive_matrix(cell))
     return np.eye(3) if abs(np.linalg.det(matrix)) > 1.0 - 1e-6 else matrix
+
+
+def _of_primitive(values: Any, phonon: Any, stated: Any) -> Any:
+    """Return rows of the primitive cell's atoms out of those of the cell as it is.
+
+    phonopy 3 made no primitive cell unless one was stated.
+    """
+    supercell, kept = phonon.supercell, phonon.primitive.p2s_map
+    if stated is not None or len(values) != len(phonon.unitcell) or len(values) == len(supercell):
+        return values
+    return values[[supercell.u2u_map[atom] for atom in supercell.s2u_map[kept]]]
+
+
+def _warn_of_charges(born: Any, dielectric: Any, primitive: Any) -> None:
+    """Warn of Born charges or a dielectric tensor of another symmetry than the crystal's."""
+    from phonopy.structure.symmetry import symmetrize_borns_and_epsilon
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        symmetric = symmetrize_borns_and_epsilon(born, dielectric, primitive)
+    changes = [np.abs(symmetric[0] - born).max(), np.abs(symmetric[1] - dielectric).max()]
+    if max(changes) > _CHARGE_TOLERANCE:
+        warnings.warn(
+            "Born charges or dielectric tensor don't have the symmetry of the crystal, as those "
+            f"of another one: check {CHARGES}, for optical frequencies next to Gamma depend on it",
+            DataWarning,
+            stacklevel=2,
+        )
+
+
+def _read_constants(path: Path, phonon: Any, as_it_is: Any) -> Any:
+    """Return force constants in a file, of the primitive cell or else of the cell as it is."""
+    from phonopy.cui.load_helper import select_and_extract_force_constants
+
+    try:
+        return select_and_extract_force_constants(phonon, force_constants_filename=path)
+    except RuntimeError:
+        if as_it_is is None:
+            raise
+        return select_and_extract_force_constants(as_it_is(), force_constants_filename=path)
+
+
+def _warn_of_displacements(planned: Any, done: Any) -> None:
+    """Warn where forces are of other displacements than those of the cell's own file."""
+    first, second = map(_displacements, (planned, done))
+    if first.shape != second.shape or np.abs(first - second).max(initial=0.0) > _SAME_DISPLACEMENT:
+        warnings.warn(
+            f"{FORCES[0]} has other displacements than the phonopy file beside it, as forces of "
+            "another supercell or crystal have: check that they belong together",
+            DataWarning,
+            stacklevel=2,
+        )
+
+
+def _displacements(dataset: Any) -> NDArray[np.float64]:
+    """Return displacements of all atoms, or the displaced atoms before theirs."""
+    if "displacements" in dataset:
+        return np.asarray(dataset["displacements"], dtype=float)
+    atoms = dataset.get("first_atoms") or []
+    return np.array([[atom["number"], *atom["displacement"]] for atom in atoms], dtype=float)
+
+
+def _produce_constants(phonon: Any, dataset: Any) -> None:
+    """Make force constants of displacements and forces."""
+    phonon.dataset = dataset
+    if "displacements" in dataset:  # of all atoms at once, which differences can't tell apart
+        phonon.produce_force_constants(fc_calculator="symfc")
+    else:
+        phonon.produce_force_constants(calculate_full_force_constants=False)
+        phonon.symmetrize_force_constants(show_drift=False)
+
+
+def _read_forces(path: Path, n_atoms: int) -> Any:
+    """Return displacements and forces of a FORCE_SETS."""
+    from phonopy.file_IO import parse_FORCE_SETS
+
+    try:
+        return parse_FORCE_SETS(filename=path, natom=n_atoms)
+    except (RecursionError, ValueError) as error:
+        raise PhononDocumentError(
+            f"expected forces on {n_atoms} atoms of each displaced supercell in {FORCES[0]}, got a "
+            "file that ends early or holds other text; write it again with phonopy -f, or copy it "
+            "anew"
+        ) from error
 
 
 def _has_forces(dataset: Any) -> bool:

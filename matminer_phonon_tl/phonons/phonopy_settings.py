@@ -1,5 +1,6 @@
 """The settings in a phonopy.conf: the supercell and the primitive cell."""
 
+import math
 import re
 from fractions import Fraction
 from typing import Any
@@ -18,6 +19,7 @@ _CENTRINGS = {"AUTO", "P", "F", "I", "A", "C", "R"}
 
 def read_settings(text: str) -> dict[str, str]:
     """Return the settings of a phonopy.conf, their names in capitals."""
+    text = re.sub(r"\+\+\+\s*\n", " ", text)  # a line that goes on in the next
     lines = (line.split("#")[0].split("=", 1) for line in text.splitlines())
     return {name.strip().upper(): value.strip() for name, *rest in lines for value in rest}
 
@@ -61,3 +63,18 @@ def primitive_matrix(settings: dict[str, str]) -> Any:
             f"expected PRIMITIVE_AXIS as 9 numbers or fractions in {SETTINGS}, got "
             f"{given[:60]!r}; correct it"
         ) from None
+
+
+def read_masses(given: str, n_atoms: int) -> list[float]:
+    """Return MASS, a number for each atom of the primitive cell, or raise PhononDocumentError."""
+    masses = given.split()
+    try:
+        found = [float(mass) for mass in masses]
+    except ValueError:
+        found = []
+    if len(found) != n_atoms or not all(0.0 < mass < math.inf for mass in found):
+        raise PhononDocumentError(
+            f"expected MASS as {n_atoms} masses in u, one for each atom of the primitive cell, got "
+            f"{given[:60]!r} in a .conf file; correct it, or state PRIMITIVE_AXES there"
+        )
+    return found

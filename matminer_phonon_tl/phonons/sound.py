@@ -12,6 +12,7 @@ from scipy import constants
 from matminer_phonon_tl.exceptions import DataWarning, PhononDocumentError, UnstableStructureError
 from matminer_phonon_tl.phonons.bands import PhononBands
 from matminer_phonon_tl.phonons.calculation import PhononCalculation
+from matminer_phonon_tl.phonons.documents import empty_width
 from matminer_phonon_tl.phonons.force_constants import ForceConstantPhonons, hemisphere
 from matminer_phonon_tl.phonons.reading import calculation_of
 from matminer_phonon_tl.phonons.stability import require_stable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _WINDOW = 0.2
 _MIN_POINTS = 4
 _OPTICAL_MARGIN = 0.9
+_NEAR = 0.1  # of a segment; there the sine of a chain is 0.4 % below its tangent
 _COLLINEAR = 1e-4
 PLAUSIBLE_SPEEDS = (0.3, 25.0)
 """km/s. No crystal has a mean speed of sound outside; the shipped sets hold 0.7 to 14."""
@@ -31,6 +33,8 @@ r"""Between which :func:`relative_stiffness` lies: 0.06 (AsF5) to 6.5 (PtO2) in 
 of the Kyoto set, with a median of 0.97."""
 _COULOMB = 1e31 * constants.e**2 / (4.0 * np.pi * constants.epsilon_0)
 """e^2 / (4 pi epsilon_0), GPa Angstrom^4."""
+_VACUUM = 8.0
+"""Angstrom. No crystal's widest gap between layers, of one atom's plane to the next, comes near."""
 _SLOWEST = 0.3  # km/s; slower waves are noise, and imaginary ones of this size too
 _PRINTED = 1e-4  # twice what four digits leave open of each component of two wave vectors
 
@@ -167,11 +171,25 @@ def speed_of_sound(
 
 
 def warn_of_speed(mean: float, structure: "Structure | None") -> None:
-    """Warn of a mean speed of sound, km/s, that no crystal has, or none so light and dense."""
+    """Warn of a mean speed of sound, km/s, that no crystal has, or none so light and dense.
+
+    Warn too where it is of a layer in vacuum.
+    """
+    if np.isnan(mean):
+        return
+    if structure is not None and (width := empty_width(structure)) > _VACUUM:
+        warnings.warn(
+            f"{structure.reduced_formula} has {width:.1f} Angstrom without atoms across its cell, "
+            "as a layer or a molecule in vacuum: a mean speed of sound and a Debye temperature, "
+            "which take it for a crystal, say little of it; sound_velocities gives the speed of "
+            "each wave along the lines of a band structure",
+            DataWarning,
+            stacklevel=3,
+        )
     low, high = PLAUSIBLE_SPEEDS
-    if mean < low or mean > high:  # not where it is NaN
+    if mean < low or mean > high:
         what = f"no crystal's lies outside {low:g} to {high:g} km/s"
-    elif structure is not None and not np.isnan(mean):
+    elif structure is not None:
         low, high = PLAUSIBLE_STIFFNESS
         stiffness = relative_stiffness(mean, structure)
         if low <= stiffness <= high:
@@ -288,6 +306,7 @@ def _lines(calculation: PhononCalculation) -> PhononBands:
 def sound_velocities_of(bands: PhononBands) -> list[SoundVelocity]:
     """As :func:`sound_velocities`, of bands that have been read."""
     require_stable(bands, "a speed of sound")
+    segments = list(gamma_segments(bands))
     found = [
         SoundVelocity(
             label=segment.label,
@@ -296,7 +315,7 @@ def sound_velocities_of(bands: PhononBands) -> list[SoundVelocity]:
             speed=_speed(segment, branch, n_points),
             n_points=n_points,
         )
-        for segment in gamma_segments(bands)
+        for segment in segments
         for n_points in [_window(segment)]
         for branch in range(3)
     ]
@@ -304,6 +323,14 @@ def sound_velocities_of(bands: PhononBands) -> list[SoundVelocity]:
         raise PhononDocumentError(
             f"expected a path with a segment that touches Gamma, got {len(bands.q_fractional)} "
             "wave vectors without one; compute the bands along a path that starts there"
+        )
+    if coarse := [segment.label for segment in segments if _is_coarse(segment)]:
+        warnings.warn(
+            f"the speeds of sound along {len(coarse)} of {len(segments)} lines, {coarse[0]} for "
+            "instance, are the frequency over the wave vector of one point far from Gamma, which "
+            "is most often too low: compute the bands at more points on each line, such as 51",
+            DataWarning,
+            stacklevel=3,
         )
     return found
 
@@ -448,6 +475,11 @@ def _is_farther(offsets: NDArray[np.float64], line: list[int], index: int, round
     along = offsets[index] / distance
     across = offsets[line] - np.outer(offsets[line] @ along, along)
     return bool(np.linalg.norm(across, axis=1).max() <= max(_COLLINEAR * distance, rounding))
+
+
+def _is_coarse(segment: GammaSegment) -> bool:
+    """Return whether one wave vector, and not near Gamma, tells the speeds."""
+    return _window(segment) == 1 and bool(segment.distance[1] > _NEAR * segment.distance[-1])
 
 
 def _window(segment: GammaSegment) -> int:

@@ -478,8 +478,8 @@ def test_every_property_takes_path_phonopy_and_matcalcs_result(folders, function
             assert_same(found, by_path)
 
 
-def test_the_primitive_cell_is_not_assumed(tmp_path):
-    """phonopy 3 took the unit cell where a file does not state it, phonopy 4 finds one."""
+def cubic_springs(times=1):
+    """Springs in the cell of eight atoms; returns them with their force constants."""
     from phonopy.structure.cells import get_supercell
 
     primitive = zincblende_springs(supercell=2)
@@ -487,8 +487,7 @@ def test_the_primitive_cell_is_not_assumed(tmp_path):
     cell = phonopy.structure.atoms.PhonopyAtoms(
         symbols=cubic.symbols, cell=cubic.cell, scaled_positions=cubic.scaled_positions
     )
-    phonon = phonopy.Phonopy(cell, np.eye(3), primitive_matrix=np.eye(3))
-    phonon.generate_displacements(distance=0.01)
+    phonon = phonopy.Phonopy(cell, times * np.eye(3), primitive_matrix=np.eye(3))
     lattice, at = phonon.supercell.cell, phonon.supercell.scaled_positions
     offset = at[None] - at[:, None]
     bonds = (offset - np.round(offset)) @ lattice
@@ -499,6 +498,194 @@ def test_the_primitive_cell_is_not_assumed(tmp_path):
     constants = constants * bonded[..., None, None]
     atoms = np.arange(len(at))
     constants[atoms, atoms] = -constants.sum(axis=1)
+    return phonon, constants
+
+
+@pytest.mark.parametrize("form", ["phonopy.yaml", "FORCE_CONSTANTS", "force_constants.hdf5"])
+@pytest.mark.parametrize("cell", ["phonopy.yaml", "POSCAR"])
+def test_constants_and_charges_of_the_cell_as_it_is(tmp_path, form, cell):
+    """phonopy 3 wrote rows of all atoms of the cell, where it was told no primitive one."""
+    if form == "phonopy.yaml" != cell:
+        pytest.skip("a POSCAR holds no force constants")
+    phonon, constants = cubic_springs(times=2)
+    phonon.force_constants = constants[phonon.primitive.p2s_map]
+    of_cation = np.array([symbol == "Ga" for symbol in phonon.unitcell.symbols])
+    charges = 1.3 * np.where(of_cation, 1.0, -1.0)[:, None, None] * np.eye(3)
+    phonon.nac_params = {"born": charges, "dielectric": 5.0 * np.eye(3), "factor": 14.4}
+    if cell == "POSCAR":
+        write_vasp(tmp_path / "POSCAR", phonon.unitcell)
+        (tmp_path / "phonopy.conf").write_text("DIM = 2 2 2\n")
+        write_born(polar_springs(), tmp_path)
+    else:
+        phonon.save(tmp_path / cell, settings={"force_constants": form == cell})
+        document = yaml.safe_load((tmp_path / cell).read_text())
+        del document["primitive_matrix"]
+        (tmp_path / cell).write_text(yaml.safe_dump(document))
+    if form == "FORCE_CONSTANTS":
+        write_FORCE_CONSTANTS(
+            phonon.force_constants, tmp_path / form, p2s_map=phonon.primitive.p2s_map
+        )
+    elif form != cell:
+        write_force_constants_to_hdf5(
+            phonon.force_constants, tmp_path / form, p2s_map=phonon.primitive.p2s_map
+        )
+    same = phonopy.Phonopy(phonon.unitcell, 2 * np.eye(3), primitive_matrix="F")
+    same.force_constants = constants
+    same.nac_params = {**phonon.nac_params, "born": np.array([np.eye(3), -np.eye(3)]) * 1.3}
+    found = phonon_properties(tmp_path)
+    assert len(found.structure) == 2
+    assert_same(found, phonon_properties(same))
+
+
+@pytest.mark.parametrize("form", ["disp", "conf", "hdf5"])
+def test_masses_of_a_conf_file_are_taken(folders, tmp_path, form):
+    """As phonopy itself takes them; phonopy_disp.yaml holds those of Ga and N."""
+    shutil.copytree(folders / form, tmp_path, dirs_exist_ok=True)
+    settings = CONF if form == "conf" else "MESH = 20 20 20 # Maßstab\n"
+    (tmp_path / "mesh.conf").write_text(f"{settings}MASS = 100 20\n", encoding="latin-1")
+    heavy = polar_springs()
+    heavy.masses = [100.0, 20.0]
+    found = phonon_properties(tmp_path)
+    assert_same(found, phonon_properties(heavy))
+    assert found.source.endswith(", mesh.conf")
+
+
+def test_lines_of_a_conf_file_may_go_on(folders, expected, tmp_path):
+    """phonopy's +++ at the end of a line."""
+    shutil.copytree(folders / "conf", tmp_path, dirs_exist_ok=True)
+    text = CONF.replace("DIM = 2 2 2", "DIM = 2 0 0 +++\n0 2 0 +++  \n  0 0 2")
+    (tmp_path / "mesh.conf").write_text(text)
+    assert_same(phonon_properties(tmp_path), expected)
+
+
+def test_a_folder_with_yml(folders, expected, tmp_path):
+    shutil.copy(folders / "params" / "phonopy_params.yaml", tmp_path / "phonopy.yml")
+    assert_same(phonon_properties(tmp_path), expected)
+
+
+def test_conf_files_that_state_nothing_are_no_source(folders, tmp_path):
+    shutil.copytree(folders / "disp", tmp_path, dirs_exist_ok=True)
+    for number in (2, 3):
+        (tmp_path / f"{number}.conf").write_text(f"DIM = {number} 2 2\n")
+    assert phonon_properties(tmp_path).source.endswith("BORN, FORCE_SETS")
+
+
+@pytest.mark.parametrize("change", ["charges", "dielectric"])
+@pytest.mark.parametrize("form", ["params", "disp"])
+def test_charges_of_another_crystal_are_noticed(folders, tmp_path, form, change):
+    """Of a BORN of SnO2 beside NaCl: longitudinal modes at 439 cm-1 in place of 247, not a word."""
+    shutil.copytree(folders / form, tmp_path, dirs_exist_ok=True)
+    odd = polar_springs()
+    charges, dielectric = odd.nac_params["born"], odd.nac_params["dielectric"]
+    if change == "charges":
+        charges = charges * np.array([1.4, 1.0, 1.0])
+    else:
+        dielectric = dielectric * np.array([1.4, 1.0, 1.0])
+    if form == "params":
+        odd.nac_params = {**odd.nac_params, "born": charges, "dielectric": dielectric}
+        odd.save(tmp_path / "phonopy_params.yaml", settings={"force_constants": True})
+    else:
+        rows = ["14.4", *(" ".join(map(str, each.ravel())) for each in (dielectric, *charges))]
+        (tmp_path / "BORN").write_text("\n".join(rows))
+    with pytest.warns(DataWarning, match="don't have the symmetry of the crystal"):
+        phonon_properties(tmp_path)
+
+
+@pytest.mark.parametrize("change", ["atom", "length", "number", None])
+def test_forces_of_another_supercell_are_noticed(folders, tmp_path, change):
+    """Forces from 2 x 2 x 2 cells, with the file of 4 x 2 x 1 ones, made NaCl unstable."""
+    shutil.copytree(folders / "disp", tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "phonopy_disp.yaml"
+    document = yaml.safe_load(path.read_text())
+    first, *others = document["displacements"]
+    if change == "atom":
+        first["atom"] += 1
+    elif change == "length":
+        first["displacement"] = [2.0 * x for x in first["displacement"]]
+    elif change == "number":
+        document["displacements"] = others
+    path.write_text(yaml.safe_dump(document))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DataWarning)
+        phonon_properties(tmp_path)
+    said = [str(each.message) for each in caught if each.category is DataWarning]
+    assert len(said) == (change is not None)
+    assert all(each.startswith("FORCE_SETS has other displacements than") for each in said)
+
+
+@pytest.mark.parametrize(
+    ("divisions", "lines", "what"),
+    [(1, False, "gap"), (4, False, "gap"), (1, True, "heat capacity"), (4, True, None),
+     (12, False, None)],
+)  # fmt: skip
+@pytest.mark.parametrize("ending", ["yaml", "hdf5"])
+def test_a_coarse_mesh_is_said(folders, tmp_path, divisions, lines, what, ending):
+    """NaCl's modes at Gamma alone had a gap of 154 cm-1, where the branches overlap by 33."""
+    phonon = polar_springs()
+    phonon.run_mesh([divisions] * 3, is_gamma_center=True)
+    getattr(phonon.mesh, f"write_{ending}")(filename=tmp_path / f"mesh.{ending}")
+    shutil.copy(folders / "mesh_hdf5" / "phonopy.yaml", tmp_path)
+    if lines:
+        shutil.copy(folders / "band" / "band.yaml", tmp_path)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DataWarning)
+        phonon_properties(tmp_path)
+    said = [str(each.message) for each in caught if each.category is DataWarning]
+    assert len(said) == (what is not None)
+    if what is not None:
+        assert f"has {divisions**3} wave vector(s) in the whole zone" in said[0]
+        assert f"coarse for the {what}: compute it of" in said[0]
+
+
+@pytest.mark.parametrize("factor", [0.3, 1.0, 3.0])
+def test_a_density_of_another_crystal_or_unit_is_noticed(folders, tmp_path, factor):
+    """A total_dos.dat of MgO beside NaCl's band.yaml: Cv of 18.9 J/mol/K in place of 24.0."""
+    shutil.copy(folders / "band" / "band.yaml", tmp_path)
+    phonon = polar_springs()
+    phonon.run_mesh([10] * 3, is_gamma_center=True)
+    phonon.run_total_dos()
+    grid, states = phonon.total_dos.frequency_points, phonon.total_dos.dos
+    np.savetxt(tmp_path / "total_dos.dat", np.stack([factor * grid, states / factor], axis=1))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DataWarning)
+        phonon_properties(tmp_path)
+    said = [str(each.message) for each in caught if each.category is DataWarning]
+    assert len(said) == (factor != 1.0)
+    assert all("as those of two crystals or units do" in each for each in said)
+
+
+@pytest.mark.parametrize("name", ["phonopy_disp.yaml", "phonopy.conf"])
+def test_a_mark_of_byte_order_does_not_count(folders, expected, tmp_path, name):
+    """It made a phonopy_disp.yaml one that holds forces, of which none were found then."""
+    form = "disp" if name == "phonopy_disp.yaml" else "kyoto"
+    shutil.copytree(folders / form, tmp_path, dirs_exist_ok=True)
+    text = (folders / form / name).read_text()
+    text = text.replace("  length:", '  force: "eV/angstrom"\n  length:')  # as phonopy 3 writes
+    (tmp_path / name).write_text(text, encoding="utf-8-sig")
+    assert_same(phonon_properties(tmp_path), expected)
+
+
+def test_single_wave_vectors_are_no_lines(tmp_path):
+    """Of Gamma and X in a qpoints.yaml came a gap of 18 cm-1 and 1.69 km/s for NaCl's 3.16."""
+    phonon = polar_springs()
+    phonon.run_qpoints([[0, 0, 0], [0.5, 0, 0.5]])
+    phonon.qpoints.write_yaml(filename=tmp_path / "qpoints.yaml")
+    with pytest.raises(PhononDocumentError, match=r"a mesh in qpoints\.yaml, got wave vectors"):
+        phonon_properties(tmp_path / "qpoints.yaml")
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_other_encodings_are_named(folders, tmp_path, encoding):
+    text = (folders / "disp" / "phonopy_disp.yaml").read_text()
+    (tmp_path / "phonopy_disp.yaml").write_text(f"# Übergang\n{text}", encoding=encoding)
+    with pytest.raises(PhononDocumentError, match=r"text in UTF-8 in phonopy_disp\.yaml, got"):
+        phonon_properties(tmp_path)
+
+
+def test_the_primitive_cell_is_not_assumed(tmp_path):
+    """phonopy 3 took the unit cell where a file does not state it, phonopy 4 finds one."""
+    phonon, constants = cubic_springs()
+    phonon.generate_displacements(distance=0.01)
     phonon.forces = [
         -np.einsum("iab,b->ia", constants[:, atom["number"]], atom["displacement"])
         for atom in phonon.dataset["first_atoms"]
@@ -562,12 +749,16 @@ def test_a_poscar_without_symbols_is_refused(folders, tmp_path):
         ({"phonopy.conf": "DIM = 2 x 2"}, "DIM as 3 or 9 whole numbers"),
         ({"phonopy.conf": "DIM = 999 999 999"}, "a supercell of 1 to 10000 atoms, got DIM"),
         ({"a.conf": "DIM = 3 3 3"}, r"one DIM in the \.conf files of broken, got '3 3 3' and"),
-        ({"phonopy.conf": f"{CONF}MASS = 10 10"}, r"natural mass, got MASS in a \.conf file"),
+        ({"phonopy.conf": f"{CONF}MASS = 10"}, r"MASS as 2 masses in u, .*, got '10' in a \.conf"),
+        ({"phonopy.conf": f"{CONF}MASS = 10 -1"}, "MASS as 2 masses in u"),
+        ({"phonopy.conf": f"{CONF}MASS = 10 x"}, "MASS as 2 masses in u"),
         ({"phonopy.conf": f"{CONF}CALCULATOR = vaspp"}, "CALCULATOR as phonopy names them"),
         ({"phonopy.conf": CONF.replace("2 2 2", "1 1 1")}, "reading it failed"),
         ({"POSCAR-unitcell": None}, "expected the cell that FORCE_SETS in broken belongs to"),
         ({"POSCAR-unitcell": None, "unitcell.in": "x"}, r"one force calculator in broken, found"),
-        ({"FORCE_SETS": "16\n1\n"}, "reading it failed"),
+        ({"FORCE_SETS": "16\n1\n"}, "forces on 16 atoms of each .* a file that ends early"),
+        ({"FORCE_SETS": ""}, "forces on 16 atoms of each .* a file that ends early"),
+        ({"FORCE_SETS": "16\n1\n1\n0.01 0 0\n0 0 x\n"}, "or holds other text"),
         ({"BORN": "1\n"}, "reading it failed"),
     ],
 )

@@ -1,5 +1,6 @@
 """Speed of sound: closed form, phonopy's group velocities, noise, invariances, real documents."""
 
+import warnings
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +14,7 @@ from scipy.spatial.transform import Rotation
 
 from matminer_phonon_tl.exceptions import PhononDocumentError, UnstableStructureError
 from matminer_phonon_tl.phonons import diatomic_chain, sound_velocities, speed_of_sound
+from matminer_phonon_tl.phonons.sound import warn_of_speed
 from matminer_phonon_tl.units import THZ_TO_CM1
 
 
@@ -319,3 +321,36 @@ def test_wave_vectors_printed_with_four_digits(end, n_q):
     velocities = sound_velocities(line(np.round(q, 4), frequencies, lattice), unit="THz")
     assert [v.n_points for v in velocities] == [n_q // 5] * 3
     assert [v.speed for v in velocities] == pytest.approx([4.0] * 3, rel=2e-3)
+
+
+@pytest.mark.parametrize(("height", "said"), [(3.35, False), (7.0, False), (15.0, True)])
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+def test_a_layer_in_vacuum_is_said(height, said, shift):
+    """Of graphene's bands in a cell of 15 Angstrom, 10.2 km/s came without a word.
+
+    That is a mean of 0 for the flexural wave with those in the plane; no direction across counts.
+    """
+    graphene = Structure(
+        Lattice.hexagonal(2.46, height), ["C", "C"], [[0, 0, shift], [1 / 3, 2 / 3, shift]]
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_of_speed(10.2, graphene)
+        warn_of_speed(float("nan"), graphene)
+    about = [str(each.message) for each in caught if "without atoms" in str(each.message)]
+    assert len(about) == said
+    assert all("C has 15.0 Angstrom without atoms across its cell" in each for each in about)
+
+
+@pytest.mark.parametrize(("n_q", "said"), [(2, True), (5, False), (41, False)])
+def test_speeds_of_one_point_far_from_gamma_are_said(n_q, said):
+    """Of two points on each line of NaCl came 1.97 km/s, of 51 points 3.15, phonopy's slope."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        speed = speed_of_sound(diatomic_chain(n_q=n_q))
+    about = [
+        str(each.message) for each in caught if "1 of 1 lines, Gamma-X for" in str(each.message)
+    ]
+    assert len(about) == said
+    expected = speed_of_sound(diatomic_chain(n_q=201))
+    assert speed == pytest.approx(expected, rel=0.01) or said

@@ -245,7 +245,7 @@ def computed_by(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     paths = [np.linspace([0.5, 0, 0.5], [0, 0, 0], 21), np.linspace([0, 0, 0], [0.5, 0.5, 0.5], 21)]
     phonon.run_band_structure(paths)
-    phonon.run_mesh(30.0)
+    phonon.run_mesh(30.0 / length)
     phonon.write_yaml_band_structure(filename=folder / "band.yaml")
     phonon.write_hdf5_band_structure(filename=folder / "band.hdf5")
     stated = {"calculator": request.param, "length_unit": "au" if length < 1 else "angstrom"}
