@@ -65,10 +65,7 @@ MAX_ATOMS = 10_000
 
 _TOP_KEY = re.compile(r"([A-Za-z_][\w-]*)\s*:(?:\s|$)")
 _LONG_MEMBERS = {"dataset", "force_constants", "displacements", "supercell", "phonon"}
-_CONF_NAMES = {
-    *("DIM", "PRIMITIVE_AXES", "PRIMITIVE_AXIS", "CALCULATOR", "CELL_FILENAME", "MASS"),
-    "FREQUENCY_CONVERSION_FACTOR",
-}
+_CONF_NAMES = ("DIM", "PRIMITIVE_AXES", "PRIMITIVE_AXIS", "CALCULATOR", "CELL_FILENAME", "MASS")
 _CHARGE_TOLERANCE = 0.1  # elementary charges; of the dielectric tensor, which is larger, too
 _SAME_DISPLACEMENT = 1e-3  # in the calculator's unit of length
 _LATER = 1.0  # seconds between two files that were written one after the other
@@ -389,7 +386,7 @@ class _FolderReader:
         settings: dict[str, str] = {}
         for path in sorted(self.folder.glob("*.conf")):
             found = read_settings(path.read_text(encoding="utf-8-sig", errors="replace"))
-            for name in found.keys() & names:
+            for name in found.keys() & set(names):
                 self.plain(path)  # it counts among the files that were read
                 if settings.setdefault(name, found[name]).split() != found[name].split():
                     raise PhononDocumentError(
@@ -404,8 +401,8 @@ class _FolderReader:
             "CALCULATOR": "calculator",
             "FREQUENCY_CONVERSION_FACTOR": "frequency_unit_conversion_factor",
         }
-        settings = self._settings()
-        return {"phonopy": {names[n]: value.lower() for n, value in settings.items() if n in names}}
+        settings = self._settings(names)
+        return {"phonopy": {names[name]: value.lower() for name, value in settings.items()}}
 
     def _cell_file(self) -> tuple[Path, str] | None:
         """Return the file of the unit cell and the force calculator that it is of."""
@@ -589,9 +586,12 @@ def _load_yaml(text: str, name: str) -> Any:
     try:
         return yaml.load(text, Loader=loader)  # noqa: S506 - a safe loader, in C
     except yaml.constructor.ConstructorError as error:
+        is_program = "yaml.org,2002:python/" in str(error.problem)
         raise PhononDocumentError(
-            f"expected numbers and text alone in {name}, got what would run as a program "
-            f"({error.problem}); don't trust the file, nor open it with phonopy"
+            f"expected numbers and text alone in {name}, got "
+            f"{'what would run as a program ' if is_program else 'another thing '}"
+            f"({error.problem}); "
+            + ("don't trust the file, nor open it with phonopy" if is_program else "correct it")
         ) from None
 
 

@@ -1043,6 +1043,23 @@ def test_yaml_that_would_run_as_a_program_is_refused(folders, tmp_path):
     assert not proof.exists()
 
 
+def test_yaml_of_another_kind_is_no_program(folders, tmp_path):
+    text = (folders / "params" / "phonopy_params.yaml").read_text()
+    (tmp_path / "phonopy_params.yaml").write_text(f"remark: !note mine\n{text}")
+    with pytest.raises(PhononDocumentError, match=r"got another thing .*note.*; correct it"):
+        phonon_properties(tmp_path)
+
+
+def test_settings_that_do_not_concern_bands_do_not_refuse_them(folders, tmp_path):
+    """Two .conf files with another DIM each belong to two runs; the bands are finished."""
+    shutil.copy(folders / "band" / "band.yaml", tmp_path)
+    (tmp_path / "band.conf").write_text("DIM = 2 2 2\n")
+    (tmp_path / "mesh.conf").write_text("DIM = 3 3 3\nMASS = 70 14\n")
+    found, expected = phonon_properties(tmp_path), phonon_properties(folders / "band")
+    assert found.speeds == expected.speeds
+    assert found.source == expected.source
+
+
 def test_what_phono3py_and_phonopy_gruneisen_write_is_named(folders, tmp_path):
     text = (folders / "params" / "phonopy_params.yaml").read_text()
     path = tmp_path / "phono3py_params.yaml"
