@@ -1,5 +1,6 @@
 """Read materials and labels once, and decide what an estimator may see of them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ from matminer_phonon_tl.formulas import write_formula
 from matminer_phonon_tl.models.gap_classifier import PhononGapClassifier
 from matminer_phonon_tl.models.materials import Materials, holds_compositions
 from matminer_phonon_tl.models.phonon_regressor import PhononRegressor
+
+_POWER_OF_TEN = re.compile(r"\de[+-]\d")
 
 PHONON_LABELS = (
     "has_phonon_bandgap",
@@ -62,10 +65,14 @@ class EvaluationData:
 
     @property
     def formulas(self) -> tuple[str, ...] | None:
-        """Formula of each row, which can be read back; None for a matrix."""
+        """Formula of each row as written, without powers of ten; None for a matrix."""
         if self.materials is None:
             return None
-        return tuple(map(write_formula, self.materials.compositions))
+        written = zip(_formulas(self.materials), self.materials.compositions, strict=True)
+        return tuple(
+            write_formula(composition) if _POWER_OF_TEN.search(formula) else formula
+            for formula, composition in written
+        )
 
     @property
     def compositions(self) -> Any:
