@@ -152,7 +152,8 @@ class _FolderReader:
     """Read the files of a folder, each by its name, compressed or not."""
 
     def __init__(self, folder: Path, unpacked: str) -> None:
-        self.folder, self.unpacked = folder, Path(unpacked)
+        # Absolute, so that it has a name where it is '.'.
+        self.folder, self.unpacked = folder.absolute(), Path(unpacked)
         self.read_files: list[str] = []
         self.sources: list[Path] = []  # each holds forces or force constants
 

@@ -16,18 +16,8 @@ from pymatgen.io.vasp import Poscar
 from matminer_phonon_tl.exceptions import CompositionError
 from matminer_phonon_tl.models.shipped import ShippedPredictors
 from matminer_phonon_tl.structures import find_format, split_structures, structure_of
+from tests.field.cases import POSCAR
 
-POSCAR = """Ga N
-1.0
- 0.00 2.25 2.25
- 2.25 0.00 2.25
- 2.25 2.25 0.00
- Ga N
- 1 1
-Direct
- 0.00 0.00 0.00
- 0.25 0.25 0.25
-"""
 CIF = """data_GaN
 _symmetry_space_group_name_H-M 'F -4 3 m'
 _cell_length_a 4.5

@@ -21,19 +21,8 @@ from matminer_phonon_tl.exceptions import CompositionError, DataWarning
 from matminer_phonon_tl.models.shipped import ShippedPredictors
 from matminer_phonon_tl.space_groups import find_settings, operations_of
 from matminer_phonon_tl.structures import find_format, split_structures, structure_of
+from tests.field.cases import POSCAR
 
-POSCAR = """Ga N
-1.0
- 0.00 2.25 2.25
- 2.25 0.00 2.25
- 2.25 2.25 0.00
- Ga N
- 1 1
-Direct
- 0.00 0.00 0.00
- 0.25 0.25 0.25
-"""
-"""Zincblende GaN: N at a quarter of the diagonal, in a cell of 4.5^3 / 4 cubic Angstrom."""
 XSF = """CRYSTAL
 PRIMVEC
  0.00 2.25 2.25

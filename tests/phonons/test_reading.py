@@ -1060,6 +1060,14 @@ def test_settings_that_do_not_concern_bands_do_not_refuse_them(folders, tmp_path
     assert found.source == expected.source
 
 
+def test_the_folder_one_is_in_has_a_name(folders, tmp_path, monkeypatch):
+    shutil.copy(folders / "disp" / "phonopy_disp.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for path in (".", "phonopy_disp.yaml"):
+        with pytest.raises(MissingPhononsError, match=rf"expected forces in {tmp_path.name} "):
+            phonon_properties(path)
+
+
 def test_what_phono3py_and_phonopy_gruneisen_write_is_named(folders, tmp_path):
     text = (folders / "params" / "phonopy_params.yaml").read_text()
     path = tmp_path / "phono3py_params.yaml"
